@@ -1,0 +1,57 @@
+"""AirView: the compliance state of cloud resources."""
+
+from airview_herald.airview._backend import Backend
+from airview_herald.airview._client import AirView
+from airview_herald.airview._config import BackendConfig
+from airview_herald.airview._ingest import IngestStream
+from airview_herald.airview._mismatches import Mismatch
+from airview_herald.airview._outcomes import IngestReport, Outcome, OutcomeStatus
+from airview_herald.airview._recording import Stage
+from airview_herald.airview.models import (
+    Application,
+    ApplicationType,
+    ComplianceEvent,
+    ComplianceGroup,
+    Control,
+    ControlSeverity,
+    Environment,
+    MonitoredResourceState,
+    QualityModel,
+    Resource,
+    ResourceType,
+    Service,
+    ServiceType,
+    SystemStage,
+    TechnicalControl,
+    TechnicalControlAction,
+)
+from airview_herald.errors import BackendFailureException
+
+__all__ = [
+    "AirView",
+    "Application",
+    "ApplicationType",
+    "Backend",
+    "BackendConfig",
+    "BackendFailureException",
+    "ComplianceEvent",
+    "ComplianceGroup",
+    "Control",
+    "ControlSeverity",
+    "Environment",
+    "IngestReport",
+    "IngestStream",
+    "Mismatch",
+    "MonitoredResourceState",
+    "Outcome",
+    "OutcomeStatus",
+    "QualityModel",
+    "Resource",
+    "ResourceType",
+    "Service",
+    "ServiceType",
+    "Stage",
+    "SystemStage",
+    "TechnicalControl",
+    "TechnicalControlAction",
+]

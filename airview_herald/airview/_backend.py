@@ -1,0 +1,330 @@
+"""The documented low-level client: a method for each route."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Sequence
+from typing import Self, TypeVar
+
+import attrs
+
+from airview_herald.airview import _routes
+from airview_herald.airview._config import BackendConfig
+from airview_herald.airview._memory import Memory
+from airview_herald.airview._routes import System
+from airview_herald.airview._rules import MAX_ADDITIONAL_DATA, Rules
+from airview_herald.airview.models import (
+    Application,
+    ComplianceGroup,
+    Control,
+    Environment,
+    MonitoredResourceState,
+    Resource,
+    ResourceType,
+    Service,
+    SystemStage,
+    TechnicalControl,
+)
+from airview_herald.errors import BadRequestError
+from airview_herald.transport._call import Call
+from airview_herald.transport._operation import Operation
+from airview_herald.transport._send import Transport
+
+T = TypeVar("T")
+
+
+class Backend:
+    """One documented method for each route of AirView; made by `AirView`, as `airview.backend`.
+
+    Every method checks what it is given before it sends anything (`InputError`), and raises a
+    `StatusError` when the server refuses, a `TransportError` when no whole answer arrives. A
+    look-up answers `None` only for a 404 in AirView's own shape; any other is a `NotFoundError`.
+    """
+
+    def __init__(self, config: BackendConfig, transport: Transport) -> None:
+        self.config = config
+        self.transport = transport
+        self.operation: Operation | None = None
+        self._systems: Memory[str, System] = Memory(1)
+
+    def on_account(self, operation: Operation) -> Self:
+        """Return a sibling whose requests go on one operation's account."""
+        sibling = object.__new__(type(self))
+        sibling.config = self.config
+        sibling.transport = self.transport
+        sibling.operation = operation
+        sibling._systems = self._systems
+        return sibling
+
+    def get_url(self, route: str) -> str:
+        """Return the full URL of a route."""
+        return f"{self.transport.options.base_url}/{route.removeprefix('/')}"
+
+    async def system(self) -> System:
+        """Return this client's own system, recording it if it is new; asked for once.
+
+        Routes: `GET /systems/`, `POST /systems/`.
+        """
+        name, stage = self.config.system_name, self.config.system_stage
+
+        async def find(_: bool) -> System:  # noqa: FBT001 - the look comes first in any case
+            found = await self.send(_routes.get_system(name))
+            if found is not None:
+                return found
+            try:
+                return await self.send(_routes.create_system(name, stage))
+            except BadRequestError:
+                found = await self.send(_routes.get_system(name))
+                if found is None:
+                    raise
+                return found
+
+        return await self._systems.resolve(name, find)
+
+    @property
+    def system_id(self) -> Awaitable[int]:
+        """The id of this client's own system: `await backend.system_id`."""
+        return self._system_id()
+
+    async def _system_id(self) -> int:
+        return (await self.system()).id
+
+    async def get_system_id_by_name(self, name: str) -> int | None:
+        """Return a system's id, or `None`: `GET /systems/`."""
+        Rules(name).key("name", name)
+        found = await self.send(_routes.get_system(name))
+        return None if found is None else found.id
+
+    async def create_system(self, name: str, stage: SystemStage | str) -> int:
+        """Record a system and return its id: `POST /systems/`."""
+        Rules(name).system(name, stage)
+        return (await self.send(_routes.create_system(name, stage))).id
+
+    async def get_environments(self) -> list[Environment]:
+        """Return all the environments: `GET /environments/`."""
+        return await self.send(_routes.get_environments())
+
+    async def create_environment(self, environment: Environment) -> Environment:
+        """Record an environment: `POST /environments/`."""
+        Rules(environment).environment("environment", environment)
+        return await self.send(_routes.create_environment(environment))
+
+    async def get_application_environment_by_reference(self, reference: str) -> Application | None:
+        """Return the application under a reference of this client's type, or `None`.
+
+        Route: `GET /referenced-application-environments/`.
+        """
+        Rules(reference).reference("reference", reference)
+        return await self.send(
+            _routes.get_application_environment(self.config.referencing_type, reference)
+        )
+
+    async def create_application(
+        self, application: Application, environment_id: int | None = None
+    ) -> Application:
+        """Record an application and return it with its `id`: `POST /applications/`.
+
+        The server accepts any number of applications of one name, and removes none.
+
+        Args:
+            application: What to record.
+            environment_id: Kept in the returned application's environment; the route itself has
+                no use for it.
+        """
+        Rules(application).application("application", application)
+        identifier = await self.send(_routes.create_application(application))
+        environment = application.environment
+        if environment_id is not None:
+            environment = attrs.evolve(environment, id=environment_id)
+        return attrs.evolve(application, id=identifier, environment=environment)
+
+    async def create_application_environment(self, application: Application) -> Application:
+        """Put an application into its environment, under its reference.
+
+        Route: `POST /application-environments/`.
+
+        Args:
+            application: With its `id`, and the `id` of its environment.
+
+        Returns:
+            The application with its `application_environment_id`.
+        """
+        rules = Rules(application)
+        rules.application("application", application)
+        return await self.send(
+            _routes.create_application_environment(
+                rules.given("application.id", application.id),
+                rules.given("application.environment.id", application.environment.id),
+                self.config.referencing_type,
+                application.reference,
+            )
+        )
+
+    async def get_control(self, control: Control) -> Control | None:
+        """Return the control of that name, the one with the lowest id, or `None`.
+
+        Route: `GET /controls/`.
+        """
+        Rules(control).control("control", control)
+        found = await self.send(_routes.get_controls(control.name))
+        return min(found, key=_by_id, default=None)
+
+    async def create_control(self, control: Control) -> Control:
+        """Record a control: `POST /controls/`. The server accepts any number of one name."""
+        rules = Rules(control)
+        rules.control("control", control)
+        if control.quality_model is None:
+            raise rules.missing("control.quality_model", "a control that does not exist yet")
+        return await self.send(_routes.create_control(control))
+
+    async def get_technical_control(self, reference: str) -> TechnicalControl | None:
+        """Return this system's technical control under a reference, or `None`.
+
+        Routes: `GET /technical-controls/`, and those of `system`.
+        """
+        Rules(reference).reference("reference", reference)
+        system = await self.system()
+        found = await self.send(_routes.get_technical_controls(system.id, reference))
+        return min(found, key=_by_id, default=None)
+
+    async def create_technical_control(
+        self, technical_control: TechnicalControl
+    ) -> TechnicalControl:
+        """Record a technical control of this system; its `control_id` is its parent.
+
+        Routes: `POST /technical-controls/`, and those of `system`.
+        """
+        Rules(technical_control).technical_control("technical_control", technical_control)
+        system = await self.system()
+        return await self.send(_routes.create_technical_control(system.id, technical_control))
+
+    async def get_services(self) -> list[Service]:
+        """Return all the services: `GET /services/`."""
+        return await self.send(_routes.get_services())
+
+    async def create_service(self, service: Service) -> Service:
+        """Record a service: `POST /services/`."""
+        Rules(service).service("service", service)
+        return await self.send(_routes.create_service(service))
+
+    async def get_resource_type(self, reference: str) -> ResourceType | None:
+        """Return the resource type under a reference with its service, or `None`.
+
+        Routes: `GET /resource-types/`; `GET /services/` too, if the type has a service.
+        """
+        Rules(reference).key("reference", reference)
+        row = await self.send(_routes.get_resource_type(reference))
+        if row is None:
+            return None
+        service = None
+        if row.service_id is not None:
+            services = await self.get_services()
+            service = next((each for each in services if each.id == row.service_id), None)
+        return ResourceType(row.reference, row.name, row.id, service)
+
+    async def create_resource_type(self, resource_type: ResourceType) -> ResourceType:
+        """Record a resource type: `POST /resource-types/`.
+
+        Args:
+            resource_type: Its service, if it has one, with its `id`.
+        """
+        rules = Rules(resource_type)
+        rules.resource_type("resource_type", resource_type)
+        if resource_type.service is not None:
+            rules.given("resource_type.service.id", resource_type.service.id)
+        row = await self.send(_routes.create_resource_type(resource_type))
+        return attrs.evolve(resource_type, name=row.name, id=row.id)
+
+    async def get_resource_id(self, reference: str, application_environment_id: int) -> int | None:
+        """Return a resource's id, or `None`: `GET /resources/`."""
+        rules = Rules(reference)
+        rules.key("reference", reference)
+        rules.integer("application_environment_id", application_environment_id)
+        found = await self.send(_routes.get_resource(reference, application_environment_id))
+        return None if found is None else found.id
+
+    async def create_resource(self, reference: str, application_environment_id: int) -> int:
+        """Record a bare resource, to link an event to, and return its id: `POST /resources/`."""
+        rules = Rules(reference)
+        rules.key("reference", reference)
+        rules.integer("application_environment_id", application_environment_id)
+        return await self.send(_routes.create_resource(reference, application_environment_id))
+
+    async def save_resource(self, resource: Resource) -> None:
+        """Create or update a resource: `PUT /resources/`.
+
+        Args:
+            resource: With the `application_environment_id` of its application and the `id` of
+                its type; the route cannot save a resource without a type.
+        """
+        rules = Rules(resource)
+        rules.resource("resource", resource)
+        if resource.resource_type is None:
+            raise rules.missing("resource.resource_type", "PUT /resources/")
+        await self.send(
+            _routes.save_resource(
+                resource.reference,
+                rules.given(
+                    "resource.application.application_environment_id",
+                    resource.application.application_environment_id,
+                ),
+                resource.reference if resource.name is None else resource.name,
+                rules.given("resource.resource_type.id", resource.resource_type.id),
+            )
+        )
+
+    async def save_monitored_resource(
+        self,
+        technical_control_id: int,
+        resource_id: int,
+        state: MonitoredResourceState | str,
+        additional_data: str = "",
+    ) -> None:
+        """Set what a technical control says of a resource: `PUT /monitored-resources/`.
+
+        Not for concurrent use with one pair of ids: the server keeps no order, and makes
+        duplicate rows of concurrent first writes. `AirView.handle_compliance_event` and
+        `AirView.ingest` keep the order.
+
+        Args:
+            technical_control_id: The technical control's id.
+            resource_id: The resource's id.
+            state: What it says.
+            additional_data: Free text of at most 8000 characters. Leaving it out erases what is
+                stored: the server overwrites it with every call.
+        """
+        rules = Rules(resource_id)
+        rules.integer("technical_control_id", technical_control_id)
+        rules.integer("resource_id", resource_id)
+        rules.member("state", state, MonitoredResourceState)
+        rules.text("additional_data", additional_data, MAX_ADDITIONAL_DATA)
+        await self.send(
+            _routes.save_monitored_resource(
+                technical_control_id, resource_id, state, additional_data
+            )
+        )
+
+    async def get_compliance(
+        self, select: Sequence[str], filter: str | None = None  # noqa: A002 - the route's own word
+    ) -> list[ComplianceGroup]:
+        """Count monitored resources that are not DELETED: `GET /compliance/`.
+
+        Args:
+            select: What to group by, in the route's names: `applicationName`, `controlSeverity`
+                and so on. `technicalControlName`, `systemName` and `systemStage` group, but the
+                server leaves them out of its answer.
+            filter: An OData expression over the same names, and `is_compliant`. The server
+                lower-cases all of it, texts included: write `tolower(controlName) eq 'encrypt'`.
+
+        Returns:
+            A row for each distinct combination, in no defined order.
+        """
+        Rules(select).select(select)
+        return await self.send(_routes.get_compliance(select, filter))
+
+    async def send(self, call: Call[T]) -> T:
+        """Send a call on this backend's account, or on one of its own."""
+        return await self.transport.send(call, self.operation or self.transport.operation())
+
+
+def _by_id(row: Control | TechnicalControl) -> int:
+    return row.id or 0

@@ -1,0 +1,102 @@
+"""Order per key: what came first is sent first, and one at a time.
+
+The server keeps neither: concurrent first writes of one monitored resource leave duplicate rows,
+and a late state overwrites a later one. So each key has a lane, first in first out. Where a
+request may still be running on the server after its task has given up, its lane stays closed
+until it has surely ended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Hashable
+
+import anyio
+
+Clock = Callable[[], float]
+Sleep = Callable[[float], Awaitable[None]]
+
+
+class Ticket:
+    """A place in a lane, taken without waiting; its order is the order of the calls.
+
+    Made by `Lanes.join`, and given back exactly once, by `leave`.
+    """
+
+    __slots__ = ("_ahead", "_behind", "_key", "_lanes", "_left", "_opens_at", "_turn")
+
+    def __init__(self, lanes: Lanes, key: Hashable, ahead: Ticket | None, opens_at: float) -> None:
+        self._lanes = lanes
+        self._key = key
+        self._ahead = ahead
+        self._behind: Ticket | None = None
+        self._turn: anyio.Event | None = None
+        self._opens_at = opens_at
+        self._left = False
+        if ahead is not None:
+            ahead._behind = self
+
+    async def turn(self) -> None:
+        """Wait until everything ahead has left and the lane is open."""
+        if self._ahead is not None:
+            self._turn = anyio.Event()
+            await self._turn.wait()
+        while (shut := self._opens_at - self._lanes.clock()) > 0:
+            await self._lanes.sleep(shut)
+
+    def leave(self, *, settle: float = 0.0) -> None:
+        """Give the place back; a second time does nothing.
+
+        Args:
+            settle: How long the lane stays closed to the next one, in seconds.
+        """
+        if self._left:
+            return
+        self._left = True
+        opens_at = self._opens_at if not settle else self._lanes.clock() + settle
+        ahead, behind = self._ahead, self._behind
+        if behind is None:
+            self._lanes.vacate(self._key, ahead, opens_at)
+        else:
+            behind._ahead = ahead
+        if ahead is not None:
+            ahead._behind = behind
+        elif behind is not None:
+            behind._opens_at = max(behind._opens_at, opens_at)
+            if behind._turn is not None:
+                behind._turn.set()
+
+
+class Lanes:
+    """All the lanes of a client.
+
+    Args:
+        clock: Seconds, monotonic.
+        sleep: Waits that many seconds.
+    """
+
+    def __init__(self, clock: Clock, sleep: Sleep) -> None:
+        self.clock = clock
+        self.sleep = sleep
+        self._last: dict[Hashable, Ticket] = {}
+        self._shut: dict[Hashable, float] = {}
+
+    def __len__(self) -> int:
+        """Return how many lanes are in use or closed."""
+        return len(self._last) + len(self._shut)
+
+    def join(self, key: Hashable) -> Ticket:
+        """Take the next place in a lane."""
+        ticket = Ticket(self, key, self._last.get(key), self._shut.pop(key, 0.0))
+        self._last[key] = ticket
+        return ticket
+
+    def vacate(self, key: Hashable, ahead: Ticket | None, opens_at: float) -> None:
+        """Note that the last ticket of a lane has left; for `Ticket.leave`."""
+        if ahead is not None:
+            self._last[key] = ahead
+            return
+        del self._last[key]
+        now = self.clock()
+        if opens_at > now:
+            self._shut = {k: until for k, until in self._shut.items() if until > now}
+            self._shut[key] = opens_at

@@ -1,0 +1,102 @@
+"""What a client remembers: looked up once, by one task, for everybody who asks."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Awaitable, Callable, Hashable
+from typing import Generic, TypeVar
+
+import anyio
+import attrs
+
+from airview_herald.errors import AirViewHeraldError, DeadlineError
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+
+
+@attrs.define(eq=False)
+class _Flight(Generic[V]):
+    """A look-up under way, and those who wait for it."""
+
+    landed: anyio.Event = attrs.field(factory=anyio.Event)
+    value: V | None = None
+    error: AirViewHeraldError | None = None
+
+
+class Memory(Generic[K, V]):
+    """Remember values by key, the least recently used going first.
+
+    Args:
+        capacity: How many values are kept at most.
+    """
+
+    __slots__ = ("_capacity", "_flights", "_known")
+
+    def __init__(self, capacity: int) -> None:
+        self._capacity = capacity
+        self._known: dict[K, V] = {}
+        self._flights: dict[K, _Flight[V]] = {}
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    def get(self, key: K) -> V | None:
+        """Return what is remembered, or `None`."""
+        value = self._known.pop(key, None)
+        if value is not None:
+            self._known[key] = value
+        return value
+
+    def put(self, key: K, value: V) -> None:
+        """Remember a value."""
+        self._known.pop(key, None)
+        self._known[key] = value
+        if len(self._known) > self._capacity:
+            del self._known[next(iter(self._known))]
+
+    def forget(self, key: K) -> None:
+        """Forget a value; forgetting twice is fine."""
+        self._known.pop(key, None)
+
+    async def resolve(self, key: K, find: Callable[[bool], Awaitable[V]]) -> V:
+        """Return what is remembered, or find it: one task finds, the others wait for it.
+
+        When the task that finds is cancelled or runs out of its own time, one of the waiters
+        takes over. When it fails otherwise, each waiter gets a copy of the error; the next one
+        to ask tries again.
+
+        Args:
+            key: What is asked for.
+            find: Finds it. Its argument says that an earlier task gave up midway, so what it
+                may have left on the server is to be looked for first.
+        """
+        inherited = False
+        while True:
+            known = self.get(key)
+            if known is not None:
+                return known
+            flight = self._flights.get(key)
+            if flight is None:
+                return await self._lead(key, find, inherited=inherited)
+            await flight.landed.wait()
+            if flight.error is not None:
+                raise copy.copy(flight.error)
+            if flight.value is not None:
+                return flight.value
+            inherited = True
+
+    async def _lead(self, key: K, find: Callable[[bool], Awaitable[V]], *, inherited: bool) -> V:
+        flight = self._flights[key] = _Flight[V]()
+        try:
+            flight.value = await find(inherited)
+            self.put(key, flight.value)
+            return flight.value
+        except DeadlineError:
+            raise
+        except AirViewHeraldError as error:
+            flight.error = copy.copy(error)
+            raise
+        finally:
+            del self._flights[key]
+            flight.landed.set()

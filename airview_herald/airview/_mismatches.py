@@ -1,0 +1,52 @@
+"""Definitions that exist with other attributes than an event gives them: the first one wins."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import attrs
+
+
+@attrs.frozen
+class Mismatch:
+    """A definition on the server that is not as it was given.
+
+    Attributes:
+        kind: What it is: `system`, `environment`, `application`, `control`,
+            `technical_control`, `resource_type` or `service`.
+        key: Its name, abbreviation or reference.
+        field: The field that differs.
+        stored: What the server has, and keeps.
+        given: What the caller's object says.
+    """
+
+    kind: str
+    key: str
+    field: str
+    stored: Any
+    given: Any
+
+
+_COMPARED = {
+    "environment": ("name",),
+    "application": ("name", "type", "environment.abbreviation"),
+    "control": ("quality_model", "severity"),
+    "technical_control": ("name", "control_action", "ttl", "is_blocking", "control.name"),
+    "resource_type": ("name",),
+    "service": ("name", "type"),
+}
+
+
+def mismatches(kind: str, key: str, stored: Any, given: Any) -> Iterator[Mismatch]:
+    """Yield the fields that differ; what the caller leaves open (`None`) cannot differ."""
+    for field in _COMPARED[kind]:
+        theirs, ours = _value(stored, field), _value(given, field)
+        if ours is not None and theirs != ours:
+            yield Mismatch(kind, key, field, theirs, ours)
+
+
+def _value(definition: Any, path: str) -> Any:
+    for name in path.split("."):
+        definition = getattr(definition, name, None)
+    return definition

@@ -1,0 +1,113 @@
+"""What became of each event of a batch, and of the batch."""
+
+from __future__ import annotations
+
+from collections import Counter
+from enum import StrEnum
+
+import attrs
+
+from airview_herald.airview._mismatches import Mismatch
+from airview_herald.airview._recording import Stage
+from airview_herald.airview.models import ComplianceEvent
+from airview_herald.errors import AirViewHeraldError
+
+_KEPT_FAILURES = 1000
+
+
+class OutcomeStatus(StrEnum):
+    """What became of an event."""
+
+    RECORDED = "recorded"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+    SKIPPED = "skipped"
+    NOT_ATTEMPTED = "not_attempted"
+
+
+@attrs.frozen(eq=False)
+class Outcome:
+    """What became of one event.
+
+    Attributes:
+        event: The caller's own object, whatever it was.
+        index: Its position in the input, from 0.
+        status: `recorded`; `failed`: definitely not recorded; `unknown`: it may have landed and
+            nothing can tell; `skipped`: it needed no sending; `not_attempted`: the run ended
+            before its turn.
+        stage: How far it came.
+        requests: Requests spent on it. A definition is on the account of the event that was
+            first to need it.
+        attempts: Times its requests were sent again, plus one; 0 if nothing was sent.
+        error: Why it was not recorded.
+    """
+
+    event: ComplianceEvent
+    index: int
+    status: OutcomeStatus
+    stage: Stage
+    requests: int = 0
+    attempts: int = 0
+    error: AirViewHeraldError | None = None
+
+
+@attrs.define(eq=False)
+class IngestReport:
+    """The account of a batch; live while it runs, closed when it ends.
+
+    `inputs` equals the sum of the five outcomes once the run has ended, however it ended.
+
+    Attributes:
+        inputs: Events taken from the producer.
+        recorded: Events recorded.
+        failed: Events definitely not recorded.
+        unknown: Events that may have been recorded.
+        skipped: Events that needed no sending.
+        not_attempted: Events taken whose turn did not come.
+        failures: The first 1,000 outcomes that are `failed` or `unknown`.
+        errors: How many outcomes each kind of error has caused, beyond those kept too.
+        mismatches: Definitions that exist with other attributes than the events give them.
+        requests: Requests sent, those for definitions and tokens included.
+        retries: Requests sent again.
+        throttled: Answers that said 429.
+        concurrency: The lowest and the highest limit of requests in flight.
+        held: Events held now: taken, and not through yet.
+        held_peak: The most events held at once.
+        elapsed: Seconds since the run began; until its end, when it has ended.
+    """
+
+    inputs: int = 0
+    recorded: int = 0
+    failed: int = 0
+    unknown: int = 0
+    skipped: int = 0
+    not_attempted: int = 0
+    failures: list[Outcome] = attrs.field(factory=list, repr=False)
+    errors: Counter[str] = attrs.field(factory=Counter)
+    mismatches: tuple[Mismatch, ...] = ()
+    requests: int = 0
+    retries: int = 0
+    throttled: int = 0
+    concurrency: tuple[int, int] = (0, 0)
+    held: int = 0
+    held_peak: int = 0
+    elapsed: float = 0.0
+
+    def add(self, outcome: Outcome) -> None:
+        """Count an outcome."""
+        name = outcome.status.value
+        setattr(self, name, getattr(self, name) + 1)
+        if outcome.error is not None:
+            self.errors[_kind(outcome.error)] += 1
+            if len(self.failures) < _KEPT_FAILURES:
+                self.failures.append(outcome)
+
+    def hold(self, change: int) -> None:
+        """Note that events were taken, or are through."""
+        self.held += change
+        self.held_peak = max(self.held_peak, self.held)
+
+
+def _kind(error: AirViewHeraldError) -> str:
+    name = type(error).__name__
+    return name if error.status is None else f"{name} {error.status}"

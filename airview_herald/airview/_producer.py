@@ -1,0 +1,95 @@
+"""Taking events from whatever the caller has: a list, a generator, a file, an async iterable."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
+from typing import Any
+
+from anyio import to_thread
+
+from airview_herald.errors import InputError
+
+# One hop into a worker thread costs as much as reading some dozens of lines.
+_CHUNK = 64
+
+
+class Producer:
+    """Take events a few at a time, and lose none when taking is cut short.
+
+    An iterable with a true attribute `blocking`, as the sources of this package have, is
+    iterated in a worker thread.
+
+    Args:
+        events: A sync or async iterable.
+
+    Raises:
+        InputError: It is neither.
+    """
+
+    def __init__(self, events: Iterable[Any] | AsyncIterable[Any]) -> None:
+        self._taken: deque[Any] = deque()
+        self._error: Exception | None = None
+        self._ended = False
+        self._async: AsyncIterator[Any] | None = None
+        self._sync: Iterator[Any] | None = None
+        self._blocking = bool(getattr(events, "blocking", False))
+        if isinstance(events, AsyncIterable):
+            self._async = aiter(events)
+        elif isinstance(events, Iterable) and not isinstance(events, str | bytes):
+            self._sync = iter(events)
+        else:
+            raise InputError("events", "must be an iterable or an async iterable", events)
+
+    async def take(self, room: int) -> list[Any]:
+        """Return from one to `room` events; none at the end.
+
+        Raises:
+            Exception: What the producer raised, after the events before it were returned.
+        """
+        if not self._ended:
+            if self._async is not None:
+                await self._pull_async(self._async)
+            elif self._sync is not None and self._blocking:
+                await to_thread.run_sync(self._pull, self._sync, min(room, _CHUNK))
+            elif self._sync is not None:
+                self._pull(self._sync, 1)
+        if self._taken:
+            return self.left_over()
+        if self._error is not None:
+            raise self._error
+        return []
+
+    def left_over(self) -> list[Any]:
+        """Return the events that were pulled and not returned yet."""
+        taken = list(self._taken)
+        self._taken.clear()
+        return taken
+
+    async def aclose(self) -> None:
+        """Close the iterator, if it is one that closes."""
+        if self._async is not None:
+            aclose: Callable[[], Any] | None = getattr(self._async, "aclose", None)
+            if aclose is not None:
+                await aclose()
+        else:
+            close: Callable[[], Any] | None = getattr(self._sync, "close", None)
+            if close is not None:
+                close()
+
+    async def _pull_async(self, events: AsyncIterator[Any]) -> None:
+        try:
+            self._taken.append(await anext(events))
+        except StopAsyncIteration:
+            self._ended = True
+        except Exception as error:  # noqa: BLE001 - the caller's producer may raise anything
+            self._ended, self._error = True, error
+
+    def _pull(self, events: Iterator[Any], count: int) -> None:
+        try:
+            for _ in range(count):
+                self._taken.append(next(events))
+        except StopIteration:
+            self._ended = True
+        except Exception as error:  # noqa: BLE001 - the caller's producer may raise anything
+            self._ended, self._error = True, error

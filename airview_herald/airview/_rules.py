@@ -1,0 +1,209 @@
+"""The rules that AirView puts on what it is given, checked before anything is sent.
+
+The server answers a broken rule late and vaguely: an unknown enum or a name of 501 characters is
+a plain 500. Here each is an `InputError` that names the field and the rule and carries the
+caller's own object.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from enum import StrEnum
+
+from airview_herald.airview.models import (
+    Application,
+    ApplicationType,
+    ComplianceEvent,
+    Control,
+    ControlSeverity,
+    Environment,
+    MonitoredResourceState,
+    QualityModel,
+    Resource,
+    ResourceType,
+    Service,
+    ServiceType,
+    SystemStage,
+    TechnicalControl,
+    TechnicalControlAction,
+)
+from airview_herald.errors import InputError
+
+MAX_TEXT = 500
+MAX_ABBREVIATION = 10
+MAX_ADDITIONAL_DATA = 8000
+MAX_ID = 2**31 - 1
+
+SELECTABLE = (
+    "applicationId",
+    "applicationName",
+    "environmentName",
+    "resourceReference",
+    "technicalControlReference",
+    "technicalControlName",
+    "controlName",
+    "controlId",
+    "controlSeverity",
+    "systemName",
+    "systemStage",
+)
+
+_REFERENCE = re.compile(r"[A-Za-z0-9_.~/-]*")
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
+
+
+class Rules:
+    """Check the parts of one object of the caller's.
+
+    Args:
+        subject: The caller's object, handed back with every error.
+    """
+
+    __slots__ = ("_subject",)
+
+    def __init__(self, subject: object) -> None:
+        self._subject = subject
+
+    def event(self, event: ComplianceEvent) -> None:
+        """Check a compliance event."""
+        self.kind("event", event, ComplianceEvent)
+        self.key("resource_reference", event.resource_reference)
+        self.application("application", event.application)
+        self.technical_control("technical_control", event.technical_control)
+        self.member("status", event.status, MonitoredResourceState)
+        self.text("additional_data", event.additional_data, MAX_ADDITIONAL_DATA)
+
+    def application(self, field: str, application: Application) -> None:
+        """Check an application and its environment."""
+        self.kind(field, application, Application)
+        self.text(f"{field}.name", application.name)
+        self.reference(f"{field}.reference", application.reference)
+        self.member(f"{field}.type", application.type, ApplicationType)
+        self.environment(f"{field}.environment", application.environment)
+
+    def environment(self, field: str, environment: Environment) -> None:
+        """Check an environment."""
+        self.kind(field, environment, Environment)
+        self.text(f"{field}.name", environment.name)
+        self.key(f"{field}.abbreviation", environment.abbreviation, MAX_ABBREVIATION)
+
+    def technical_control(self, field: str, technical_control: TechnicalControl) -> None:
+        """Check a technical control and its parent."""
+        self.kind(field, technical_control, TechnicalControl)
+        self.text(f"{field}.name", technical_control.name)
+        self.reference(f"{field}.reference", technical_control.reference)
+        self.member(
+            f"{field}.control_action", technical_control.control_action, TechnicalControlAction
+        )
+        if technical_control.ttl is not None:
+            self.integer(f"{field}.ttl", technical_control.ttl, least=0)
+        if technical_control.is_blocking is not None:
+            self.kind(f"{field}.is_blocking", technical_control.is_blocking, bool)
+        if technical_control.control_id is not None:
+            self.integer(f"{field}.control_id", technical_control.control_id)
+        if technical_control.control is not None:
+            self.control(f"{field}.control", technical_control.control)
+
+    def control(self, field: str, control: Control) -> None:
+        """Check a control; one that exists already needs no quality model."""
+        self.kind(field, control, Control)
+        self.key(f"{field}.name", control.name)
+        if control.quality_model is not None:
+            self.member(f"{field}.quality_model", control.quality_model, QualityModel)
+        self.member(f"{field}.severity", control.severity, ControlSeverity)
+
+    def resource(self, field: str, resource: Resource) -> None:
+        """Check a resource, its application and its type."""
+        self.kind(field, resource, Resource)
+        self.key(f"{field}.reference", resource.reference)
+        self.application(f"{field}.application", resource.application)
+        if resource.name is not None:
+            self.text(f"{field}.name", resource.name)
+        if resource.resource_type is not None:
+            self.resource_type(f"{field}.resource_type", resource.resource_type)
+
+    def resource_type(self, field: str, resource_type: ResourceType) -> None:
+        """Check a resource type and its service."""
+        self.kind(field, resource_type, ResourceType)
+        self.key(f"{field}.reference", resource_type.reference)
+        self.text(f"{field}.name", resource_type.name)
+        if resource_type.service is not None:
+            self.service(f"{field}.service", resource_type.service)
+
+    def service(self, field: str, service: Service) -> None:
+        """Check a service."""
+        self.kind(field, service, Service)
+        self.key(f"{field}.reference", service.reference)
+        self.text(f"{field}.name", service.name)
+        self.member(f"{field}.type", service.type, ServiceType)
+
+    def system(self, name: str, stage: SystemStage | str) -> None:
+        """Check a system's name and stage."""
+        self.key("system_name", name)
+        self.member("system_stage", stage, SystemStage)
+
+    def select(self, select: Sequence[str]) -> None:
+        """Check the columns of a `/compliance/` query."""
+        if isinstance(select, str) or not select:
+            raise self._error("select", f"must list one or more of: {', '.join(SELECTABLE)}")
+        for name in select:
+            if name not in SELECTABLE:
+                raise self._error("select", f"{name!r} is none of: {', '.join(SELECTABLE)}")
+
+    def kind(self, field: str, value: object, kind: type) -> None:
+        """Check that a value is of a class."""
+        if not isinstance(value, kind):
+            article = "an" if kind.__name__[0] in "AEIO" else "a"
+            raise self._error(
+                field, f"must be {article} {kind.__name__}, not {type(value).__name__}"
+            )
+
+    def text(self, field: str, value: str, most: int = MAX_TEXT) -> None:
+        """Check a text's length and its characters."""
+        if not isinstance(value, str):
+            raise self._error(field, f"must be a text, not {type(value).__name__}")
+        if len(value) > most:
+            raise self._error(field, f"must have at most {most} characters, has {len(value)}")
+        if _UNSTORABLE.search(value):
+            raise self._error(field, "must not hold a NUL or half of a surrogate pair")
+
+    def key(self, field: str, value: str, most: int = MAX_TEXT) -> None:
+        """Check a text by which the server finds a row: it may not be empty either."""
+        self.text(field, value, most)
+        if not value:
+            raise self._error(field, "must not be empty")
+
+    def reference(self, field: str, value: str) -> None:
+        """Check a reference of an application or a technical control."""
+        self.key(field, value)
+        if not _REFERENCE.fullmatch(value):
+            raise self._error(
+                field,
+                f"may hold A-Z a-z 0-9 _ . ~ / - only, not {value!r}; "
+                "airview_herald.sources.encode_reference maps any text, reversibly",
+            )
+
+    def member(self, field: str, value: object, members: type[StrEnum]) -> None:
+        """Check that a value is a member of an enumeration, or the text of one."""
+        if not isinstance(value, str) or value not in members.__members__:
+            raise self._error(field, f"must be one of {', '.join(members)}, not {value!r}")
+
+    def integer(self, field: str, value: int, least: int = 1) -> None:
+        """Check an id or a number of minutes: 32 bits, not negative, no boolean."""
+        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= MAX_ID:
+            raise self._error(field, f"must be an integer from {least} to {MAX_ID}, not {value!r}")
+
+    def given(self, field: str, value: int | None) -> int:
+        """Return an id that an earlier operation should have filled in."""
+        if value is None:
+            raise self._error(field, "is needed: use the object that the earlier operation returned")
+        self.integer(field, value)
+        return value
+
+    def missing(self, field: str, what_for: str) -> InputError:
+        """Return the error of an optional field that turns out to be needed."""
+        return self._error(field, f"is needed for {what_for}")
+
+    def _error(self, field: str, rule: str) -> InputError:
+        return InputError(field, rule, self._subject)

@@ -1,0 +1,348 @@
+"""What AirView records, named as documented.
+
+Every class is frozen, with the documented order of fields and the documented defaults, so that
+positional construction from existing code goes on working. Building one checks nothing and sends
+nothing: the rules are checked when an object is handed to an operation, so that one bad event of
+a batch is one failed outcome and not the end of its producer.
+
+Enumerated fields take the enum's member or its text. A text that AirView does not know stays a
+text: in an answer it is passed on as it came, in a request it is refused before it is sent.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TypeVar
+
+import attrs
+
+__all__ = [
+    "Application",
+    "ApplicationType",
+    "ComplianceEvent",
+    "ComplianceGroup",
+    "Control",
+    "ControlSeverity",
+    "Environment",
+    "MonitoredResourceState",
+    "QualityModel",
+    "Resource",
+    "ResourceType",
+    "Service",
+    "ServiceType",
+    "SystemStage",
+    "TechnicalControl",
+    "TechnicalControlAction",
+]
+
+
+class SystemStage(StrEnum):
+    """Where in the life of a resource a system looks at it."""
+
+    BUILD = "BUILD"
+    MONITOR = "MONITOR"
+
+
+class ApplicationType(StrEnum):
+    """What an application is."""
+
+    BUSINESS_APPLICATION = "BUSINESS_APPLICATION"
+    TECHNICAL_SERVICE = "TECHNICAL_SERVICE"
+    APPLICATION_SERVICE = "APPLICATION_SERVICE"
+
+
+class ServiceType(StrEnum):
+    """What kind of service resources belong to."""
+
+    UNKNOWN = "UNKNOWN"
+    VIRTUAL_MACHINE = "VIRTUAL_MACHINE"
+    CONTAINER = "CONTAINER"
+    NETWORK = "NETWORK"
+    REPOSITORY = "REPOSITORY"
+    PIPELINE = "PIPELINE"
+    OBJECT_STORAGE = "OBJECT_STORAGE"
+    DATABASE = "DATABASE"
+    FUNCTION = "FUNCTION"
+    STORAGE = "STORAGE"
+
+
+class TechnicalControlAction(StrEnum):
+    """What a breach of a technical control leads to."""
+
+    LOG = "LOG"
+    INCIDENT = "INCIDENT"
+    TASK = "TASK"
+    VULNERABILITY = "VULNERABILITY"
+
+
+class QualityModel(StrEnum):
+    """The quality that a control protects."""
+
+    LOG_EXCELLENCE = "LOG_EXCELLENCE"
+    SECURITY = "SECURITY"
+    RELIABILITY = "RELIABILITY"
+    PERFORMANCE_EFFICIENCY = "PERFORMANCE_EFFICIENCY"
+    COST_OPTIMISATION = "COST_OPTIMISATION"
+    PORTABILITY = "PORTABILITY"
+    USABILITY_AND_COMPATIBILITY = "USABILITY_AND_COMPATIBILITY"
+
+
+class ControlSeverity(StrEnum):
+    """How grave a breach of a control is."""
+
+    CRITICAL = "CRITICAL"
+    HIGH = "HIGH"
+    MEDIUM = "MEDIUM"
+    LOW = "LOW"
+
+
+class MonitoredResourceState(StrEnum):
+    """What a technical control last said of a resource."""
+
+    FLAGGED = "FLAGGED"
+    MONITORING = "MONITORING"
+    DELETED = "DELETED"
+    UNRESPONSIVE = "UNRESPONSIVE"
+
+
+E = TypeVar("E", bound=StrEnum)
+
+
+def _member(members: type[E], value: E | str) -> E | str:
+    """Return the member with that text; anything else stays as it is."""
+    return members.__members__.get(value, value) if isinstance(value, str) else value
+
+
+def _application_type(value: ApplicationType | str) -> ApplicationType | str:
+    return _member(ApplicationType, value)
+
+
+def _service_type(value: ServiceType | str) -> ServiceType | str:
+    return _member(ServiceType, value)
+
+
+def _action(value: TechnicalControlAction | str) -> TechnicalControlAction | str:
+    return _member(TechnicalControlAction, value)
+
+
+def _quality_model(value: QualityModel | str | None) -> QualityModel | str | None:
+    return value if value is None else _member(QualityModel, value)
+
+
+def _severity(value: ControlSeverity | str) -> ControlSeverity | str:
+    return _member(ControlSeverity, value)
+
+
+def _severity_or_none(value: ControlSeverity | str | None) -> ControlSeverity | str | None:
+    return value if value is None else _member(ControlSeverity, value)
+
+
+def _state(value: MonitoredResourceState | str) -> MonitoredResourceState | str:
+    return _member(MonitoredResourceState, value)
+
+
+@attrs.frozen
+class Environment:
+    """An environment that applications run in.
+
+    Attributes:
+        name: At most 500 characters.
+        abbreviation: Its key on the server, at most 10 characters.
+        id: The server's id, filled in on what an operation returns.
+    """
+
+    name: str
+    abbreviation: str
+    id: int | None = None
+
+
+_UNKNOWN_ENVIRONMENT = Environment("Unknown", "UNK")
+
+
+@attrs.frozen
+class Application:
+    """An application in one environment, found by its reference.
+
+    Attributes:
+        name: At most 500 characters.
+        reference: Its key, under the client's `referencing_type`: an account id, say. At most 500
+            characters out of `A-Z a-z 0-9 _ . ~ / -`.
+        type: What it is.
+        environment: Where it runs; used when the application is first recorded.
+        id: The application's id, filled in on what an operation returns.
+        application_environment_id: The id of the application in its environment, likewise.
+    """
+
+    name: str
+    reference: str
+    type: ApplicationType | str = attrs.field(
+        default=ApplicationType.BUSINESS_APPLICATION, converter=_application_type
+    )
+    environment: Environment = _UNKNOWN_ENVIRONMENT
+    id: int | None = None
+    application_environment_id: int | None = None
+
+
+@attrs.frozen
+class Control:
+    """What a technical control serves: a rule of the house.
+
+    Attributes:
+        name: Its key, at most 500 characters. The server accepts several controls of one name;
+            the one with the lowest id counts.
+        quality_model: The quality it protects; needed when the control is first recorded.
+        service_id: Unused: controls map to services through resource types.
+        service_name: Unused, likewise.
+        id: The server's id, filled in on what an operation returns.
+        severity: How grave a breach is.
+    """
+
+    name: str
+    quality_model: QualityModel | str | None = attrs.field(
+        default=None, converter=_quality_model
+    )
+    service_id: int | None = None
+    service_name: str | None = None
+    id: int | None = None
+    severity: ControlSeverity | str = attrs.field(
+        default=ControlSeverity.LOW, converter=_severity
+    )
+
+
+@attrs.frozen
+class TechnicalControl:
+    """A check that a system runs on resources.
+
+    The server has no update: what the first recording says stays.
+
+    Attributes:
+        name: At most 500 characters.
+        reference: Its key within the system, at most 500 characters out of
+            `A-Z a-z 0-9 _ . ~ / -`.
+        control_action: What a breach leads to.
+        id: The server's id, filled in on what an operation returns.
+        ttl: How long a state stays valid, in minutes; `None` leaves it to the server.
+        is_blocking: Whether a breach blocks; `None` leaves it to the server, which says `False`.
+        control_id: The id of the parent control, when it is known.
+        control: The parent control, found or recorded by its name.
+    """
+
+    name: str
+    reference: str
+    control_action: TechnicalControlAction | str = attrs.field(
+        converter=_action
+    )
+    id: int | None = None
+    ttl: int | None = None
+    is_blocking: bool | None = None
+    control_id: int | None = None
+    control: Control | None = None
+
+
+@attrs.frozen
+class ComplianceEvent:
+    """One statement: a technical control found a resource of an application in a state.
+
+    Attributes:
+        resource_reference: The resource's key within the application, any text of at most 500
+            characters.
+        application: The application that the resource belongs to.
+        technical_control: The check that was run.
+        status: What it found.
+        additional_data: Free text of at most 8000 characters. It is always sent, since the
+            server erases what is stored when it is left out.
+    """
+
+    resource_reference: str
+    application: Application
+    technical_control: TechnicalControl
+    status: MonitoredResourceState | str = attrs.field(converter=_state)
+    additional_data: str = ""
+
+
+@attrs.frozen
+class Service:
+    """A service that resource types belong to.
+
+    Attributes:
+        reference: Its key, any text of at most 500 characters.
+        name: At most 500 characters.
+        type: What kind of service it is.
+        id: The server's id, filled in on what an operation returns.
+    """
+
+    reference: str
+    name: str
+    type: ServiceType | str = attrs.field(converter=_service_type)
+    id: int | None = None
+
+
+@attrs.frozen
+class ResourceType:
+    """A type of resources.
+
+    Attributes:
+        reference: Its key, any text of at most 500 characters.
+        name: At most 500 characters.
+        id: The server's id, filled in on what an operation returns.
+        service: The service that such resources belong to, or `None`.
+    """
+
+    reference: str
+    name: str
+    id: int | None = None
+    service: Service | None = None
+
+
+@attrs.frozen
+class Resource:
+    """A resource of an application.
+
+    Attributes:
+        reference: Its key within the application, any text of at most 500 characters.
+        application: The application that it belongs to.
+        name: At most 500 characters; `None` stands for the reference.
+        resource_type: Its type. The server cannot save a resource without one by `PUT`; one
+            without a type is recorded bare, and never changed.
+    """
+
+    reference: str
+    application: Application
+    name: str | None = None
+    resource_type: ResourceType | None = None
+
+
+@attrs.frozen
+class ComplianceGroup:
+    """One row of `GET /compliance/`: a combination of what was selected, and its counts.
+
+    The server leaves `technicalControlName`, `systemName` and `systemStage` out of its answer
+    even when they are selected, hence no fields for them here.
+
+    Attributes:
+        total: Monitored resources in the group that are not DELETED.
+        is_compliant: Those of them in MONITORING.
+        excluded: Always 0 with present servers.
+        application_id: As selected, else `None`; so are all the following.
+        application_name: As selected.
+        environment_name: As selected.
+        resource_reference: As selected.
+        technical_control_reference: As selected.
+        control_id: As selected; `None` too for a technical control with no control.
+        control_name: Likewise.
+        control_severity: Likewise.
+    """
+
+    total: int
+    is_compliant: int
+    excluded: int = 0
+    application_id: int | None = None
+    application_name: str | None = None
+    environment_name: str | None = None
+    resource_reference: str | None = None
+    technical_control_reference: str | None = None
+    control_id: int | None = None
+    control_name: str | None = None
+    control_severity: ControlSeverity | str | None = attrs.field(
+        default=None, converter=_severity_or_none
+    )

@@ -1,0 +1,6 @@
+"""Credentials: every provider is an `httpx.Auth`, usable with any httpx client too."""
+
+from airview_herald.auth._bearer import BearerToken
+from airview_herald.auth._client_credentials import ClientCredentials
+
+__all__ = ["BearerToken", "ClientCredentials"]

@@ -1,0 +1,37 @@
+"""A token that somebody else obtained."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+
+import httpx
+
+from airview_herald._secret import Secret
+
+_SCHEME = "bearer "
+
+
+class BearerToken(httpx.Auth):
+    """Send a fixed token.
+
+    Args:
+        token: The token, with or without `Bearer ` before it; exactly one is sent.
+
+    Raises:
+        ConfigurationError: The token is empty, or holds a character no header may carry.
+    """
+
+    def __init__(self, token: str | Secret) -> None:
+        secret = Secret(token, "token")
+        text = secret.reveal().strip()
+        while text.lower().startswith(_SCHEME):
+            text = text[len(_SCHEME) :].lstrip()
+        self._header = Secret(f"Bearer {Secret(text, 'token').reveal()}")
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        """Add the header; see `httpx.Auth.auth_flow`."""
+        request.headers["Authorization"] = self._header.reveal()
+        yield request
+
+    def __repr__(self) -> str:
+        return "BearerToken(**********)"

@@ -1,0 +1,142 @@
+"""OAuth 2 client credentials: a key pair of the producer's own for a token of the gateway's."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, Self
+
+import httpx
+import msgspec
+
+from airview_herald._origin import checked_url
+from airview_herald._secret import Secret
+from airview_herald.auth._refreshing import RefreshingAuth, Token
+from airview_herald.errors import AuthenticationError, RequestFacts
+
+_LEEWAY = 60.0
+_LEEWAY_SHARE = 0.1
+
+
+class ClientCredentials(RefreshingAuth):
+    """Fetch tokens from an OAuth 2 token endpoint, and renew them by themselves.
+
+    A token is renewed 60 seconds before it expires (a tenth of its life, if that is less), and
+    once when the service answers 401. The key pair goes to `token_url` and nowhere else.
+
+    Args:
+        token_url: The token endpoint.
+        client_id: The client's id.
+        client_secret: The client's secret.
+        scope: The scope to ask for, or `None` to ask for none.
+        headers: More headers for the token endpoint, such as a gateway's subscription key.
+        allow_http: Accept a plain http endpoint on another machine.
+        clock: Seconds, monotonic; tests bring their own.
+
+    Raises:
+        ConfigurationError: The URL cannot be used, or a credential is empty or unprintable.
+    """
+
+    def __init__(  # noqa: PLR0913 - a token endpoint takes that many
+        self,
+        token_url: str,
+        client_id: str,
+        client_secret: str | Secret,
+        scope: str | None = None,
+        *,
+        headers: Mapping[str, str] | None = None,
+        allow_http: bool = False,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        super().__init__(clock)
+        self._url = checked_url(token_url, "token_url", allow_http=allow_http)
+        self._client_id = Secret(client_id, "client_id")
+        self._client_secret = Secret(client_secret, "client_secret")
+        self._scope = scope
+        self._headers = {name: Secret(value, name) for name, value in (headers or {}).items()}
+
+    @classmethod
+    def azure(
+        cls, client_id: str, client_secret: str | Secret, tenant_id: str, scope: str, **options: Any
+    ) -> Self:
+        """Return the provider of an Azure AD tenant.
+
+        Args:
+            client_id: The application's id.
+            client_secret: The application's secret.
+            tenant_id: The directory's id.
+            scope: The scope, usually `api://<id>/.default`.
+            **options: As for the class.
+        """
+        url = f"https://login.microsoftonline.com/{tenant_id}/oauth2/v2.0/token"
+        return cls(url, client_id, client_secret, scope, **options)
+
+    @classmethod
+    def cognito(  # noqa: PLR0913 - the documented parameters of `get_aws_cognito_token`
+        cls,
+        client_id: str,
+        client_secret: str | Secret,
+        cognito_pool_domain_prefix: str,
+        aws_region: str,
+        scope: str = "airview/agent_push",
+        **options: Any,
+    ) -> Self:
+        """Return the provider of an AWS Cognito user pool.
+
+        Args:
+            client_id: The app client's id.
+            client_secret: The app client's secret.
+            cognito_pool_domain_prefix: The pool's domain prefix.
+            aws_region: The pool's region, such as `eu-west-1`.
+            scope: The scope to ask for.
+            **options: As for the class.
+        """
+        host = f"{cognito_pool_domain_prefix}.auth.{aws_region}.amazoncognito.com"
+        return cls(f"https://{host}/oauth2/token", client_id, client_secret, scope, **options)
+
+    def token_request(self) -> httpx.Request:
+        """Return the form that asks for a token."""
+        form = {
+            "client_id": self._client_id.reveal(),
+            "client_secret": self._client_secret.reveal(),
+            "grant_type": "client_credentials",
+        }
+        if self._scope is not None:
+            form["scope"] = self._scope
+        headers = {name: value.reveal() for name, value in self._headers.items()}
+        headers.setdefault("Accept", "application/json")
+        return httpx.Request("POST", self._url, headers=headers, data=form)
+
+    def read_token(self, response: httpx.Response) -> Token:
+        """Return the token in the answer, or say what the endpoint answered instead."""
+        facts = RequestFacts(method="POST", url=self._url, status=response.status_code)
+        try:
+            body = msgspec.json.decode(response.content)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            body = None
+        answer: dict[str, Any] = body if isinstance(body, dict) else {}
+        if response.status_code != httpx.codes.OK:
+            said = ": ".join(
+                str(answer[key]) for key in ("error", "error_description") if answer.get(key)
+            )
+            raise AuthenticationError(
+                f"the token endpoint answered {response.status_code}: "
+                f"{said or 'no error in its body'}",
+                facts,
+            )
+        token = answer.get("access_token")
+        if not isinstance(token, str) or not token:
+            raise AuthenticationError("the token endpoint's answer has no access_token", facts)
+        return Token(Secret(f"Bearer {token}", "access_token"), self._refresh_at(answer))
+
+    def _refresh_at(self, answer: dict[str, Any]) -> float:
+        """Without a usable `expires_in` only a 401 tells that a token is spent."""
+        try:
+            lifetime = float(answer.get("expires_in") or math.inf)
+        except (TypeError, ValueError):
+            lifetime = math.inf
+        return self.clock() + lifetime - min(_LEEWAY, lifetime * _LEEWAY_SHARE)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._url!r})"

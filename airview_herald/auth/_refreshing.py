@@ -1,0 +1,109 @@
+"""A token that is fetched when needed, once for everybody, and replaced when it fails."""
+
+from __future__ import annotations
+
+import copy
+import time
+from abc import abstractmethod
+from collections.abc import AsyncGenerator, Callable, Generator
+
+import anyio
+import attrs
+import httpx
+
+from airview_herald._secret import Secret
+from airview_herald.errors import AirViewHeraldError
+
+
+@attrs.frozen
+class Token:
+    """What a token service answered.
+
+    Attributes:
+        header: The whole value of the `Authorization` header.
+        refresh_at: When to fetch the next one, in seconds of the provider's clock.
+    """
+
+    header: Secret
+    refresh_at: float
+
+
+@attrs.define(eq=False)
+class _Flight:
+    """A fetch under way, and those who wait for it."""
+
+    landed: anyio.Event = attrs.field(factory=anyio.Event)
+    error: AirViewHeraldError | None = None
+
+
+class RefreshingAuth(httpx.Auth):
+    """Fetch, share, renew.
+
+    A subclass says how to ask for a token and how to read the answer. The rest lives here: a
+    fetch is single-flight, starts before the expiry, and starts over once on a 401, but only
+    when the token that failed is still the current one. When the task that fetches is cancelled
+    another takes over; when its fetch fails, each waiter gets a copy of the error and the next
+    asker tries again.
+
+    Args:
+        clock: Seconds, monotonic; tests bring their own.
+    """
+
+    requires_response_body = True
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self.clock = clock
+        self._token: Token | None = None
+        self._flight: _Flight | None = None
+
+    @abstractmethod
+    def token_request(self) -> httpx.Request:
+        """Return the request that asks for a token."""
+
+    @abstractmethod
+    def read_token(self, response: httpx.Response) -> Token:
+        """Return the token in the answer, or raise `AuthenticationError`."""
+
+    def sync_auth_flow(
+        self, request: httpx.Request
+    ) -> Generator[httpx.Request, httpx.Response, None]:
+        """Refuse: tokens are shared between the tasks of an event loop."""
+        raise RuntimeError(f"{type(self).__name__} needs an async client")
+
+    async def async_auth_flow(
+        self, request: httpx.Request
+    ) -> AsyncGenerator[httpx.Request, httpx.Response]:
+        """Send the request under a valid token; see `httpx.Auth.async_auth_flow`."""
+        for _ in range(2):
+            while (token := self._usable()) is None:
+                if self._flight is not None:
+                    flight = self._flight
+                    await flight.landed.wait()
+                    if flight.error is not None:
+                        raise copy.copy(flight.error)
+                    continue
+                flight = self._flight = _Flight()
+                try:
+                    asking = self.token_request()
+                    asking.extensions.update(
+                        {k: v for k, v in request.extensions.items() if k == "timeout"}
+                    )
+                    response = yield asking
+                    await response.aread()
+                    self._token = self.read_token(response)
+                except AirViewHeraldError as error:
+                    flight.error = error
+                    raise
+                finally:
+                    self._flight = None
+                    flight.landed.set()
+            request.headers["Authorization"] = token.header.reveal()
+            response = yield request
+            if response.status_code != httpx.codes.UNAUTHORIZED:
+                return
+            if self._token is token:
+                self._token = None
+
+    def _usable(self) -> Token | None:
+        token = self._token
+        return token if token is not None and self.clock() < token.refresh_at else None

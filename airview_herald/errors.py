@@ -1,0 +1,317 @@
+"""Every error this package raises.
+
+```
+AirViewHeraldError
+├── ConfigurationError        settings that cannot work              (also a ValueError)
+├── InputError                what the caller gave breaks a rule     (also a ValueError)
+├── AuthenticationError       no usable credential could be had
+├── TransportError            no complete answer arrived
+│   ├── ConnectError          no connection: nothing was sent
+│   ├── RequestTimeoutError   the connection or the answer took too long
+│   └── DeadlineError         the operation's total time is used up
+├── StatusError               the server answered, and not as hoped  (alias BackendFailureException)
+│   ├── RedirectError         3xx: never followed
+│   ├── ClientStatusError     4xx
+│   │   ├── BadRequestError 400, UnauthorizedError 401, ForbiddenError 403,
+│   │   └── NotFoundError 404, ConflictError 409, ValidationError 422, TooManyRequestsError 429
+│   └── ServerStatusError     5xx
+│       └── InternalServerError 500, BadGatewayError 502,
+│           ServiceUnavailableError 503, GatewayTimeoutError 504
+├── DecodeError               the answer is not what the contract says
+└── IngestAborted             a batch ended before its input did
+```
+
+Nothing from httpx, cattrs or msgspec escapes this tree. Every error pickles, and none holds a
+header, a body or a query string of the request, where secrets and customers' names travel.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import attrs
+
+__all__ = [
+    "AirViewHeraldError",
+    "AuthenticationError",
+    "BackendFailureException",
+    "BadGatewayError",
+    "BadRequestError",
+    "ClientStatusError",
+    "ConfigurationError",
+    "ConflictError",
+    "ConnectError",
+    "DeadlineError",
+    "DecodeError",
+    "ForbiddenError",
+    "GatewayTimeoutError",
+    "IngestAborted",
+    "InputError",
+    "InternalServerError",
+    "NotFoundError",
+    "RedirectError",
+    "RequestFacts",
+    "RequestTimeoutError",
+    "ServerStatusError",
+    "ServiceUnavailableError",
+    "StatusError",
+    "TooManyRequestsError",
+    "TransportError",
+    "UnauthorizedError",
+    "ValidationError",
+    "status_error",
+]
+
+
+@attrs.frozen
+class RequestFacts:
+    """What an error may tell of the request behind it.
+
+    Attributes:
+        method: `GET`, `POST` or `PUT`; empty when no request was involved.
+        url: The full URL without its query string.
+        status: The HTTP status, when an answer arrived.
+        code: The error code inside the answer's body, when it has one.
+        message: The answer's own words: AirView's `message`, or its `errors` as text.
+        attempts: How often the request was sent.
+        request_id: The server's id for the request, when it names one.
+        retry_after: Seconds the server asked to wait, when it did.
+        ambiguous: Whether the server may have carried the request out all the same.
+    """
+
+    method: str = ""
+    url: str = ""
+    status: int | None = None
+    code: int | str | None = None
+    message: str = ""
+    attempts: int = 0
+    request_id: str | None = None
+    retry_after: float | None = None
+    ambiguous: bool = False
+
+
+_NO_REQUEST = RequestFacts()
+
+
+class AirViewHeraldError(Exception):
+    """The root of the tree.
+
+    Args:
+        message: One sentence for a person.
+        request: What may be told of the request; see `RequestFacts`.
+    """
+
+    def __init__(self, message: str = "", request: RequestFacts = _NO_REQUEST) -> None:
+        super().__init__(message, request)
+        self.message = message
+        self.request = request
+
+    def __str__(self) -> str:
+        return self.message
+
+    def amended(self, **facts: Any) -> Self:
+        """Return the same error with other `RequestFacts`; for the send path."""
+        return type(self)(self.message, attrs.evolve(self.request, **facts), *self.args[2:])
+
+    @property
+    def method(self) -> str:
+        """The HTTP method, or an empty string."""
+        return self.request.method
+
+    @property
+    def url(self) -> str:
+        """The URL without its query, or an empty string."""
+        return self.request.url
+
+    @property
+    def status(self) -> int | None:
+        """The HTTP status, when an answer arrived."""
+        return self.request.status
+
+    @property
+    def code(self) -> int | str | None:
+        """The error code inside the answer's body."""
+        return self.request.code
+
+    @property
+    def attempts(self) -> int:
+        """How often the request was sent."""
+        return self.request.attempts
+
+    @property
+    def request_id(self) -> str | None:
+        """The server's id for the request."""
+        return self.request.request_id
+
+    @property
+    def retry_after(self) -> float | None:
+        """Seconds the server asked to wait."""
+        return self.request.retry_after
+
+    @property
+    def ambiguous(self) -> bool:
+        """Whether the server may have carried the request out all the same."""
+        return self.request.ambiguous
+
+
+class ConfigurationError(AirViewHeraldError, ValueError):
+    """Settings that cannot work, found before anything is sent."""
+
+
+class InputError(AirViewHeraldError, ValueError):
+    """What the caller gave breaks a rule, found before anything is sent.
+
+    Args:
+        field: The path of the field, such as `technical_control.reference`.
+        rule: The rule it breaks, in words.
+        subject: The caller's own object, unchanged.
+    """
+
+    def __init__(self, field: str, rule: str, subject: object = None) -> None:
+        super().__init__(f"{field}: {rule}")
+        self.args = (field, rule, subject)
+        self.field = field
+        self.rule = rule
+        self.subject = subject
+
+
+class AuthenticationError(AirViewHeraldError):
+    """No usable credential could be had; the message says what the token service answered."""
+
+
+class TransportError(AirViewHeraldError):
+    """No complete answer arrived; `ambiguous` says whether the request may have landed."""
+
+
+class ConnectError(TransportError):
+    """No connection could be made: nothing was sent."""
+
+
+class RequestTimeoutError(TransportError):
+    """The connection, the sending or the answer took longer than the timeout allows."""
+
+
+class DeadlineError(TransportError):
+    """The operation's total time is used up, or the wait the server asks for would exceed it."""
+
+
+class StatusError(AirViewHeraldError):
+    """The server answered with a status that is not the documented success."""
+
+
+class RedirectError(StatusError):
+    """A 3xx: redirects are never followed, since credentials belong to one origin."""
+
+
+class ClientStatusError(StatusError):
+    """A 4xx without a class of its own."""
+
+
+class BadRequestError(ClientStatusError):
+    """400: a rule or a database constraint of the server."""
+
+
+class UnauthorizedError(ClientStatusError):
+    """401: the credential was refused, even when fresh."""
+
+
+class ForbiddenError(ClientStatusError):
+    """403: the credential lacks the role of the operation."""
+
+
+class NotFoundError(ClientStatusError):
+    """404: no such row, or no such route."""
+
+
+class ConflictError(ClientStatusError):
+    """409: a constraint of the server."""
+
+
+class ValidationError(ClientStatusError):
+    """422: the body or the query fails the server's schema."""
+
+
+class TooManyRequestsError(ClientStatusError):
+    """429: refused before processing, for being too many."""
+
+
+class ServerStatusError(StatusError):
+    """A 5xx without a class of its own."""
+
+
+class InternalServerError(ServerStatusError):
+    """500: an unhandled fault of the server."""
+
+
+class BadGatewayError(ServerStatusError):
+    """502: a gateway got no usable answer from the server."""
+
+
+class ServiceUnavailableError(ServerStatusError):
+    """503: the server, or a gateway before it, takes no requests now."""
+
+
+class GatewayTimeoutError(ServerStatusError):
+    """504: a gateway gave up waiting for the server."""
+
+
+class DecodeError(AirViewHeraldError):
+    """The answer is not what the contract says.
+
+    Args:
+        message: What is wrong, first fault first.
+        request: What may be told of the request.
+        path: Where in the document, such as `$[0].id`; empty when it is not JSON at all.
+    """
+
+    def __init__(
+        self, message: str = "", request: RequestFacts = _NO_REQUEST, path: str = ""
+    ) -> None:
+        super().__init__(message, request)
+        self.args = (message, request, path)
+        self.path = path
+
+
+class IngestAborted(AirViewHeraldError):  # noqa: N818 - the documented name: a batch was aborted
+    """A producer, a callback or a systemic error ended a batch before its input did.
+
+    The reason is the `__cause__`.
+
+    Args:
+        message: Why, in a sentence.
+        report: The closed `IngestReport`: every input that was taken has one outcome.
+    """
+
+    def __init__(self, message: str = "", report: Any = None) -> None:
+        super().__init__(message)
+        self.args = (message, report)
+        self.report = report
+
+
+BackendFailureException = StatusError
+
+_BY_STATUS: dict[int, type[StatusError]] = {
+    400: BadRequestError,
+    401: UnauthorizedError,
+    403: ForbiddenError,
+    404: NotFoundError,
+    409: ConflictError,
+    422: ValidationError,
+    429: TooManyRequestsError,
+    500: InternalServerError,
+    502: BadGatewayError,
+    503: ServiceUnavailableError,
+    504: GatewayTimeoutError,
+}
+_BY_HUNDREDS: dict[int, type[StatusError]] = {
+    3: RedirectError,
+    4: ClientStatusError,
+    5: ServerStatusError,
+}
+
+
+def status_error(message: str, request: RequestFacts) -> StatusError:
+    """Return the error of a status: its own class, else that of its hundreds, else the branch."""
+    status = request.status or 0
+    kind = _BY_STATUS.get(status) or _BY_HUNDREDS.get(status // 100, StatusError)
+    return kind(message, request)

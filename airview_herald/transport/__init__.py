@@ -1,0 +1,6 @@
+"""The one send path: connections, retries, auth, deadlines, redacted logs."""
+
+from airview_herald.transport._pool import PooledTransport
+from airview_herald.transport._retry import Retry
+
+__all__ = ["PooledTransport", "Retry"]

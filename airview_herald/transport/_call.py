@@ -1,0 +1,83 @@
+"""One request as a value, and its answer as a value; no I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import Enum
+from typing import Any, Generic, TypeVar
+
+import attrs
+import httpx
+
+from airview_herald._wire import parse
+from airview_herald.errors import RequestFacts
+
+T_co = TypeVar("T_co", covariant=True)
+
+
+class RetryClass(Enum):
+    """What sending a request twice would do; see `airview_herald.transport._retry`."""
+
+    READ = "read"
+    CREATE = "create"
+    SERIAL = "serial"
+    ABSOLUTE = "absolute"
+
+
+@attrs.frozen
+class Reply:
+    """An answer, read to its end.
+
+    Attributes:
+        status: The HTTP status.
+        headers: The headers.
+        content: The body.
+        facts: What an error about this answer may tell.
+    """
+
+    status: int
+    headers: httpx.Headers
+    content: bytes
+    facts: RequestFacts
+
+    def json(self) -> Any:
+        """Return the body as JSON, or raise `DecodeError`."""
+        return parse(self.content, self.facts)
+
+
+@attrs.frozen
+class ErrorBody:
+    """What a service's error body says.
+
+    Attributes:
+        own: Whether it has the service's own shape, so that no gateway made it up.
+        code: Its error code.
+        message: Its words.
+    """
+
+    own: bool = False
+    code: int | str | None = None
+    message: str = ""
+
+
+@attrs.frozen
+class Call(Generic[T_co]):
+    """One request of a service, built without I/O.
+
+    Attributes:
+        method: The HTTP method.
+        target: Path and query below the base URL, encoded.
+        retry_class: What sending it twice would do.
+        success: The one status that means success.
+        decode: Turns a successful answer into the result.
+        body: The JSON body, encoded, or `None`.
+        absent: Whether a 404 in the service's own shape means `None` and not an error.
+    """
+
+    method: str
+    target: str
+    retry_class: RetryClass
+    success: int
+    decode: Callable[[Reply], T_co]
+    body: bytes | None = None
+    absent: bool = False

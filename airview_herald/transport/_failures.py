@@ -1,0 +1,79 @@
+"""What went wrong with an attempt, as an error of this package and as a retry's input."""
+
+from __future__ import annotations
+
+import attrs
+import httpx
+
+from airview_herald.errors import (
+    AirViewHeraldError,
+    ConnectError,
+    DecodeError,
+    RequestFacts,
+    RequestTimeoutError,
+    TransportError,
+    status_error,
+)
+from airview_herald.transport._call import ErrorBody, Reply
+from airview_herald.transport._retry import Failure, Fate, status_failure
+
+HTTPX_ERRORS = (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, httpx.CookieConflict)
+
+_BY_TYPE: dict[type[BaseException], tuple[type[TransportError], Fate]] = {
+    httpx.ConnectTimeout: (RequestTimeoutError, Fate.UNPROCESSED),
+    httpx.PoolTimeout: (RequestTimeoutError, Fate.UNPROCESSED),
+    httpx.TimeoutException: (RequestTimeoutError, Fate.AMBIGUOUS),
+    httpx.ConnectError: (ConnectError, Fate.UNPROCESSED),
+    httpx.ProxyError: (ConnectError, Fate.UNPROCESSED),
+    httpx.UnsupportedProtocol: (ConnectError, Fate.VERDICT),
+    httpx.LocalProtocolError: (TransportError, Fate.VERDICT),
+    httpx.InvalidURL: (TransportError, Fate.VERDICT),
+    httpx.CookieConflict: (TransportError, Fate.VERDICT),
+}
+_OTHERWISE = (TransportError, Fate.AMBIGUOUS)
+
+
+class FailedAttempt(Exception):  # noqa: N818 - it never leaves the send path
+    """An attempt that brought no result.
+
+    Args:
+        error: What the caller gets if it was the last attempt.
+        failure: What the decision to retry needs.
+    """
+
+    def __init__(self, error: AirViewHeraldError, failure: Failure) -> None:
+        super().__init__(error, failure)
+        self.error = error
+        self.failure = failure
+
+
+def from_httpx(caught: BaseException, facts: RequestFacts) -> FailedAttempt:
+    """Return the failure behind an exception of httpx's."""
+    kind, fate = next((_BY_TYPE[c] for c in type(caught).__mro__ if c in _BY_TYPE), _OTHERWISE)
+    # The text of an InvalidURL may quote the query.
+    text = "" if isinstance(caught, httpx.InvalidURL) else str(caught)
+    reason = f"{type(caught).__name__}: {text}" if text else type(caught).__name__
+    error = kind(f"{facts.method} {facts.url}: {reason}", facts)
+    error.__cause__ = caught
+    return FailedAttempt(error, Failure(fate))
+
+
+def from_status(reply: Reply, body: ErrorBody) -> FailedAttempt:
+    """Return the failure behind an answer that is not the documented success."""
+    facts = attrs.evolve(reply.facts, code=body.code, message=body.message)
+    text = f"{facts.method} {facts.url} answered {facts.status}"
+    if body.message:
+        text += f": {body.message}"
+    elif not body.own:
+        text += ", not in the service's own shape: a gateway, or a wrong base URL"
+    failure = status_failure(reply.status, body, reply.headers, empty=not reply.content)
+    return FailedAttempt(status_error(text, facts), failure)
+
+
+def from_decoding(error: DecodeError) -> FailedAttempt:
+    """Return the failure behind a success that cannot be read.
+
+    A body that is no JSON was cut or garbled under way. One of another shape is what the server
+    says: asking again brings the same, but what was asked for is done.
+    """
+    return FailedAttempt(error, Failure(Fate.DONE if error.path else Fate.AMBIGUOUS))

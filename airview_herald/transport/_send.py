@@ -1,0 +1,364 @@
+"""The send path: every request of both services goes through `Transport.send`."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import random
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from typing import TypeVar
+
+import anyio
+import attrs
+import httpx
+
+from airview_herald._secret import Secret
+from airview_herald.errors import (
+    AirViewHeraldError,
+    DeadlineError,
+    DecodeError,
+    RequestFacts,
+)
+from airview_herald.transport._call import Call, ErrorBody, Reply, RetryClass
+from airview_herald.transport._connections import Connections
+from airview_herald.transport._failures import (
+    HTTPX_ERRORS,
+    FailedAttempt,
+    from_decoding,
+    from_httpx,
+    from_status,
+)
+from airview_herald.transport._operation import Operation
+from airview_herald.transport._retry import (
+    Failure,
+    Fate,
+    Retry,
+    RetryBudget,
+    delay_before_retry,
+)
+
+logger = logging.getLogger("airview_herald")
+
+T = TypeVar("T")
+
+_UNSURE = (Fate.AMBIGUOUS, Fate.ENDED, Fate.DONE)
+# A verdict on a replay is one on the first copy too; 401 or 403 would say nothing of it.
+_SETTLING = frozenset({400, 404, 409, 422})
+
+
+@attrs.frozen
+class Options:
+    """How a client sends; derived, never changed.
+
+    Attributes:
+        base_url: Where every target is joined to, without a trailing slash.
+        headers: Headers of every request.
+        timeout: Limits of connecting, of each read and each write, and of waiting for a
+            connection, in seconds.
+        total: Limit of a single call with all its attempts, in seconds.
+        retry: The retry policy.
+        settle: How long the server may still be working on a request that it did not answer, in
+            seconds.
+    """
+
+    base_url: str
+    headers: Mapping[str, Secret]
+    timeout: httpx.Timeout
+    total: float
+    retry: Retry
+    settle: float
+
+
+class _WatchedStream(httpx.AsyncByteStream):
+    """A body that stops when the operation's time is up, however slowly it drips."""
+
+    def __init__(self, stream: httpx.AsyncByteStream, expired: Callable[[], bool]) -> None:
+        self._stream = stream
+        self._expired = expired
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        async for chunk in self._stream:
+            if self._expired():
+                raise httpx.ReadTimeout("the answer is still dripping at the deadline")
+            yield chunk
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
+
+
+class Transport:
+    """Send calls: attempts outside, auth inside, one account for each operation.
+
+    Args:
+        connections: What carries requests.
+        auth: Adds the credential to each attempt, or `None`.
+        options: How to send.
+        read_error: Reads the service's error body.
+        clock: Seconds, monotonic; tests bring their own.
+        sleep: Waits that many seconds; tests bring their own.
+        rng: Uniform numbers in [0, 1), for the jitter.
+    """
+
+    def __init__(  # noqa: PLR0913 - what it is made of
+        self,
+        connections: Connections,
+        auth: httpx.Auth | None,
+        options: Options,
+        read_error: Callable[[Reply], ErrorBody],
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
+        rng: Callable[[], float] = random.random,
+    ) -> None:
+        self._connections = connections
+        self._auth = auth or httpx.Auth()
+        self.options = options
+        self._read_error = read_error
+        self._budget = RetryBudget(options.retry.budget)
+        self.clock = clock
+        self.sleep = sleep
+        self._rng = rng
+        self._headers = {name: value.reveal() for name, value in options.headers.items()}
+        self._timeouts = options.timeout.as_dict()
+
+    def operation(self) -> Operation:
+        """Return the account of a single call."""
+        return Operation(self.options.total, self.options.retry.attempts)
+
+    async def send(self, call: Call[T], operation: Operation) -> T:
+        """Send a call until it succeeds, is refused, or may not be sent again.
+
+        Args:
+            call: What to send.
+            operation: The account that it belongs to.
+
+        Returns:
+            What the call's `decode` makes of the answer; `None` for a 404 of the service's own
+            when the call says that it means absence.
+
+        Raises:
+            AirViewHeraldError: The last attempt's failure. `ambiguous` says whether any attempt
+                may have been carried out.
+        """
+        unsure = False
+        for attempt in itertools.count(1):
+            try:
+                return await self._attempt(call, operation, attempt)
+            except FailedAttempt as failed:
+                error, failure = failed.error, failed.failure
+            operation.throttled += error.status == httpx.codes.TOO_MANY_REQUESTS
+            unsure = (unsure or failure.fate in _UNSURE) and error.status not in _SETTLING
+            delay = self._delay(call.retry_class, failure, attempt, operation)
+            if delay is None or delay >= operation.remaining(self.clock):
+                amended = error.amended(
+                    attempts=attempt,
+                    retry_after=failure.retry_after,
+                    ambiguous=unsure and call.retry_class is not RetryClass.READ,
+                )
+                if delay is None:
+                    raise amended from error.__cause__
+                raise self._too_late(delay, operation, amended) from amended
+            operation.retries += 1
+            await self.sleep(delay)
+        raise AssertionError  # pragma: no cover - itertools.count never ends
+
+    async def _attempt(self, call: Call[T], operation: Operation, attempt: int) -> T:
+        """Send a call once and read its answer, or raise `FailedAttempt`."""
+        url = self.options.base_url + call.target
+        facts = RequestFacts(method=call.method, url=url.partition("?")[0], attempts=attempt)
+        try:
+            response = await self._authenticated(call, url, operation, attempt)
+            facts = attrs.evolve(
+                facts,
+                status=response.status_code,
+                request_id=response.headers.get("x-request-id"),
+            )
+            reply = Reply(response.status_code, response.headers, response.content, facts)
+            if reply.status == call.success:
+                result = call.decode(reply)
+                self._budget.refund()
+                return result
+        except HTTPX_ERRORS as caught:
+            raise from_httpx(caught, facts) from None
+        except DecodeError as caught:
+            raise from_decoding(caught) from None
+        except AirViewHeraldError as caught:
+            raise FailedAttempt(caught, Failure(Fate.VERDICT)) from None
+        body = self._read_error(reply)
+        if call.absent and reply.status == httpx.codes.NOT_FOUND and body.own:
+            self._budget.refund()
+            return None  # type: ignore[return-value]  # calls with `absent` decode to an optional
+        raise from_status(reply, body)
+
+    def _delay(
+        self, retry_class: RetryClass, failure: Failure, attempt: int, operation: Operation
+    ) -> float | None:
+        delay = delay_before_retry(
+            self.options.retry,
+            retry_class,
+            failure,
+            attempt=attempt,
+            attempts=operation.attempts,
+            settle=self.options.settle,
+            rng=self._rng,
+        )
+        if delay is not None and operation.attempts is not None and not self._budget.spend():
+            return None
+        return delay
+
+    def _too_late(
+        self, delay: float, operation: Operation, error: AirViewHeraldError
+    ) -> DeadlineError:
+        return DeadlineError(
+            f"{error.message}; the next attempt in {delay:.1f} s would exceed the operation's "
+            f"{operation.deadline:g} s",
+            error.request,
+        )
+
+    def settled_at(self) -> float:
+        """Return when a request that is given up now has surely ended on the server."""
+        return self.clock() + self.options.settle
+
+    async def wait_until(self, when: float, operation: Operation) -> None:
+        """Wait on an operation's account for what an unanswered request may still do.
+
+        Args:
+            when: A moment of the transport's clock.
+            operation: The account.
+
+        Raises:
+            DeadlineError: The operation has not that much time left.
+        """
+        seconds = when - self.clock()
+        if seconds >= operation.remaining(self.clock):
+            raise DeadlineError(
+                f"waiting {seconds:.1f} s for an unanswered request to end would exceed the "
+                f"operation's {operation.deadline:g} s"
+            )
+        if seconds > 0:
+            await self.sleep(seconds)
+
+    async def _authenticated(
+        self, call: Call[T], url: str, operation: Operation, attempt: int
+    ) -> httpx.Response:
+        """Send a call under a credential; the flow may ask to send it again with another."""
+        request = httpx.Request(call.method, url, headers=self._headers, content=call.body)
+        if call.body is not None:
+            request.headers["Content-Type"] = "application/json"
+        request.extensions["timeout"] = self._timeouts
+        flow = self._auth.async_auth_flow(request)
+        try:
+            outgoing = await anext(flow)
+            while True:
+                if (outgoing.method, outgoing.url) == (request.method, request.url):
+                    response = await self._exchange(outgoing, operation, call.retry_class, attempt)
+                else:
+                    try:
+                        response = await self._errand(outgoing, operation)
+                    except AirViewHeraldError as error:
+                        outgoing = await flow.athrow(error)
+                        continue
+                try:
+                    outgoing = await flow.asend(response)
+                except StopAsyncIteration:
+                    return response
+        finally:
+            await flow.aclose()
+
+    async def _errand(self, request: httpx.Request, operation: Operation) -> httpx.Response:
+        """Send what a flow asks for on the way, a token say: its own origin, its own class.
+
+        The flow judges the last answer, whatever its status.
+        """
+        facts = RequestFacts(method=request.method, url=_bare(request.url))
+        request.extensions.setdefault("timeout", self._timeouts)
+        for attempt in itertools.count(1):
+            response = None
+            try:
+                response = await self._exchange(request, operation, RetryClass.READ, attempt)
+                if response.is_success:
+                    return response
+                failed = from_status(
+                    Reply(response.status_code, response.headers, response.content, facts),
+                    ErrorBody(),
+                )
+            except HTTPX_ERRORS as caught:
+                failed = from_httpx(caught, facts)
+            delay = self._delay(RetryClass.READ, failed.failure, attempt, operation)
+            if delay is None or delay >= operation.remaining(self.clock):
+                if response is not None:
+                    return response
+                raise failed.error.amended(attempts=attempt) from failed.error.__cause__
+            operation.retries += 1
+            await self.sleep(delay)
+        raise AssertionError  # pragma: no cover - itertools.count never ends
+
+    async def _exchange(
+        self, request: httpx.Request, operation: Operation, retry_class: RetryClass, attempt: int
+    ) -> httpx.Response:
+        """Put one request on the wire and read its answer to the end."""
+        if operation.slots is not None:
+            await operation.slots.acquire()
+        try:
+            remaining = operation.remaining(self.clock)
+            if remaining <= 0:
+                raise DeadlineError(
+                    f"{request.method} {_bare(request.url)}: "
+                    f"the operation's {operation.deadline:g} s are used up",
+                    RequestFacts(method=request.method, url=_bare(request.url)),
+                )
+            request.extensions["timeout"] = _capped(request.extensions["timeout"], remaining)
+            operation.requests += 1
+            operation.in_flight = retry_class
+            began = self.clock()
+            try:
+                response = await self._receive(request, operation)
+            except HTTPX_ERRORS as error:
+                operation.in_flight = None
+                self._log(request, type(error).__name__, began, attempt)
+                raise
+            operation.in_flight = None
+            self._log(request, response.status_code, began, attempt)
+            return response
+        finally:
+            if operation.slots is not None:
+                operation.slots.release()
+
+    async def _receive(self, request: httpx.Request, operation: Operation) -> httpx.Response:
+        response = await self._connections.send(request)
+        response.request = request
+        if isinstance(response.stream, httpx.AsyncByteStream):
+            response.stream = _WatchedStream(
+                response.stream, lambda: operation.remaining(self.clock) <= 0
+            )
+        try:
+            await response.aread()
+        finally:
+            # A read that fails leaves the stream, and with it the connection, to its reader.
+            await response.aclose()
+        return response
+
+    def _log(
+        self, request: httpx.Request, outcome: int | str, began: float, attempt: int
+    ) -> None:
+        if logger.isEnabledFor(logging.DEBUG):
+            logger.debug(
+                "%s %s %s %.1f ms attempt %d",
+                request.method,
+                request.url.path,
+                outcome,
+                (self.clock() - began) * 1000,
+                attempt,
+            )
+
+
+def _capped(timeouts: Mapping[str, float | None], remaining: float) -> dict[str, float | None]:
+    return {
+        name: remaining if seconds is None else min(seconds, remaining)
+        for name, seconds in timeouts.items()
+    }
+
+
+def _bare(url: httpx.URL) -> str:
+    return str(url.copy_with(query=None))
