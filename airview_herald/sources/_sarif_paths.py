@@ -1,0 +1,159 @@
+"""From what a tool wrote as a file's URI to the path that names it.
+
+Tools write absolute `file:` URIs, relative ones against a base that they name and do not define,
+unencoded paths and Windows paths. A place here is a root (`/`, `C:/`, `//server/`,
+`https://host/`, or empty when it is not known) and a decoded, normalised path below it.
+"""
+
+from __future__ import annotations
+
+import os
+import posixpath
+import re
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import unquote_to_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from airview_herald.sources._sarif_document import ArtifactLocation
+
+__all__ = ["Paths", "Place", "directory"]
+
+_DRIVE = re.compile(r"/?([A-Za-z]):(?:/|$)")
+# A single letter before a colon is a drive, and a name such as `a:b.py` is no URI.
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):(?=/)")
+
+
+class Place(NamedTuple):
+    """A root, and a path below it without a leading slash."""
+
+    root: str
+    path: str
+
+    def __str__(self) -> str:
+        return self.root + self.path
+
+    def below(self, top: Place) -> str | None:
+        """Return the path from `top`; `None` when it is not below it."""
+        if self.root != top.root:
+            return None
+        path, prefix = self.path, f"{top.path}/" if top.path else ""
+        # Windows does not tell case apart, and its tools disagree on the letters they write.
+        fold = str.casefold if ":/" in self.root and "//" not in self.root else str
+        return path[len(prefix) :] if fold(path[: len(prefix)]) == fold(prefix) else None
+
+    def joined(self, path: str) -> Place:
+        """Return a place below, or above as far as `..` leads and the root allows."""
+        return Place(self.root, _normal(f"{self.path}/{path}", rooted=bool(self.root)))
+
+
+def directory(path: str | os.PathLike[str]) -> tuple[Place, ...]:
+    """Return the place of a directory of this machine, with symbolic links and without.
+
+    A Windows path is one on every system, for reports that were written elsewhere.
+    """
+    text = os.fspath(path)
+    if re.match(r"[A-Za-z]:[/\\]|\\\\", text):
+        return (_place(text.replace("\\", "/")),)
+    places = (os.path.abspath(text), os.path.realpath(text))  # noqa: PTH100 - resolve() follows links
+    return tuple(dict.fromkeys(_place(place.replace(os.sep, "/")) for place in places))
+
+
+class Paths:
+    """Names the files of one run.
+
+    Args:
+        bases: The run's `originalUriBaseIds`.
+        within: The directory that the caller named, under each of its names; empty for none.
+    """
+
+    def __init__(self, bases: Mapping[str, ArtifactLocation], within: tuple[Place, ...]) -> None:
+        self._bases = bases
+        self._within = within
+        tops = {_from_uri(base.uri) for base in bases.values() if base.uri}
+        self._tops = sorted(
+            (top for top in tops if _is_known(top)), key=lambda top: len(top.path), reverse=True
+        )
+
+    def name(self, uri: str, base_id: str | None) -> str:
+        """Return the file's path: relative where that is possible, else absolute."""
+        place = _from_uri(uri)
+        if place.root:
+            return self._relative(place, self._within or self._tops)
+        top, below = self._base(base_id, frozenset())
+        below = _normal(f"{below}/{place.path}", rooted=False)
+        if self._within:
+            whole = (top or self._within[0]).joined(below)
+            return self._relative(whole, self._within)
+        if top is not None and below.startswith(".."):
+            return str(top.joined(below))
+        return below
+
+    @staticmethod
+    def _relative(place: Place, tops: tuple[Place, ...] | list[Place]) -> str:
+        for top in tops:
+            path = place.below(top)
+            if path is not None:
+                return path
+        return str(place)
+
+    def _base(self, base_id: str | None, seen: frozenset[str]) -> tuple[Place | None, str]:
+        """Return the top of a chain of bases, if it is known, and the path below it."""
+        base = self._bases.get(base_id) if base_id is not None and base_id not in seen else None
+        if base_id is None or base is None:
+            return None, ""
+        place = _from_uri(base.uri or "")
+        if place.root:
+            return (place if _is_known(place) else None), ""
+        top, below = self._base(base.uri_base_id, seen | {base_id})
+        return top, f"{below}/{place.path}"
+
+
+def _is_known(top: Place) -> bool:
+    """Whether a base says anything: Trivy writes `file:///` for whatever it looked at."""
+    return top.root not in {"", "/"} or top.path != ""
+
+
+def _from_uri(uri: str) -> Place:
+    text = uri.replace("\\", "/")
+    scheme = _SCHEME.match(text)
+    if scheme is None:
+        return _place(_unquoted(text))
+    rest = _unquoted(text[scheme.end() :])
+    if scheme[1].lower() != "file":
+        host, _, path = rest.lstrip("/").partition("/")
+        return Place(f"{scheme[1].lower()}://{host}/", _normal(path, rooted=True))
+    if rest.startswith("//"):
+        # The host is empty, this machine, or a drive for want of a slash: else a server.
+        host, _, path = rest[2:].partition("/")
+        if host in {"", "localhost"}:
+            rest = f"/{path}"
+        elif _DRIVE.match(host):
+            rest = rest[2:]
+    return _place(rest)
+
+
+def _place(path: str) -> Place:
+    drive = _DRIVE.match(path)
+    if drive:
+        return Place(f"{drive[1].upper()}:/", _normal(path[drive.end() :], rooted=True))
+    if path.startswith("//"):
+        host, _, rest = path.lstrip("/").partition("/")
+        return Place(f"//{host}/", _normal(rest, rooted=True))
+    root = "/" if path.startswith("/") else ""
+    return Place(root, _normal(path, rooted=bool(root)))
+
+
+def _normal(path: str, *, rooted: bool) -> str:
+    path = path.lstrip("/")
+    normal = posixpath.normpath(f"/{path}")[1:] if rooted else posixpath.normpath(path)
+    return "" if normal == "." else normal
+
+
+def _unquoted(text: str) -> str:
+    """Decode percent-escapes; leave those alone that are no UTF-8, and so no escapes."""
+    try:
+        return unquote_to_bytes(text).decode()
+    except UnicodeDecodeError:
+        return text

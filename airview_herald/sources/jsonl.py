@@ -1,0 +1,280 @@
+"""Events as JSON Lines: one JSON object a line, in the models' own field names."""
+
+from __future__ import annotations
+
+import codecs
+import io
+import os
+from collections.abc import Callable, Iterable, Iterator
+from enum import StrEnum
+from functools import cache, reduce
+from operator import or_
+from pathlib import Path
+from typing import IO, Any, ClassVar, TypeAlias, get_args, get_type_hints
+
+import attrs
+import msgspec
+
+from airview_herald import _wire
+from airview_herald.airview.models import ComplianceEvent
+from airview_herald.errors import InputError
+from airview_herald.sources._files import PathOrFile, SourceFile, as_bytes, file_name
+from airview_herald.sources.problems import ProblemLog, SourceProblem
+
+__all__ = ["MAX_LINE_BYTES", "JsonLines", "read_jsonl", "write_jsonl"]
+
+MAX_LINE_BYTES = 1024 * 1024
+
+_Line: TypeAlias = tuple[int, bytes | None]
+
+
+def read_jsonl(
+    path_or_file: PathOrFile,
+    *,
+    on_problem: Callable[[SourceProblem], object] | None = None,
+    max_line_bytes: int = MAX_LINE_BYTES,
+) -> JsonLines:
+    """Read events from JSON Lines.
+
+    A line is an object with the fields of `ComplianceEvent` by their Python names; fields with a
+    default may be left out, a field that no model has is a problem, and so is a value of another
+    type. Lengths, alphabets and enumerations are checked when the event is recorded. Blank lines
+    and a byte order mark are passed over.
+
+    Nothing is opened until the result is iterated; then one line is held at a time.
+
+    Args:
+        path_or_file: A path, or an open text or binary file, which stays open. Prefer binary
+            (`sys.stdin.buffer`): a text file ends at the first byte that is not its encoding.
+        on_problem: Called with each line that gives no event, in the thread that iterates. What
+            it raises ends the iteration.
+        max_line_bytes: The longest line to read, in bytes without its line feed; default 1 MiB.
+            A longer one is a problem, and is skipped without being held.
+
+    Returns:
+        An iterable of the events, with counters.
+    """
+    return JsonLines(path_or_file, on_problem=on_problem, max_line_bytes=max_line_bytes)
+
+
+class JsonLines(Iterable[ComplianceEvent]):
+    """The events of a JSON Lines file; see `read_jsonl`.
+
+    Each iteration reads the file from its start and starts the counters anew; they belong to the
+    latest one. An open file that cannot seek can be read once.
+
+    Attributes:
+        blocking: Iterating does file I/O: iterate in a worker thread.
+
+    Raises:
+        InputError: When iterated, if a text file is not in its encoding, or if a file that
+            cannot seek is read again.
+        OSError: When iterated, if the file cannot be opened or read.
+    """
+
+    blocking: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        path_or_file: PathOrFile,
+        *,
+        on_problem: Callable[[SourceProblem], object] | None = None,
+        max_line_bytes: int = MAX_LINE_BYTES,
+    ) -> None:
+        if max_line_bytes < 1:
+            raise InputError("max_line_bytes", "is at least 1", max_line_bytes)
+        self._file = SourceFile(path_or_file)
+        self._on_problem = on_problem
+        self._max_line_bytes = max_line_bytes
+        self._start_anew()
+
+    @property
+    def lines(self) -> int:
+        """Lines read that are not blank: each is an event or a problem."""
+        return self._events + self._log.total
+
+    @property
+    def events(self) -> int:
+        """Events read."""
+        return self._events
+
+    @property
+    def problems(self) -> tuple[SourceProblem, ...]:
+        """The lines that gave no event; the first 1,000."""
+        return self._log.kept
+
+    @property
+    def problem_count(self) -> int:
+        """How many lines gave no event."""
+        return self._log.total
+
+    def __iter__(self) -> Iterator[ComplianceEvent]:
+        """Read the file; closing the iterator closes a file that was opened here."""
+        self._start_anew()
+        with self._file.opened() as file:
+            for number, line in _lines(file, self._max_line_bytes):
+                event = self._read(number, line)
+                if event is not None:
+                    self._events += 1
+                    yield event
+
+    def _start_anew(self) -> None:
+        self._events = 0
+        self._log = ProblemLog(self._file.name, self._on_problem)
+
+    def _read(self, number: int, line: bytes | None) -> ComplianceEvent | None:
+        where = f"line {number}"
+        if line is None:
+            self._log.add(where, f"longer than {self._max_line_bytes} bytes")
+            return None
+        try:
+            return _event(line)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            self._log.add(where, str(error))
+            return None
+
+
+def write_jsonl(
+    events: Iterable[ComplianceEvent],
+    path_or_file: PathOrFile,
+    *,
+    max_line_bytes: int = MAX_LINE_BYTES,
+) -> int:
+    """Write events as the JSON Lines that `read_jsonl` reads back as equal events.
+
+    Lines are ASCII and end in a line feed; fields that are `None` are left out. Each line is read
+    back before it is written.
+
+    Args:
+        events: Taken one at a time.
+        path_or_file: A path, whose file is replaced; or an open text or binary file, which is
+            written from where it stands and stays open.
+        max_line_bytes: The longest line to write, in bytes without its line feed; default 1 MiB.
+
+    Returns:
+        How many events were written.
+
+    Raises:
+        InputError: An event would not be read back: a field of another type, a lone surrogate, a
+            line that is too long. The events before it are written.
+        OSError: The file cannot be opened or written.
+    """
+    name = file_name(path_or_file)
+    lines = (
+        _line(event, f"{name}, event {number}", max_line_bytes)
+        for number, event in enumerate(events)
+    )
+    if not isinstance(path_or_file, str | os.PathLike):
+        return _write(lines, path_or_file)
+    with Path(path_or_file).open("wb") as file:
+        return _write(lines, file)
+
+
+def _write(lines: Iterable[bytes], file: Any) -> int:
+    write: Any = file.write
+    is_text = isinstance(file, io.TextIOBase) or hasattr(file, "encoding")
+    count = 0
+    for line in lines:
+        write(line.decode("ascii") if is_text else line)
+        count += 1
+    return count
+
+
+def _lines(file: IO[str] | IO[bytes], limit: int) -> Iterator[_Line]:
+    """Yield the number and bytes of each line that is not blank; `None` for one too long."""
+    number = 0
+    while chunk := as_bytes(file.readline(limit + 1)):
+        number += 1
+        # What text takes in bytes shows only here.
+        too_long = len(chunk.removesuffix(b"\n")) > limit
+        while len(chunk) > limit and not chunk.endswith(b"\n"):
+            chunk = as_bytes(file.readline(limit + 1))
+        if too_long:
+            yield number, None
+            continue
+        line = chunk.removeprefix(codecs.BOM_UTF8) if number == 1 else chunk
+        if line.strip():
+            yield number, line
+
+
+def _event(line: bytes) -> ComplianceEvent:
+    row = _decoder().decode(line)
+    event: ComplianceEvent = _build(ComplianceEvent, row)
+    return event
+
+
+def _line(event: ComplianceEvent, field: str, limit: int) -> bytes:
+    if not isinstance(event, ComplianceEvent):
+        raise InputError(field, "is not a ComplianceEvent", event)
+    try:
+        line = _wire.dump(attrs.asdict(event, filter=_is_set))
+        if _event(line) != event:
+            raise InputError(field, "would be read back as another event", event)
+    except (msgspec.DecodeError, TypeError, ValueError, RecursionError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(field, f"would not be read back: {error}", event) from None
+    if len(line) > limit:
+        raise InputError(field, f"its line is longer than {limit} bytes", event)
+    return line + b"\n"
+
+
+def _is_set(_: attrs.Attribute[Any], value: object) -> bool:
+    return value is not None
+
+
+@cache
+def _decoder() -> msgspec.json.Decoder[Any]:
+    return msgspec.json.Decoder(_row(ComplianceEvent))
+
+
+def _row(model: type[Any]) -> type[msgspec.Struct]:
+    """Return a strict msgspec class with a model's fields; those with a default may be unset.
+
+    msgspec reads attrs classes by itself, but not a union of an enumeration and text.
+    """
+    hints = get_type_hints(model)
+    fields: list[tuple[str, Any] | tuple[str, Any, Any]] = []
+    for field in attrs.fields(model):
+        kind = _json_kind(hints[field.name])
+        if field.default is attrs.NOTHING:
+            fields.append((field.name, kind))
+        else:
+            fields.append((field.name, kind | msgspec.UnsetType, msgspec.UNSET))
+    return msgspec.defstruct(model.__name__, fields, forbid_unknown_fields=True)
+
+
+def _json_kind(hint: Any) -> Any:
+    parts = get_args(hint)
+    if parts:
+        return reduce(or_, (_json_kind(part) for part in parts if not _is_enumeration(part)))
+    return _row(hint) if attrs.has(hint) else hint
+
+
+def _is_enumeration(hint: Any) -> bool:
+    return isinstance(hint, type) and issubclass(hint, StrEnum)
+
+
+@cache
+def _models(model: Any) -> dict[str, type[Any]]:
+    """Return the fields of a model that hold another model."""
+    hints = get_type_hints(model)
+    return {
+        name: kind
+        for name, hint in hints.items()
+        for kind in (hint, *get_args(hint))
+        if attrs.has(kind)
+    }
+
+
+def _build(model: Any, row: Any) -> Any:
+    models = _models(model)
+    values = {}
+    for name in row.__struct_fields__:
+        value = getattr(row, name)
+        if value is msgspec.UNSET:
+            continue
+        if value is not None and name in models:
+            value = _build(models[name], value)
+        values[name] = value
+    return model(**values)
