@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Sequence
-from typing import Self, TypeVar
+from typing import TYPE_CHECKING, Self, TypeVar
 
 import attrs
 
 from airview_herald.airview import _routes
-from airview_herald.airview._config import BackendConfig
 from airview_herald.airview._memory import Memory
-from airview_herald.airview._routes import System
 from airview_herald.airview._rules import MAX_ADDITIONAL_DATA, Rules
 from airview_herald.airview.models import (
     Application,
@@ -24,10 +21,16 @@ from airview_herald.airview.models import (
     SystemStage,
     TechnicalControl,
 )
-from airview_herald.errors import BadRequestError
-from airview_herald.transport._call import Call
-from airview_herald.transport._operation import Operation
-from airview_herald.transport._send import Transport
+from airview_herald.errors import AirViewHeraldError, BadRequestError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Sequence
+
+    from airview_herald.airview._config import BackendConfig
+    from airview_herald.airview._routes import System
+    from airview_herald.transport._call import Call
+    from airview_herald.transport._operation import Operation
+    from airview_herald.transport._send import Transport
 
 T = TypeVar("T")
 
@@ -64,21 +67,33 @@ class Backend:
 
         Routes: `GET /systems/`, `POST /systems/`.
         """
-        name, stage = self.config.system_name, self.config.system_stage
+        return await self._systems.resolve(self.config.system_name, self._find_system)
 
-        async def find(_: bool) -> System:  # noqa: FBT001 - the look comes first in any case
-            found = await self.send(_routes.get_system(name))
-            if found is not None:
-                return found
+    async def _find_system(self, _: bool) -> System:  # noqa: FBT001 - it looks first in any case
+        """Return the system, settling a refused or a doubtful create by a look."""
+        look = _routes.get_system(self.config.system_name)
+        create = _routes.create_system(self.config.system_name, self.config.system_stage)
+        operation = self.operation or self.transport.operation()
+        found = await self.transport.send(look, operation)
+        while found is None:
             try:
-                return await self.send(_routes.create_system(name, stage))
-            except BadRequestError:
-                found = await self.send(_routes.get_system(name))
-                if found is None:
+                return await self.transport.send(create, operation)
+            except AirViewHeraldError as error:
+                if not (error.ambiguous or isinstance(error, BadRequestError)):
                     raise
-                return found
+                failure = error
+            when = self.transport.settled_at()
+            found = await self.transport.send(look, operation)
+            if found is None and not failure.ambiguous:
+                raise failure
+            if found is None:
+                await self.transport.wait_until(when, operation)
+                found = await self.transport.send(look, operation)
+        return found
 
-        return await self._systems.resolve(name, find)
+    def forget_system(self) -> None:
+        """Ask for this client's own system again: a restored server may not know its id."""
+        self._systems.forget(self.config.system_name)
 
     @property
     def system_id(self) -> Awaitable[int]:
@@ -96,7 +111,9 @@ class Backend:
 
     async def create_system(self, name: str, stage: SystemStage | str) -> int:
         """Record a system and return its id: `POST /systems/`."""
-        Rules(name).system(name, stage)
+        rules = Rules(name)
+        rules.key("name", name)
+        rules.member("stage", stage, SystemStage)
         return (await self.send(_routes.create_system(name, stage))).id
 
     async def get_environments(self) -> list[Environment]:
@@ -189,11 +206,20 @@ class Backend:
     async def create_technical_control(
         self, technical_control: TechnicalControl
     ) -> TechnicalControl:
-        """Record a technical control of this system; its `control_id` is its parent.
+        """Record a technical control of this system.
 
         Routes: `POST /technical-controls/`, and those of `system`.
+
+        Args:
+            technical_control: With its `control_id`, or with a `control` that has its `id`, if
+                it has a parent: the parent cannot be set later.
         """
-        Rules(technical_control).technical_control("technical_control", technical_control)
+        rules = Rules(technical_control)
+        rules.technical_control("technical_control", technical_control)
+        parent = technical_control.control
+        if technical_control.control_id is None and parent is not None:
+            parent_id = rules.given("technical_control.control.id", parent.id)
+            technical_control = attrs.evolve(technical_control, control_id=parent_id)
         system = await self.system()
         return await self.send(_routes.create_technical_control(system.id, technical_control))
 
@@ -304,7 +330,9 @@ class Backend:
         )
 
     async def get_compliance(
-        self, select: Sequence[str], filter: str | None = None  # noqa: A002 - the route's own word
+        self,
+        select: Sequence[str],
+        filter: str | None = None,  # noqa: A002 - the route's own word
     ) -> list[ComplianceGroup]:
         """Count monitored resources that are not DELETED: `GET /compliance/`.
 
@@ -318,7 +346,7 @@ class Backend:
         Returns:
             A row for each distinct combination, in no defined order.
         """
-        Rules(select).select(select)
+        Rules(select).compliance(select, filter)
         return await self.send(_routes.get_compliance(select, filter))
 
     async def send(self, call: Call[T]) -> T:

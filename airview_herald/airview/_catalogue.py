@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import attrs
 
 from airview_herald.airview._backend import Backend
+from airview_herald.airview._guess import Guess
 from airview_herald.airview._memory import Memory
 from airview_herald.airview._mismatches import Mismatch, mismatches
 from airview_herald.airview.models import (
@@ -39,8 +40,6 @@ T = TypeVar("T")
 
 _VERDICTS = (BadRequestError, ConflictError, ValidationError)
 _MAX_MISMATCHES = 1000
-# How much the last answer counts in the guess whether the next resource is known.
-_LEARNING = 0.25
 
 
 @attrs.define(eq=False)
@@ -90,7 +89,7 @@ class Catalogue:
     def __init__(self, cache_size: int) -> None:
         self._definitions: Memory[tuple[str, str], _Entry] = Memory(cache_size)
         self._resources: Memory[tuple[int, str], int] = Memory(cache_size)
-        self._share_of_known = 0.0
+        self._guess = Guess()
         self._doubts: dict[tuple[str, str], float] = {}
         self._bare: dict[str, Application] = {}
 
@@ -224,39 +223,55 @@ class Catalogue:
     async def resource_id(
         self, asker: Asker, reference: str, application_environment_id: int
     ) -> int:
-        """Return a resource's id, recording it bare if it is new.
-
-        The first runs of a feed meet new resources, later ones known resources: what the last
-        ones were tells whether to begin with the create or with the look.
-        """
+        """Return a resource's id, recording it bare if it is new."""
         backend = asker.backend
 
         async def look() -> int | None:
             return await backend.get_resource_id(reference, application_environment_id)
 
         async def find(inherited: bool) -> int:  # noqa: FBT001 - as `Memory.resolve` calls it
-            look_first = inherited or self._share_of_known > 0.5  # noqa: PLR2004 - the likelier
-            found = await look() if look_first else None
-            if found is None:
-                identifier, was_known = await self._create(
-                    asker, look, lambda: backend.create_resource(reference, application_environment_id)
+            was_known = None
+            try:
+                look_first = inherited or await self._guess.known_is_likelier()
+                found = await look() if look_first else None
+                if found is not None:
+                    was_known = True
+                    return found
+                made, was_known = await self._create(
+                    asker,
+                    look,
+                    lambda: backend.create_resource(reference, application_environment_id),
                 )
-            else:
-                identifier, was_known = found, True
-            self._share_of_known += _LEARNING * (was_known - self._share_of_known)
-            return identifier
+                return made
+            finally:
+                self._guess.learn(was_known=was_known)
 
         return await self._resources.resolve((application_environment_id, reference), find)
 
-    def forget(
-        self, application: Application, technical_control: TechnicalControl, resource: str
-    ) -> None:
-        """Forget the ids of one event: the server no longer knows one of them."""
-        entry = self._definitions.get(("application", application.reference))
-        if entry is not None:
-            self._resources.forget((entry.stored.application_environment_id, resource))
-        self._definitions.forget(("application", application.reference))
-        self._definitions.forget(("technical_control", technical_control.reference))
+    def forget(self, application: Application, technical_control: TechnicalControl) -> None:
+        """Forget an event's definitions: a server that was restored no longer knows their ids.
+
+        What another event has found afresh in the meantime stays.
+
+        Args:
+            application: As this catalogue returned it.
+            technical_control: Likewise.
+        """
+        environment, control = application.environment, technical_control.control
+        self._forget("application", application.reference, application)
+        self._forget("environment", environment.abbreviation, environment)
+        self._forget("technical_control", technical_control.reference, technical_control)
+        if control is not None:
+            self._forget("control", control.name, control)
+
+    def forget_resource(self, reference: str, application_environment_id: int) -> None:
+        """Forget a resource's id, likewise."""
+        self._resources.forget((application_environment_id, reference))
+
+    def _forget(self, kind: str, key: str, stored: object) -> None:
+        entry = self._definitions.get((kind, key))
+        if entry is not None and entry.stored == stored:
+            self._definitions.forget((kind, key))
 
     async def _define(
         self,

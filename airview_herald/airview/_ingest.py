@@ -277,7 +277,9 @@ class IngestStream:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> bool | None:
-        self._tasks.cancel_scope.cancel()
+        # A cancellation from outside reaches the batch by itself, and must come out as it is.
+        if not isinstance(error, anyio.get_cancelled_exc_class()):
+            self._tasks.cancel_scope.cancel()
         try:
             return await self._tasks.__aexit__(kind, error, traceback)
         finally:

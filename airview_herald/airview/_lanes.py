@@ -8,6 +8,7 @@ until it has surely ended.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Hashable
 
 import anyio
@@ -22,22 +23,22 @@ class Ticket:
     Made by `Lanes.join`, and given back exactly once, by `leave`.
     """
 
-    __slots__ = ("_ahead", "_behind", "_key", "_lanes", "_left", "_opens_at", "_turn")
+    __slots__ = ("_key", "_lanes", "_left", "_opens_at", "_turn", "ahead", "behind")
 
     def __init__(self, lanes: Lanes, key: Hashable, ahead: Ticket | None, opens_at: float) -> None:
         self._lanes = lanes
         self._key = key
-        self._ahead = ahead
-        self._behind: Ticket | None = None
+        self.ahead = ahead
+        self.behind: Ticket | None = None
         self._turn: anyio.Event | None = None
         self._opens_at = opens_at
         self._left = False
         if ahead is not None:
-            ahead._behind = self
+            ahead.behind = self
 
     async def turn(self) -> None:
         """Wait until everything ahead has left and the lane is open."""
-        if self._ahead is not None:
+        if self.ahead is not None:
             self._turn = anyio.Event()
             await self._turn.wait()
         while (shut := self._opens_at - self._lanes.clock()) > 0:
@@ -53,17 +54,21 @@ class Ticket:
             return
         self._left = True
         opens_at = self._opens_at if not settle else self._lanes.clock() + settle
-        ahead, behind = self._ahead, self._behind
+        ahead, behind = self.ahead, self.behind
         if behind is None:
             self._lanes.vacate(self._key, ahead, opens_at)
         else:
-            behind._ahead = ahead
+            behind.ahead = ahead
         if ahead is not None:
-            ahead._behind = behind
+            ahead.behind = behind
         elif behind is not None:
-            behind._opens_at = max(behind._opens_at, opens_at)
-            if behind._turn is not None:
-                behind._turn.set()
+            behind.come_first(opens_at)
+
+    def come_first(self, opens_at: float) -> None:
+        """Note that nothing is ahead any more; for the `leave` of what was."""
+        self._opens_at = opens_at
+        if self._turn is not None:
+            self._turn.set()
 
 
 class Lanes:
@@ -78,7 +83,7 @@ class Lanes:
         self.clock = clock
         self.sleep = sleep
         self._last: dict[Hashable, Ticket] = {}
-        self._shut: dict[Hashable, float] = {}
+        self._shut: OrderedDict[Hashable, float] = OrderedDict()
 
     def __len__(self) -> int:
         """Return how many lanes are in use or closed."""
@@ -97,6 +102,7 @@ class Lanes:
             return
         del self._last[key]
         now = self.clock()
+        while self._shut and next(iter(self._shut.values())) <= now:
+            self._shut.popitem(last=False)
         if opens_at > now:
-            self._shut = {k: until for k, until in self._shut.items() if until > now}
             self._shut[key] = opens_at

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Hashable
 from typing import Generic, TypeVar
 
@@ -35,7 +36,8 @@ class Memory(Generic[K, V]):
 
     def __init__(self, capacity: int) -> None:
         self._capacity = capacity
-        self._known: dict[K, V] = {}
+        # A plain dict walks over all that was evicted to find the next one to evict.
+        self._known: OrderedDict[K, V] = OrderedDict()
         self._flights: dict[K, _Flight[V]] = {}
 
     def __len__(self) -> int:
@@ -43,17 +45,17 @@ class Memory(Generic[K, V]):
 
     def get(self, key: K) -> V | None:
         """Return what is remembered, or `None`."""
-        value = self._known.pop(key, None)
+        value = self._known.get(key)
         if value is not None:
-            self._known[key] = value
+            self._known.move_to_end(key)
         return value
 
     def put(self, key: K, value: V) -> None:
         """Remember a value."""
-        self._known.pop(key, None)
         self._known[key] = value
+        self._known.move_to_end(key)
         if len(self._known) > self._capacity:
-            del self._known[next(iter(self._known))]
+            self._known.popitem(last=False)
 
     def forget(self, key: K) -> None:
         """Forget a value; forgetting twice is fine."""
@@ -89,14 +91,16 @@ class Memory(Generic[K, V]):
     async def _lead(self, key: K, find: Callable[[bool], Awaitable[V]], *, inherited: bool) -> V:
         flight = self._flights[key] = _Flight[V]()
         try:
-            flight.value = await find(inherited)
-            self.put(key, flight.value)
-            return flight.value
+            value = await find(inherited)
         except DeadlineError:
             raise
         except AirViewHeraldError as error:
             flight.error = copy.copy(error)
             raise
+        else:
+            flight.value = value
+            self.put(key, value)
+            return value
         finally:
             del self._flights[key]
             flight.landed.set()

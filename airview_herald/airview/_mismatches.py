@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 @attrs.frozen
@@ -33,7 +35,7 @@ _COMPARED = {
     "application": ("name", "type", "environment.abbreviation"),
     "control": ("quality_model", "severity"),
     "technical_control": ("name", "control_action", "ttl", "is_blocking", "control.name"),
-    "resource_type": ("name",),
+    "resource_type": ("name", "service.reference"),
     "service": ("name", "type"),
 }
 

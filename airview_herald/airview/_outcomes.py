@@ -7,10 +7,10 @@ from enum import StrEnum
 
 import attrs
 
-from airview_herald.airview._mismatches import Mismatch
-from airview_herald.airview._recording import Stage
-from airview_herald.airview.models import ComplianceEvent
-from airview_herald.errors import AirViewHeraldError
+from airview_herald.airview._mismatches import Mismatch  # noqa: TC001 - for attrs.resolve_types
+from airview_herald.airview._recording import Stage  # noqa: TC001 - for attrs.resolve_types
+from airview_herald.airview.models import ComplianceEvent  # noqa: TC001 - for attrs.resolve_types
+from airview_herald.errors import AirViewHeraldError  # noqa: TC001 - for attrs.resolve_types
 
 _KEPT_FAILURES = 1000
 
@@ -23,6 +23,9 @@ class OutcomeStatus(StrEnum):
     UNKNOWN = "unknown"
     SKIPPED = "skipped"
     NOT_ATTEMPTED = "not_attempted"
+
+
+_FAILURES = (OutcomeStatus.FAILED, OutcomeStatus.UNKNOWN)
 
 
 @attrs.frozen(eq=False)
@@ -99,8 +102,8 @@ class IngestReport:
         setattr(self, name, getattr(self, name) + 1)
         if outcome.error is not None:
             self.errors[_kind(outcome.error)] += 1
-            if len(self.failures) < _KEPT_FAILURES:
-                self.failures.append(outcome)
+        if outcome.status in _FAILURES and len(self.failures) < _KEPT_FAILURES:
+            self.failures.append(outcome)
 
     def hold(self, change: int) -> None:
         """Note that events were taken, or are through."""

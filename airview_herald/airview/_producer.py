@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from anyio import to_thread
@@ -24,7 +24,7 @@ class Producer:
         events: A sync or async iterable.
 
     Raises:
-        InputError: It is neither.
+        InputError: It is neither, or a text or a mapping, whose items can be no events.
     """
 
     def __init__(self, events: Iterable[Any] | AsyncIterable[Any]) -> None:
@@ -36,7 +36,7 @@ class Producer:
         self._blocking = bool(getattr(events, "blocking", False))
         if isinstance(events, AsyncIterable):
             self._async = aiter(events)
-        elif isinstance(events, Iterable) and not isinstance(events, str | bytes):
+        elif isinstance(events, Iterable) and not isinstance(events, str | bytes | Mapping):
             self._sync = iter(events)
         else:
             raise InputError("events", "must be an iterable or an async iterable", events)

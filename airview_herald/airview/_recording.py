@@ -126,13 +126,9 @@ class Recorder:
         try:
             await self._save(errand, asker)
         except BadRequestError:
-            # First writes with an unknown id are refused. Ids go stale when a server is restored.
+            # First writes with an unknown id are refused; `_save` has forgotten the ids.
             if errand.stage is not Stage.MONITORED_RESOURCE:
                 raise
-            event = errand.event
-            self.catalogue.forget(
-                event.application, event.technical_control, event.resource_reference
-            )
             await self._save(errand, asker)
         errand.stage = Stage.RECORDED
 
@@ -141,14 +137,19 @@ class Recorder:
         errand.stage = Stage.DEFINITIONS
         application = await catalogue.application(asker, event.application)
         technical_control = await catalogue.technical_control(asker, event.technical_control)
+        placed = _id(application.application_environment_id)
         errand.stage = Stage.RESOURCE
-        resource_id = await catalogue.resource_id(
-            asker, event.resource_reference, _id(application.application_environment_id)
-        )
+        resource_id = await catalogue.resource_id(asker, event.resource_reference, placed)
         errand.stage = Stage.MONITORED_RESOURCE
-        await asker.backend.save_monitored_resource(
-            _id(technical_control.id), resource_id, event.status, event.additional_data
-        )
+        try:
+            await asker.backend.save_monitored_resource(
+                _id(technical_control.id), resource_id, event.status, event.additional_data
+            )
+        except BadRequestError:
+            catalogue.forget(application, technical_control)
+            catalogue.forget_resource(event.resource_reference, placed)
+            self.backend.forget_system()
+            raise
 
 
 def _id(value: int | None) -> int:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote, urlencode
 
 import attrs
+import httpx
 
 from airview_herald._wire import camel, decode, dump, make_converter
 from airview_herald.airview.models import (
@@ -22,10 +22,14 @@ from airview_herald.airview.models import (
 from airview_herald.errors import DecodeError
 from airview_herald.transport._call import Call, ErrorBody, Reply, RetryClass
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
 T = TypeVar("T")
 
 _OK = 200
 _NO_CONTENT = 204
+_BAD_REQUEST = 400
 
 
 @attrs.frozen
@@ -86,11 +90,14 @@ def read_error(reply: Reply) -> ErrorBody:
     """Return what an error body of AirView's says; a gateway's body says nothing."""
     try:
         body = json.loads(reply.content)
-    except ValueError:
+    except (ValueError, RecursionError):
         return ErrorBody()
-    if body == "Bad Request":
+    phrase = httpx.codes.get_reason_phrase(reply.status)
+    if reply.status == _BAD_REQUEST and body == phrase:
         return ErrorBody(own=True, message=body)
-    if not isinstance(body, dict) or body.get("code") != reply.status or "status" not in body:
+    if not isinstance(body, dict):
+        return ErrorBody()
+    if (body.get("code"), body.get("status")) != (reply.status, phrase):
         return ErrorBody()
     message = body.get("message")
     if message is None:
@@ -318,4 +325,3 @@ def _application(reference: str) -> Callable[[Reply], Application]:
         )
 
     return read
-

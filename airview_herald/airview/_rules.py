@@ -7,9 +7,10 @@ caller's own object.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
-from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from airview_herald.airview.models import (
     Application,
@@ -29,6 +30,9 @@ from airview_herald.airview.models import (
     TechnicalControlAction,
 )
 from airview_herald.errors import InputError
+
+if TYPE_CHECKING:
+    from enum import StrEnum
 
 MAX_TEXT = 500
 MAX_ABBREVIATION = 10
@@ -143,13 +147,15 @@ class Rules:
         self.key("system_name", name)
         self.member("system_stage", stage, SystemStage)
 
-    def select(self, select: Sequence[str]) -> None:
-        """Check the columns of a `/compliance/` query."""
-        if isinstance(select, str) or not select:
+    def compliance(self, select: Sequence[str], filter_: str | None) -> None:
+        """Check the columns of a `/compliance/` query, and that its filter can be sent."""
+        if isinstance(select, str) or not isinstance(select, Sequence) or not select:
             raise self._error("select", f"must list one or more of: {', '.join(SELECTABLE)}")
         for name in select:
             if name not in SELECTABLE:
                 raise self._error("select", f"{name!r} is none of: {', '.join(SELECTABLE)}")
+        if filter_ is not None:
+            self.text("filter", filter_, math.inf)
 
     def kind(self, field: str, value: object, kind: type) -> None:
         """Check that a value is of a class."""
@@ -159,7 +165,7 @@ class Rules:
                 field, f"must be {article} {kind.__name__}, not {type(value).__name__}"
             )
 
-    def text(self, field: str, value: str, most: int = MAX_TEXT) -> None:
+    def text(self, field: str, value: str, most: float = MAX_TEXT) -> None:
         """Check a text's length and its characters."""
         if not isinstance(value, str):
             raise self._error(field, f"must be a text, not {type(value).__name__}")
@@ -197,7 +203,7 @@ class Rules:
     def given(self, field: str, value: int | None) -> int:
         """Return an id that an earlier operation should have filled in."""
         if value is None:
-            raise self._error(field, "is needed: use the object that the earlier operation returned")
+            raise self._error(field, "is needed: use the object that an earlier operation returned")
         self.integer(field, value)
         return value
 

@@ -198,15 +198,11 @@ class Control:
     """
 
     name: str
-    quality_model: QualityModel | str | None = attrs.field(
-        default=None, converter=_quality_model
-    )
+    quality_model: QualityModel | str | None = attrs.field(default=None, converter=_quality_model)
     service_id: int | None = None
     service_name: str | None = None
     id: int | None = None
-    severity: ControlSeverity | str = attrs.field(
-        default=ControlSeverity.LOW, converter=_severity
-    )
+    severity: ControlSeverity | str = attrs.field(default=ControlSeverity.LOW, converter=_severity)
 
 
 @attrs.frozen
@@ -229,9 +225,7 @@ class TechnicalControl:
 
     name: str
     reference: str
-    control_action: TechnicalControlAction | str = attrs.field(
-        converter=_action
-    )
+    control_action: TechnicalControlAction | str = attrs.field(converter=_action)
     id: int | None = None
     ttl: int | None = None
     is_blocking: bool | None = None

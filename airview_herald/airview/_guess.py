@@ -1,0 +1,39 @@
+"""Whether to begin with the look or with the create: what the last resources were tells."""
+
+from __future__ import annotations
+
+import anyio
+
+# How much the last answer counts.
+_LEARNING = 0.25
+
+
+class Guess:
+    """Guess whether the next resource is known to the server.
+
+    A wrong guess costs a request. The first runs of a feed meet new resources, later ones known
+    resources, so the first resource of a client is a scout: the others wait for its answer.
+    """
+
+    __slots__ = ("_known", "_scout")
+
+    def __init__(self) -> None:
+        self._known: float | None = None
+        self._scout: anyio.Event | None = None
+
+    async def known_is_likelier(self) -> bool:
+        """Return whether the next resource is more likely known than new."""
+        if self._scout is None:
+            self._scout = anyio.Event()
+            return False
+        if self._known is None:
+            await self._scout.wait()
+        return self._known is not None and self._known > 0.5  # noqa: PLR2004 - the likelier of two
+
+    def learn(self, *, was_known: bool | None) -> None:
+        """Note what a resource turned out to be; `None`: it did not turn out."""
+        if was_known is not None:
+            before = float(was_known) if self._known is None else self._known
+            self._known = before + _LEARNING * (was_known - before)
+        if self._scout is not None:
+            self._scout.set()

@@ -1,0 +1,61 @@
+"""A running sandbox, and clients and events for it."""
+
+import pytest
+
+from airview_herald import AirView
+from airview_herald.airview import (
+    Application,
+    ComplianceEvent,
+    Control,
+    Environment,
+    QualityModel,
+    TechnicalControl,
+    TechnicalControlAction,
+)
+from airview_herald.sandbox import Sandbox
+
+
+@pytest.fixture
+def sandbox():
+    """A sandbox with its race window open, as on the server."""
+    with Sandbox() as running:
+        yield running
+
+
+@pytest.fixture
+def connect(sandbox):
+    """Make clients of the sandbox, or of another URL."""
+
+    def make(url=None, **options):
+        return AirView(
+            url or sandbox.airview_url,
+            system_name="ccf",
+            system_stage="MONITOR",
+            referencing_type="aws_account_id",
+            **options,
+        )
+
+    return make
+
+
+@pytest.fixture
+def event():
+    """Make events of one application, technical control and parent control."""
+    application = Application("Payments", "payments", environment=Environment("Production", "PRD"))
+    technical_control = TechnicalControl(
+        "EC2 patching",
+        "ec2-patching",
+        TechnicalControlAction.VULNERABILITY,
+        control=Control("Patch R&D servers", QualityModel.SECURITY),
+    )
+
+    def make(resource, status="FLAGGED", **changes):
+        return ComplianceEvent(
+            resource,
+            changes.get("application", application),
+            changes.get("technical_control", technical_control),
+            status,
+            changes.get("additional_data", ""),
+        )
+
+    return make

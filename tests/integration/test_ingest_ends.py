@@ -1,0 +1,236 @@
+"""However a batch ends, its account closes, and nothing is left behind."""
+
+import asyncio
+import gc
+import time
+
+import anyio
+import pytest
+import trio
+
+from airview_herald.airview import OutcomeStatus
+from airview_herald.errors import IngestAborted, UnauthorizedError
+from airview_herald.sandbox import Sandbox
+
+
+def _closed(report):
+    outcomes = (
+        report.recorded + report.failed + report.unknown + report.skipped + report.not_attempted
+    )
+    return report.inputs == outcomes and report.held == 0
+
+
+def _tasks(anyio_backend):
+    if anyio_backend == "asyncio":
+        return len(asyncio.all_tasks())
+    return trio.lowlevel.current_statistics().tasks_living
+
+
+@pytest.fixture
+async def left_clean(anyio_backend):
+    """Count tasks before and after; sockets left open show as warnings, which are errors."""
+    before = _tasks(anyio_backend)
+    yield
+    await anyio.lowlevel.checkpoint()
+    gc.collect()
+    assert _tasks(anyio_backend) <= before
+
+
+@pytest.fixture
+def slow():
+    """A sandbox slow enough to be caught midway."""
+    with Sandbox(latency=0.005) as running:
+        yield running
+
+
+@pytest.mark.usefixtures("left_clean")
+async def test_cancelled_halfway(slow, connect, event):
+    """Cancelling a batch leaves each taken event with one outcome and no open connection."""
+    events = [event(f"i-{n}") for n in range(500)]
+    async with connect(slow.airview_url) as airview:
+        with anyio.CancelScope() as scope:
+            async with airview.stream(events, concurrency=8) as run:
+                async for _ in run:
+                    if run.report.recorded == 100:
+                        scope.cancel()
+        pool = airview._connections._http
+        assert pool.in_use == 0
+    assert scope.cancelled_caught
+    assert _closed(run.report)
+    assert run.report.recorded >= 100
+    assert run.report.not_attempted + run.report.unknown > 0
+    assert run.report.unknown <= 8
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+@pytest.mark.parametrize("watched", [True, False])
+async def test_cancelled_by_asyncio_itself(slow, connect, event, watched):
+    """`Task.cancel` ends a batch as a cancel scope does, and stays a cancellation."""
+    runs = []
+
+    async def work(airview):
+        events = [event(f"i-{n}") for n in range(500)]
+        if not watched:
+            await airview.ingest(events, on_outcome=runs.append)
+        async with airview.stream(events) as run:
+            runs.append(run)
+            async for _ in run:
+                pass
+
+    async with connect(slow.airview_url) as airview:
+        task = asyncio.ensure_future(work(airview))
+        while not runs:
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.1)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert airview._connections._http.in_use == 0
+        assert len(airview._recorder.lanes._last) == 0
+    if watched:
+        assert _closed(runs[0].report)
+
+
+@pytest.mark.usefixtures("left_clean")
+async def test_ingest_cancelled_from_outside(slow, connect, event):
+    """A cancelled ingest gives its lanes back: the client goes on working."""
+    async with connect(slow.airview_url, settle=0.1) as airview:
+        with anyio.move_on_after(0.2) as scope:
+            await airview.ingest([event(f"i-{n}") for n in range(5000)], concurrency=8)
+        assert scope.cancelled_caught
+        again = await airview.ingest([event(f"i-{n}") for n in range(50)], concurrency=8)
+        assert again.recorded == 50
+        assert len(airview._recorder.lanes) == 0
+
+
+@pytest.mark.usefixtures("left_clean")
+@pytest.mark.parametrize("asynchronous", [False, True])
+async def test_a_producer_that_raises(sandbox, connect, event, asynchronous):
+    """What was taken before the producer raised is recorded; the report is in the error."""
+
+    def produce():
+        for n in range(40):
+            yield event(f"i-{n}")
+        raise LookupError("the inventory is gone")
+
+    async def produce_async():
+        for each in produce():
+            yield each
+
+    async with connect() as airview:
+        with pytest.raises(IngestAborted, match="the inventory is gone") as caught:
+            await airview.ingest(produce_async() if asynchronous else produce())
+    report = caught.value.report
+    assert isinstance(caught.value.__cause__, LookupError)
+    assert _closed(report)
+    assert report.recorded == len(sandbox.snapshot()["monitored_resource"]) == 40
+
+
+@pytest.mark.usefixtures("left_clean")
+@pytest.mark.parametrize("name", ["on_outcome", "progress"])
+@pytest.mark.parametrize("asynchronous", [False, True])
+async def test_a_callback_that_raises(connect, event, name, asynchronous):
+    """A callback that raises ends the batch; its error is the cause."""
+
+    def fail(_):
+        raise ZeroDivisionError("oops")
+
+    async def fail_async(_):
+        await anyio.lowlevel.checkpoint()
+        fail(_)
+
+    async with connect() as airview:
+        with pytest.raises(IngestAborted, match=f"callback {name} raised: oops") as caught:
+            await airview.ingest(
+                [event(f"i-{n}") for n in range(300)],
+                **{name: fail_async if asynchronous else fail},
+            )
+    assert isinstance(caught.value.__cause__, ZeroDivisionError)
+    assert _closed(caught.value.report)
+    assert caught.value.report.inputs < 300 or caught.value.report.not_attempted
+
+
+@pytest.mark.usefixtures("left_clean")
+async def test_a_watcher_that_leaves_early(slow, connect, event):
+    """Leaving a stream stops its batch; the report is readable and closed."""
+    async with connect(slow.airview_url) as airview:
+        async with airview.stream((event(f"i-{n}") for n in range(5000)), window=16) as run:
+            async for outcome in run:
+                assert outcome.status is OutcomeStatus.RECORDED
+                break
+            assert run.report.held > 0
+        assert _closed(run.report)
+        assert run.report.inputs < 100
+
+
+@pytest.mark.usefixtures("left_clean")
+async def test_a_watcher_that_raises(slow, connect, event):
+    """An exception in the watcher's block comes out as it is, and the account is closed."""
+    async with connect(slow.airview_url) as airview:
+        with pytest.RaisesGroup(KeyError, allow_unwrapped=True, flatten_subgroups=True):
+            async with airview.stream([event(f"i-{n}") for n in range(500)]) as run:
+                async for _ in run:
+                    raise KeyError("mine")
+    assert _closed(run.report)
+
+
+@pytest.mark.usefixtures("left_clean")
+async def test_a_stream_is_watched_to_its_end(connect, event):
+    """A stream yields each event's outcome once and ends; callbacks see them too."""
+    told = []
+    async with (
+        connect() as airview,
+        airview.stream([event(f"i-{n}") for n in range(200)], on_outcome=told.append) as run,
+    ):
+        indices = [outcome.index async for outcome in run]
+    assert sorted(indices) == list(range(200)) == sorted(outcome.index for outcome in told)
+    assert run.report.recorded == 200
+
+
+async def test_a_stream_whose_producer_raises(connect, event):
+    """The watcher sees every outcome first, then the error with the report."""
+
+    def produce():
+        yield event("i-1")
+        raise LookupError("gone")
+
+    seen = []
+    async with connect() as airview, airview.stream(produce()) as run:
+        with pytest.raises(IngestAborted, match="gone"):
+            async for outcome in run:
+                seen.append(outcome.index)  # noqa: PERF401 - what came before the error counts
+    assert seen == [0]
+    assert run.report.recorded == 1
+
+
+async def test_a_slow_watcher_slows_the_producer(connect, event):
+    """No more than a window is taken while nobody looks."""
+    async with connect() as airview:
+        events = (event(f"i-{n}") for n in range(5000))
+        async with airview.stream(events, concurrency=2, window=10) as run:
+            await anyio.sleep(0.3)
+            assert run.report.inputs == run.report.held == 10
+
+
+@pytest.mark.usefixtures("left_clean")
+async def test_a_systemic_error_ends_the_batch(connect, event):
+    """When the credential is refused no further events are tried."""
+    with Sandbox(require_token=True) as sandbox:
+        async with connect(sandbox.airview_url, auth="forged") as airview:
+            with pytest.raises(IngestAborted, match="no event can be recorded") as caught:
+                await airview.ingest([event(f"i-{n}") for n in range(1000)])
+    assert isinstance(caught.value.__cause__, UnauthorizedError)
+    assert _closed(caught.value.report)
+    assert caught.value.report.inputs < 1000
+    assert len(sandbox.requests) < 100
+
+
+async def test_progress_is_told_at_most_ten_times_a_second(slow, connect, event):
+    """However fast outcomes come, progress is called every 0.1 s, and once at the end."""
+    calls = []
+    began = time.monotonic()
+    async with connect(slow.airview_url) as airview:
+        await airview.ingest(
+            [event(f"i-{n}") for n in range(600)], concurrency=8, progress=lambda _: calls.append(1)
+        )
+    assert 2 <= len(calls) <= 10 * (time.monotonic() - began) + 2
