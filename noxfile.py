@@ -1,0 +1,123 @@
+"""Every task of the project; `nox -l` lists them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2024.10.9"
+nox.options.default_venv_backend = "virtualenv"
+nox.options.sessions = ["lint", "types", "bare", "tests", "demo"]
+
+PYPROJECT = nox.project.load_toml("pyproject.toml")
+VERSIONS = nox.project.python_versions(PYPROJECT)
+
+
+def _wheel(session: nox.Session) -> str:
+    """Build the wheel that the session installs: what users get, not the source tree."""
+    folder = Path(session.create_tmp()) / "wheel"
+    shutil.rmtree(folder, ignore_errors=True)
+    session.run(
+        "python", "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(folder), ".",
+        silent=True,
+    )  # fmt: skip
+    (wheel,) = folder.glob("*.whl")
+    return str(wheel)
+
+
+def _group(name: str) -> list[str]:
+    return list(nox.project.dependency_groups(PYPROJECT, name))
+
+
+@nox.session
+def demo(session: nox.Session) -> None:
+    """Record what ruff finds in the standard library in a running AirView."""
+    session.install(f"{_wheel(session)}[sandbox]", *_group("demo"))
+    session.run("python", "-m", "airview_herald.demo", *session.posargs)
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Run the test suite on asyncio and trio against the built wheel."""
+    session.install(f"{_wheel(session)}[sandbox]", *_group("tests"))
+    session.run(
+        "pytest", "--cov", "--cov-report=term", "--cov-fail-under=95", *session.posargs
+    )  # fmt: skip
+
+
+@nox.session
+def matrix(session: nox.Session) -> None:
+    """Run the test suite on every supported Python that starts on this machine."""
+    wheel = _wheel(session)
+    ran = []
+    for version in VERSIONS:
+        interpreter = _interpreter(version)
+        if interpreter is None:
+            session.warn(f"Python {version} does not start here: left out")
+            continue
+        venv = Path(session.create_tmp()) / f"python{version}"
+        session.run(interpreter, "-m", "venv", "--clear", str(venv), external=True)
+        python = str(venv / ("Scripts" if os.name == "nt" else "bin") / "python")
+        session.run(
+            python, "-m", "pip", "install", "--quiet", f"{wheel}[sandbox]", *_group("tests"),
+            external=True,
+        )  # fmt: skip
+        session.log(f"Python {version}")
+        # Not `python -m pytest`, which would import the source tree.
+        pytest = str(Path(python).with_name("pytest"))
+        session.run(pytest, "-q", *session.posargs, external=True)
+        ran.append(version)
+    session.log(f"passed on Python {', '.join(ran)}")
+
+
+def _interpreter(version: str) -> str | None:
+    """Return an interpreter that really starts: a shim on the path may not."""
+    root = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
+    candidates = [f"python{version}", *root.glob(f"versions/{version}.*/bin/python")]
+    for candidate in map(str, candidates):
+        try:
+            probe = subprocess.run(
+                [candidate, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"],
+                capture_output=True, check=True, text=True,
+            )  # fmt: skip
+        except (OSError, subprocess.CalledProcessError):
+            continue
+        if probe.stdout.strip() == version:
+            return candidate
+    return None
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style, formatting and the direction of imports."""
+    session.install("-e", ".[sandbox]", *_group("lint"))
+    session.run("ruff", "check")
+    session.run("ruff", "format", "--check")
+    session.run("lint-imports")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Check types with mypy and pyright, and that every public name has its type."""
+    session.install(f"{_wheel(session)}[sandbox]", "nox", *_group("types"))
+    session.run("mypy")
+    session.run("pyright", "tests/typing")
+    session.run("pyright", "--ignoreexternal", "--verifytypes", "airview_herald")
+
+
+@nox.session
+def bare(session: nox.Session) -> None:
+    """Import the package with no extras installed."""
+    session.install(_wheel(session))
+    session.run("python", "-c", "import airview_herald.airview, airview_herald.sources")
+
+
+@nox.session
+def proofs(session: nox.Session) -> None:
+    """Run the heavy proofs at full size; the suite has a small version of each."""
+    session.install(f"{_wheel(session)}[sandbox]", *_group("tests"))
+    session.run("pytest", "-m", "proof", "--timeout=1200", "-s", *session.posargs)
