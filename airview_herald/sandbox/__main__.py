@@ -1,0 +1,85 @@
+"""The sandbox in a terminal: `python -m airview_herald.sandbox --port 8800 --db airview.db`."""
+
+import argparse
+import contextlib
+import signal
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+
+from airview_herald.sandbox import Sandbox
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Serve until Ctrl-C or SIGTERM and return the exit code."""
+    options = _parser().parse_args(arguments)
+    sandbox = Sandbox(
+        options.db,
+        host=options.host,
+        port=options.port,
+        race_window=options.race_window,
+        latency=options.latency,
+        require_token=options.require_token,
+    )
+    with _signals() as ended:
+        try:
+            sandbox.start()
+        except OSError as error:
+            sys.stderr.write(f"error: {error.strerror or error}\n")
+            return 1
+        where = "in memory" if options.db is None else options.db
+        sys.stdout.write(
+            f"AirView {sandbox.airview_url}  tokens {sandbox.token_url}  database {where}\n"
+        )
+        sys.stdout.flush()
+        ended.wait()
+        sandbox.stop()
+    return 0
+
+
+@contextlib.contextmanager
+def _signals() -> Iterator[threading.Event]:
+    """Give an event that Ctrl-C and SIGTERM set instead of ending the process."""
+    ended = threading.Event()
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(number, lambda *_: ended.set()) for number in numbers]
+    try:
+        yield ended
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m airview_herald.sandbox", description="Serve AirView on this machine."
+    )
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
+    parser.add_argument("--port", type=_port, default=8800, help="port to listen on; 0: any free")
+    parser.add_argument("--db", metavar="FILE", help="file to keep the rows in (default: memory)")
+    parser.add_argument(
+        "--latency", type=float, default=0.0, metavar="SECONDS", help="delay before each answer"
+    )
+    parser.add_argument(
+        "--require-token", action="store_true", help="answer 401 without a token of this sandbox"
+    )
+    parser.add_argument(
+        "--no-race-window",
+        dest="race_window",
+        action="store_const",
+        const=0.0,
+        default=0.002,
+        help="serialise the first writes of a monitored resource: no duplicates",
+    )
+    return parser
+
+
+def _port(text: str) -> int:
+    port = int(text)
+    if not 0 <= port <= 65535:  # noqa: PLR2004 - TCP's range
+        raise argparse.ArgumentTypeError("a port is a number from 0 to 65535")
+    return port
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,206 @@
+"""The sandbox itself: what it is made of, and its life."""
+
+import os
+import socket
+import threading
+from types import TracebackType
+from typing import NamedTuple, Self
+
+import anyio
+import anyio.to_thread
+from starlette.routing import Mount, Route, Router
+from starlette.types import ASGIApp
+
+from airview_herald.sandbox import _applications, _compliance, _definitions, _resources
+from airview_herald.sandbox._database import Database, Row
+from airview_herald.sandbox._http import AirView, Routes
+from airview_herald.sandbox._server import Server
+from airview_herald.sandbox._tokens import Gateway, TokenIssuer
+from airview_herald.sandbox._traffic import RecordedRequests, Recorder
+
+_AIRVIEW = "/airview"
+_TOKEN = "/oauth2/token"  # noqa: S105 - a path
+_RECORDED = 200_000
+
+
+class _Running(NamedTuple):
+    url: str
+    database: Database
+    server: Server
+
+
+class Sandbox:
+    """AirView over real HTTP on this machine, with its rows in SQLite.
+
+    Enter it with `with` or `async with`, or call `start` and `stop`; each start without a
+    `database` begins with empty tables. It behaves as AirView on PostgreSQL does.
+
+    Args:
+        database: A file that keeps the rows; in memory without one.
+        host: The address to listen on.
+        port: The port to listen on; 0 for any free one.
+        race_window: Seconds between the look-up and the insert of a monitored resource's first
+            write. First writes of one pair that meet in it insert a row each, as on the server;
+            0 serialises them.
+        latency: Seconds added before each answer.
+        require_token: Whether AirView's routes answer 401 to callers without a token of this
+            sandbox that still holds.
+        client_id: What the token endpoint takes.
+        client_secret: What the token endpoint takes.
+        token_lifetime: Seconds for which a token holds.
+    """
+
+    def __init__(  # noqa: PLR0913 - its switches
+        self,
+        database: str | os.PathLike[str] | None = None,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        race_window: float = 0.002,
+        latency: float = 0.0,
+        require_token: bool = False,
+        client_id: str = "sandbox-client",
+        client_secret: str = "sandbox-secret",  # noqa: S107 - opens nothing but a sandbox
+        token_lifetime: float = 3600.0,
+    ) -> None:
+        self._path = database
+        self._host = host
+        self._port = port
+        self._race_window = race_window
+        self._latency = latency
+        self._require_token = require_token
+        self._issuer = TokenIssuer(client_id, client_secret, token_lifetime)
+        self._requests = RecordedRequests(_RECORDED)
+        self._lifecycle = threading.Lock()
+        self._running: _Running | None = None
+
+    @property
+    def url(self) -> str:
+        """Where the server listens; no trailing slash."""
+        return self._run().url
+
+    @property
+    def airview_url(self) -> str:
+        """The base URL of AirView; no trailing slash."""
+        return self.url + _AIRVIEW
+
+    @property
+    def token_url(self) -> str:
+        """The OAuth 2 token endpoint for client credentials."""
+        return self.url + _TOKEN
+
+    @property
+    def requests(self) -> RecordedRequests:
+        """Every request answered so far (the latest 200,000), those for tokens included."""
+        return self._requests
+
+    @property
+    def token_requests(self) -> int:
+        """How many of `requests` asked for a token."""
+        return sum(request.path == _TOKEN for request in self._requests)
+
+    def expire_tokens(self) -> None:
+        """Accept none of the tokens issued so far from now on."""
+        self._issuer.expire()
+
+    def snapshot(self) -> dict[str, list[Row]]:
+        """Return every row by table, ordered by id; callable from any thread."""
+        return self._run().database.snapshot()
+
+    def start(self) -> None:
+        """Listen and serve, in a thread of its own.
+
+        Raises:
+            OSError: The port or the database cannot be used.
+            RuntimeError: It is running.
+        """
+        with self._lifecycle:
+            if self._running is not None:
+                raise RuntimeError("the sandbox is running already")
+            listener = _listen(self._host, self._port)
+            try:
+                database = Database(self._path)
+            except OSError:
+                listener.close()
+                raise
+            url = _url(listener)
+            server = Server(self._application(database), listener)
+            self._running = _Running(url, database, server)
+
+    def stop(self) -> None:
+        """Close every connection and the database; do nothing when not running."""
+        with self._lifecycle:
+            if self._running is not None:
+                self._running.server.stop()
+                self._running.database.close()
+                self._running = None
+
+    def __enter__(self) -> Self:
+        """Start."""
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Stop."""
+        self.stop()
+
+    async def __aenter__(self) -> Self:
+        """Start while the caller's event loop goes on."""
+        try:
+            await anyio.to_thread.run_sync(self.start)
+        except BaseException:
+            await self._stop_soon()
+            raise
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Stop while the caller's event loop goes on, even when the caller is cancelled."""
+        await self._stop_soon()
+
+    async def _stop_soon(self) -> None:
+        with anyio.CancelScope(shield=True):
+            await anyio.to_thread.run_sync(self.stop)
+
+    def _run(self) -> _Running:
+        if self._running is None:
+            raise RuntimeError("the sandbox is not running: enter it with `with Sandbox() as ...`")
+        return self._running
+
+    def _application(self, database: Database) -> ASGIApp:
+        paths = _definitions.PATHS | _applications.PATHS | _resources.PATHS | _compliance.PATHS
+        airview: ASGIApp = AirView(Routes(paths), database, self._race_window)
+        if self._require_token:
+            airview = Gateway(airview, self._issuer)
+        token = Route(_TOKEN, self._issuer.answer, methods=["POST"])
+        router = Router([Mount(_AIRVIEW, airview), token], redirect_slashes=False)
+        return Recorder(router, self._requests, self._latency)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # Not socket.create_server: asyncio sends without delay only where the protocol is named.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        if os.name == "posix":
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(2048)
+    except OSError as error:
+        listener.close()
+        raise OSError(error.errno, f"cannot listen on {host}:{port}: {error.strerror}") from error
+    return listener
+
+
+def _url(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

@@ -1,0 +1,98 @@
+"""Uvicorn in a thread of its own, on a socket that is bound before the thread starts."""
+
+import asyncio
+import contextlib
+import socket
+import threading
+
+import uvicorn
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+# What is being answered when the server stops has this many seconds to get done.
+_GRACE = 0.5
+
+
+class Server:
+    """Serves an ASGI application from construction until `stop`.
+
+    Args:
+        app: The application.
+        listener: The bound socket; it is closed by `stop`.
+    """
+
+    def __init__(self, app: ASGIApp, listener: socket.socket) -> None:
+        self._app = app
+        config = uvicorn.Config(
+            self._answer,
+            access_log=False,
+            date_header=False,
+            http="h11",
+            interface="asgi3",
+            lifespan="off",
+            log_config=None,
+            log_level="warning",
+            proxy_headers=False,
+            server_header=False,
+            # Longer than the clients' own, so that it is they who close idle connections.
+            timeout_keep_alive=75,
+            ws="none",
+        )
+        # What can go wrong goes wrong here and not in the thread.
+        config.load()
+        self._uvicorn = _Uvicorn(config)
+        self._listener = listener
+        self._thread = threading.Thread(target=self._run, name="airview-sandbox", daemon=True)
+        self._thread.start()
+        self._uvicorn.listening.wait()
+
+    def stop(self) -> None:
+        """Stop listening, close every connection and end the thread."""
+        self._uvicorn.stop()
+        self._thread.join()
+
+    def _run(self) -> None:
+        # One loop on every platform, whatever policy the caller's program sets.
+        with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
+            runner.run(self._uvicorn.serve(sockets=[self._listener]))
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        # Only `shutdown` cancels, and by then nobody is there to be answered.
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._app(scope, receive, send)
+
+
+class _Uvicorn(uvicorn.Server):
+    """Uvicorn that tells when it listens, and is told when to stop instead of polling."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.listening = threading.Event()
+
+    def stop(self) -> None:
+        self._loop.call_soon_threadsafe(self._stopping.set)
+
+    async def main_loop(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._stopping = asyncio.Event()
+        self.listening.set()
+        await self._stopping.wait()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        # Uvicorn's own sleeps at least 0.1 s, and waits for ever for an answer's connection.
+        for listener in sockets or ():
+            # Closing a server under a connection that is being accepted leaks the connection.
+            self._loop.remove_reader(listener)
+        for connection in set(self.server_state.connections):
+            connection.shutdown()
+        unfinished = asyncio.all_tasks() - {asyncio.current_task()}
+        if unfinished:
+            _, unfinished = await asyncio.wait(unfinished, timeout=_GRACE)
+        for server in self.servers:
+            server.close()
+        for connection in set(self.server_state.connections):
+            if connection.transport is not None:
+                connection.transport.abort()
+        # One turn of the loop, in which the transports let go of their sockets.
+        await asyncio.sleep(0)
+        for task in unfinished:
+            task.cancel()
