@@ -49,7 +49,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         prog="python -m airview_herald.demo", description=(__doc__ or "").partition("\n")[0]
     )
     parser.add_argument(
-        "--db", type=Path, metavar="FILE", help="where the sandbox keeps its rows (default: a new file)"
+        "--db",
+        type=Path,
+        metavar="FILE",
+        help="where the sandbox keeps its rows (default: a new file)",
     )
     parser.add_argument(
         "--concurrency", type=int, default=64, help="requests in flight at most (default: 64)"
@@ -84,8 +87,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _scan(library: Path, report: Path) -> None:
     """Have ruff write its findings, with no configuration but ours."""
     subprocess.run(
-        [sys.executable, "-m", "ruff", "check", "--isolated", "--no-cache", "--exit-zero", "--quiet",
-         "--select", "S,B,BLE,TRY,PL,ERA", "--exclude", "site-packages",
+        [sys.executable, "-m", "ruff", "check", "--isolated", "--no-cache", "--exit-zero",
+         "--quiet", "--select", "S,B,BLE,TRY,PL,ERA", "--exclude", "site-packages",
          "--output-format", "sarif", "--output-file", str(report), str(library)],
         check=True,
     )  # fmt: skip

@@ -87,7 +87,7 @@ class AirView:
         referencing_type: str,
         auth: httpx.Auth | str | None = None,
         http: httpx.AsyncBaseTransport | httpx.AsyncClient | None = None,
-        timeout: float | httpx.Timeout = _TIMEOUT,  # noqa: ASYNC109 - the socket's, not the task's
+        timeout: float | httpx.Timeout = _TIMEOUT,
         retry: Retry | None = None,
         headers: Mapping[str, str] | None = None,
         allow_http: bool = False,
@@ -160,9 +160,7 @@ class AirView:
         Rules(compliance_event).event(compliance_event)
         asker = self._asker()
         ticket = self._recorder.lanes.join(lane_key(compliance_event))
-        await self._recorder.record(
-            Errand(compliance_event, asker.operation), ticket, asker.notes
-        )
+        await self._recorder.record(Errand(compliance_event, asker.operation), ticket, asker.notes)
 
     async def handle_control(self, control: Control) -> Control:
         """Return a control with its id, recording it if there is none of its name.
@@ -212,7 +210,9 @@ class AirView:
         await self._recorder.save_resource(resource, ticket, asker)
 
     async def get_compliance(
-        self, select: Sequence[str], filter: str | None = None  # noqa: A002 - the route's own word
+        self,
+        select: Sequence[str],
+        filter: str | None = None,  # noqa: A002 - the route's own word
     ) -> list[ComplianceGroup]:
         """Count what is monitored; see `Backend.get_compliance`."""
         return await self.backend.get_compliance(select, filter)

@@ -10,13 +10,12 @@ from typing import Any, Self
 import anyio
 import anyio.abc
 import attrs
-from anyio.lowlevel import checkpoint
 
 from airview_herald.airview._catalogue import Notes
 from airview_herald.airview._lanes import Ticket
 from airview_herald.airview._outcomes import IngestReport, Outcome, OutcomeStatus
 from airview_herald.airview._producer import Producer
-from airview_herald.airview._recording import Errand, Recorder, Stage, lane_key
+from airview_herald.airview._recording import Errand, Recorder, lane_key
 from airview_herald.airview._rules import Rules
 from airview_herald.airview.models import ComplianceEvent
 from airview_herald.errors import (
@@ -142,7 +141,6 @@ class Run:
                 return
             for event in events:
                 tasks.start_soon(self._carry, self._admit(event))
-            await checkpoint()
 
     def _admit(self, event: Any) -> _Held:
         """Take an event into the window, and its place in its lane: here order begins."""

@@ -21,7 +21,9 @@ from airview_herald.sandbox import Sandbox
 
 
 def _writes(sandbox):
-    return [(r.method, r.path.rpartition("/airview")[2]) for r in sandbox.requests if r.method != "GET"]
+    return [
+        (r.method, r.path.rpartition("/airview")[2]) for r in sandbox.requests if r.method != "GET"
+    ]
 
 
 async def test_an_event_records_all_that_it_needs(sandbox, connect, event):

@@ -10,9 +10,7 @@ from airview_herald.sandbox import Sandbox
 
 
 def _account(report):
-    return (
-        report.recorded + report.failed + report.unknown + report.skipped + report.not_attempted
-    )
+    return report.recorded + report.failed + report.unknown + report.skipped + report.not_attempted
 
 
 async def test_new_resources_cost_two_requests_and_known_ones_one(sandbox, connect, event):
@@ -95,7 +93,9 @@ async def test_a_refused_definition_is_asked_for_once(sandbox, connect, event):
     """A verdict that survives a look is remembered for the run, a fresh copy for each event."""
     orphan = attrs.evolve(event("x").technical_control, control=None, control_id=999)
     async with connect() as airview:
-        report = await airview.ingest([event(f"i-{n}", technical_control=orphan) for n in range(50)])
+        report = await airview.ingest(
+            [event(f"i-{n}", technical_control=orphan) for n in range(50)]
+        )
     posts = [r for r in sandbox.requests if r.method == "POST" and "technical" in r.path]
     assert report.failed == 50
     assert len(posts) == 1
