@@ -208,7 +208,8 @@ class Run:
         report.requests += operation.requests
         report.retries += operation.retries
         report.throttled += operation.throttled
-        report.mismatches = tuple(self._notes.mismatches) if self._notes.mismatches else ()
+        if len(report.mismatches) < len(self._notes.mismatches):
+            report.mismatches = tuple(self._notes.mismatches)
         report.elapsed = self._clock() - self._began
         report.add(held.outcome)
 

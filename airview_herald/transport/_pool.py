@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict, deque
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final, cast
 
 import anyio
@@ -18,26 +19,19 @@ if TYPE_CHECKING:
     _Origin = tuple[bytes, bytes, int]
 
 _PORTS: Final = {b"http": 80, b"https": 443}
-
 _SWEEP: Final = 4  # how many stale connections one request closes in passing
 
 _ERRORS: Final[dict[type, type[httpx.TransportError]]] = {
-    httpcore.TimeoutException: httpx.TimeoutException,
-    httpcore.PoolTimeout: httpx.PoolTimeout,
-    httpcore.ConnectTimeout: httpx.ConnectTimeout,
-    httpcore.ReadTimeout: httpx.ReadTimeout,
-    httpcore.WriteTimeout: httpx.WriteTimeout,
-    httpcore.NetworkError: httpx.NetworkError,
-    httpcore.ConnectError: httpx.ConnectError,
-    httpcore.ReadError: httpx.ReadError,
-    httpcore.WriteError: httpx.WriteError,
-    httpcore.ProxyError: httpx.ProxyError,
-    httpcore.UnsupportedProtocol: httpx.UnsupportedProtocol,
-    httpcore.ProtocolError: httpx.ProtocolError,
-    httpcore.LocalProtocolError: httpx.LocalProtocolError,
-    httpcore.RemoteProtocolError: httpx.RemoteProtocolError,
     # Raised before anything is written, and only for a fresh connection does it get this far.
     httpcore.ConnectionNotAvailable: httpx.ConnectError,
+    **{
+        getattr(httpcore, name): getattr(httpx, name)
+        for name in (
+            *("TimeoutException", "PoolTimeout", "ConnectTimeout", "ReadTimeout", "WriteTimeout"),
+            *("NetworkError", "ConnectError", "ReadError", "WriteError", "ProxyError"),
+            *("ProtocolError", "LocalProtocolError", "RemoteProtocolError", "UnsupportedProtocol"),
+        )
+    },
 }
 
 
@@ -53,9 +47,8 @@ class PooledTransport(httpx.AsyncBaseTransport):
     whether to send again is the caller's to decide.
 
     Proxies are not handled, neither by argument nor from the environment. Behind one, use an
-    `httpx.AsyncClient`, or an `httpx.AsyncHTTPTransport(proxy=...)`.
-
-    An instance belongs to the event loop it is first used in.
+    `httpx.AsyncClient`, or an `httpx.AsyncHTTPTransport(proxy=...)`. An instance belongs to the
+    event loop it is first used in.
 
     Args:
         max_connections: How many connections may be open at once, over all origins.
@@ -80,10 +73,8 @@ class PooledTransport(httpx.AsyncBaseTransport):
         clock: Callable[[], float] = time.monotonic,
         network_backend: httpcore.AsyncNetworkBackend | None = None,
     ) -> None:
-        if max_connections < 1:
-            raise ValueError(f"max_connections must be at least 1, not {max_connections}")
-        if keepalive_expiry < 0:
-            raise ValueError(f"keepalive_expiry must not be negative, not {keepalive_expiry}")
+        if max_connections < 1 or keepalive_expiry < 0:
+            raise ValueError("max_connections must be at least 1, and keepalive_expiry at least 0")
         self._max_connections = max_connections
         self._keepalive_expiry = keepalive_expiry
         self._verify = verify
@@ -133,7 +124,7 @@ class PooledTransport(httpx.AsyncBaseTransport):
         scheme, host, port = url.raw_scheme, url.raw_host, url.port
         if scheme not in _PORTS:
             raise httpx.UnsupportedProtocol(
-                f"A URL must begin with http:// or https://, not '{url.scheme}://'", request=request
+                f"Neither http nor https: {url.scheme!r}", request=request
             )
         if scheme == b"https" and self._ssl_context is None:
             self._ssl_context = httpx.create_ssl_context(self._verify)
@@ -142,7 +133,7 @@ class PooledTransport(httpx.AsyncBaseTransport):
             method=request.method,
             url=httpcore.URL(scheme=scheme, host=host, port=port, target=url.raw_path),
             headers=request.headers.raw,
-            content=_body(request),
+            content=_Body.of(request),
             extensions=request.extensions,
         )
         pooled = self._take(origin) or await self._wait(origin, request)
@@ -171,14 +162,9 @@ class PooledTransport(httpx.AsyncBaseTransport):
             raise
 
     async def aclose(self) -> None:
-        """Close the idle connections and fail the requests that wait for a slot.
-
-        Connections in use close when their responses are closed.
-        """
+        """Close idle connections, and those in use with their responses; fail who waits."""
         self._closed = True
-        idle = list(self._idle)
-        self._idle.clear()
-        self._stacks.clear()
+        idle = [self._forget_idle(pooled) for pooled in list(self._idle)]
         while self._waiters:
             self._waiters.popitem()[0].event.set()
         await _close(idle)
@@ -247,9 +233,7 @@ class PooledTransport(httpx.AsyncBaseTransport):
             return waiter.pooled
         if self._closed:
             raise RuntimeError("PooledTransport was closed while this request waited for a slot")
-        raise httpx.PoolTimeout(
-            f"None of {self._max_connections} connections became free in time", request=request
-        )
+        raise httpx.PoolTimeout("No connection became free in time", request=request)
 
     async def _release(self, pooled: _Pooled) -> None:
         """Give a slot back, keeping its connection if that can serve another request."""
@@ -274,20 +258,14 @@ class PooledTransport(httpx.AsyncBaseTransport):
             self._serve_waiters()
 
     def _serve_waiters(self) -> None:
-        while self._waiters:
-            waiter = next(iter(self._waiters))
+        while self._waiters and self._in_use < self._max_connections:
+            waiter, _ = self._waiters.popitem(last=False)
             waiter.pooled = self._take(waiter.origin)
-            if waiter.pooled is None:
-                return
-            del self._waiters[waiter]
             waiter.event.set()
 
 
 class _Dialer(httpcore.AsyncNetworkBackend):
-    """Open a socket and remember it.
-
-    httpcore loses the socket when the TLS handshake, or a trace hook, is cancelled.
-    """
+    """Remember the socket, which httpcore loses when its TLS handshake is cancelled."""
 
     def __init__(self, network_backend: httpcore.AsyncNetworkBackend | None) -> None:
         self._network_backend = network_backend
@@ -310,8 +288,6 @@ class _Dialer(httpcore.AsyncNetworkBackend):
 class _Pooled:
     """A connection, and the connections to close before it is used."""
 
-    __slots__ = ("_dialer", "http", "idle_since", "origin", "replaces", "reused")
-
     def __init__(self, origin: _Origin, dialer: _Dialer, tls: ssl.SSLContext | None) -> None:
         self._dialer = dialer
         self.origin = origin
@@ -332,8 +308,6 @@ class _Pooled:
 
 class _Waiter:
     """A request that waits for a slot, and the connection it is given with it."""
-
-    __slots__ = ("event", "origin", "pooled")
 
     def __init__(self, origin: _Origin) -> None:
         self.origin = origin
@@ -385,48 +359,37 @@ def _running_backend() -> httpcore.AsyncNetworkBackend:
 
 
 class _Body:
-    """A body in memory as an async iterator.
-
-    Unlike the generator of httpx's own, one that is cancelled needs no closing, which trio asks for.
-    """
-
-    __slots__ = ("_content", "_pending")
+    """A body in memory; cancelled, it needs no closing, unlike the generator httpx would give."""
 
     def __init__(self, content: bytes) -> None:
-        self._content = content
-        self._pending = False
+        self._chunks = iter((content,) if content else ())
+
+    @classmethod
+    def of(cls, request: httpx.Request) -> AsyncIterable[bytes]:
+        try:
+            return cls(request.content)
+        except httpx.RequestNotRead:
+            return cast("AsyncIterable[bytes]", request.stream)
 
     def __aiter__(self) -> _Body:
-        self._pending = bool(self._content)
         return self
 
     async def __anext__(self) -> bytes:
-        if not self._pending:
-            raise StopAsyncIteration
-        self._pending = False
-        return self._content
-
-
-def _body(request: httpx.Request) -> _Body | AsyncIterable[bytes]:
-    try:
-        return _Body(request.content)
-    except httpx.RequestNotRead:
-        return cast("AsyncIterable[bytes]", request.stream)
+        for chunk in self._chunks:
+            return chunk
+        raise StopAsyncIteration
 
 
 async def _close(connections: list[_Pooled]) -> None:
     """Close connections nobody will use again, and empty the list."""
-    interrupted: BaseException | None = None
-    with anyio.CancelScope(shield=True):
-        while connections:
-            try:
-                await connections.pop().aclose()
-            except Exception:  # noqa: BLE001, S110 - it is thrown away, in whatever state it was
-                pass
-            except BaseException as exc:  # noqa: BLE001 - asyncio's Task.cancel heeds no shield
-                interrupted = exc
-    if interrupted is not None:
-        raise interrupted
+    try:
+        with anyio.CancelScope(shield=True):
+            while connections:
+                with suppress(Exception):  # whatever state it is in, it is thrown away
+                    await connections.pop().aclose()
+    finally:
+        if connections:  # asyncio's `Task.cancel` heeds no shield
+            await _close(connections)
 
 
 def _translate(exc: BaseException, request: httpx.Request) -> httpx.TransportError | None:

@@ -66,21 +66,21 @@ async def test_cancelled_halfway(slow, connect, event):
 @pytest.mark.parametrize("watched", [True, False])
 async def test_cancelled_by_asyncio_itself(slow, connect, event, watched):
     """`Task.cancel` ends a batch as a cancel scope does, and stays a cancellation."""
+    under_way = asyncio.Event()
     runs = []
 
     async def work(airview):
-        events = [event(f"i-{n}") for n in range(500)]
+        events = [event(f"i-{n}") for n in range(2000)]
         if not watched:
-            await airview.ingest(events, on_outcome=runs.append)
+            await airview.ingest(events, on_outcome=lambda _: under_way.set())
         async with airview.stream(events) as run:
             runs.append(run)
             async for _ in run:
-                pass
+                under_way.set()
 
     async with connect(slow.airview_url) as airview:
         task = asyncio.ensure_future(work(airview))
-        await asyncio.sleep(0.3)
-        assert runs
+        await under_way.wait()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
