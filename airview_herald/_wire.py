@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any, TypeVar, get_args
+from types import GenericAlias, UnionType
+from typing import Any, TypeVar, Union, get_args, get_origin
 
 import attrs
 import cattrs
 import msgspec
+from cattrs.cols import list_structure_factory
 from cattrs.errors import ClassValidationError, IterableValidationError
 from cattrs.gen import make_dict_structure_fn, override
 
@@ -29,7 +31,7 @@ def parse(content: bytes, facts: RequestFacts) -> Any:
     """
     try:
         return msgspec.json.decode(content)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise DecodeError(f"the answer is not JSON: {error}", facts) from None
 
 
@@ -52,6 +54,19 @@ def make_converter() -> cattrs.Converter:
         converter.register_structure_hook(scalar, _strict(scalar))
 
     converter.register_structure_hook_func(_is_open_set, _open_set)
+
+    @converter.register_structure_hook_factory(_is_list)
+    def _lists(kind: Any) -> Any:
+        sequence: Any = get_origin(kind)
+        rows: Any = GenericAlias(list, get_args(kind)[:1])
+        structure = list_structure_factory(rows, converter)
+
+        def from_list(value: Any, _: type[Any]) -> Any:
+            if not isinstance(value, list | tuple):
+                raise _NotThatTypeError("a list", value)
+            return sequence(structure(value, list))
+
+        return from_list
 
     @converter.register_structure_hook_factory(attrs.has)
     def _rows(cls: type[Any]) -> Any:
@@ -99,8 +114,15 @@ def _strict(scalar: type[Any]) -> Any:
     return structure
 
 
+def _is_list(kind: Any) -> bool:
+    # A tuple of a fixed length is none of JSON's: rows hold `tuple[X, ...]`.
+    return get_origin(kind) in (list, tuple)
+
+
 def _is_open_set(kind: Any) -> bool:
     """Whether a type is an enumeration that may grow: its members, or any other text."""
+    if get_origin(kind) not in (Union, UnionType):
+        return False
     members = [each for each in get_args(kind) if each is not type(None)]
     return str in members and all(isinstance(m, type) and issubclass(m, str) for m in members)
 
@@ -129,15 +151,14 @@ def _json_type(value: object) -> str:
 def _first_fault(error: BaseException, path: str = "$") -> tuple[str, str]:
     """Walk cattrs' tree of errors to the first leaf; return its JSON path and reason."""
     if isinstance(error, ClassValidationError):
-        fields, _ = error.group_exceptions()
-        if fields:
-            cause, note = fields[0]
-            return _first_fault(cause, f"{path}.{camel(note.name)}")
+        fields, of_the_row = error.group_exceptions()
+        if not fields:
+            return _first_fault(of_the_row[0], path)
+        cause, field = fields[0]
+        return _first_fault(cause, f"{path}.{camel(field.name)}")
     if isinstance(error, IterableValidationError):
-        items, _ = error.group_exceptions()
-        if items:
-            cause, index = items[0]
-            return _first_fault(cause, f"{path}[{index.index}]")
+        (cause, item), *_ = error.group_exceptions()[0]
+        return _first_fault(cause, f"{path}[{item.index}]")
     if isinstance(error, KeyError):
         return path, "field missing"
     return path, str(error)

@@ -27,6 +27,7 @@ header, a body or a query string of the request, where secrets and customers' na
 
 from __future__ import annotations
 
+import copy
 from typing import Any, Self
 
 import attrs
@@ -107,11 +108,24 @@ class AirViewHeraldError(Exception):
         self.request = request
 
     def __str__(self) -> str:
+        """Return the message, without the facts."""
         return self.message
+
+    def __copy__(self) -> Self:
+        """Return a fresh error to raise elsewhere: no traceback, no cause, notes of its own."""
+        other = type(self)(*self.args)
+        vars(other).update(vars(self))
+        if hasattr(self, "__notes__"):
+            other.__notes__ = list(self.__notes__)
+        return other
 
     def amended(self, **facts: Any) -> Self:
         """Return the same error with other `RequestFacts`; for the send path."""
-        return type(self)(self.message, attrs.evolve(self.request, **facts), *self.args[2:])
+        other = copy.copy(self)
+        other.request = attrs.evolve(self.request, **facts)
+        other.args = tuple(other.request if arg is self.request else arg for arg in self.args)
+        other.__cause__ = self.__cause__
+        return other
 
     @property
     def method(self) -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Generator
 
 import httpx
 
 from airview_herald._secret import Secret
 
-_SCHEME = "bearer "
+_SCHEMES = re.compile(r"\s*(bearer(\s+|$))*", re.IGNORECASE)
 
 
 class BearerToken(httpx.Auth):
@@ -22,10 +23,7 @@ class BearerToken(httpx.Auth):
     """
 
     def __init__(self, token: str | Secret) -> None:
-        secret = Secret(token, "token")
-        text = secret.reveal().strip()
-        while text.lower().startswith(_SCHEME):
-            text = text[len(_SCHEME) :].lstrip()
+        text = _SCHEMES.sub("", Secret(token, "token").reveal(), count=1).strip()
         self._header = Secret(f"Bearer {Secret(text, 'token').reveal()}")
 
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:

@@ -8,12 +8,12 @@ from collections.abc import Callable, Mapping
 from typing import Any, Self
 
 import httpx
-import msgspec
 
 from airview_herald._origin import checked_url
 from airview_herald._secret import Secret
+from airview_herald._wire import parse
 from airview_herald.auth._refreshing import RefreshingAuth, Token
-from airview_herald.errors import AuthenticationError, RequestFacts
+from airview_herald.errors import AuthenticationError, ConfigurationError, DecodeError, RequestFacts
 
 _LEEWAY = 60.0
 _LEEWAY_SHARE = 0.1
@@ -73,7 +73,7 @@ class ClientCredentials(RefreshingAuth):
         return cls(url, client_id, client_secret, scope, **options)
 
     @classmethod
-    def cognito(  # noqa: PLR0913 - the documented parameters of `get_aws_cognito_token`
+    def cognito(
         cls,
         client_id: str,
         client_secret: str | Secret,
@@ -104,22 +104,24 @@ class ClientCredentials(RefreshingAuth):
         }
         if self._scope is not None:
             form["scope"] = self._scope
-        headers = {name: value.reveal() for name, value in self._headers.items()}
-        headers.setdefault("Accept", "application/json")
+        headers = httpx.Headers({"Accept": "application/json"})
+        headers.update({name: value.reveal() for name, value in self._headers.items()})
         return httpx.Request("POST", self._url, headers=headers, data=form)
 
     def read_token(self, response: httpx.Response) -> Token:
         """Return the token in the answer, or say what the endpoint answered instead."""
         facts = RequestFacts(method="POST", url=self._url, status=response.status_code)
         try:
-            body = msgspec.json.decode(response.content)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+            body = parse(response.content, facts)
+        except DecodeError:
             body = None
         answer: dict[str, Any] = body if isinstance(body, dict) else {}
         if response.status_code != httpx.codes.OK:
             said = ": ".join(
                 str(answer[key]) for key in ("error", "error_description") if answer.get(key)
             )
+            for secret in (self._client_secret, *self._headers.values()):
+                said = said.replace(secret.reveal(), str(secret))
             raise AuthenticationError(
                 f"the token endpoint answered {response.status_code}: "
                 f"{said or 'no error in its body'}",
@@ -128,13 +130,21 @@ class ClientCredentials(RefreshingAuth):
         token = answer.get("access_token")
         if not isinstance(token, str) or not token:
             raise AuthenticationError("the token endpoint's answer has no access_token", facts)
-        return Token(Secret(f"Bearer {token}", "access_token"), self._refresh_at(answer))
+        try:
+            header = Secret(f"Bearer {token}")
+        except ConfigurationError:
+            raise AuthenticationError(
+                "the token endpoint's answer has an access_token that no header can carry", facts
+            ) from None
+        return Token(header, self._refresh_at(answer))
 
     def _refresh_at(self, answer: dict[str, Any]) -> float:
         """Without a usable `expires_in` only a 401 tells that a token is spent."""
         try:
-            lifetime = float(answer.get("expires_in") or math.inf)
-        except (TypeError, ValueError):
+            lifetime = float(answer.get("expires_in", math.inf))
+        except (TypeError, ValueError, OverflowError):
+            lifetime = math.inf
+        if not lifetime > 0:
             lifetime = math.inf
         return self.clock() + lifetime - min(_LEEWAY, lifetime * _LEEWAY_SHARE)
 

@@ -12,7 +12,7 @@ import attrs
 import httpx
 
 from airview_herald._secret import Secret
-from airview_herald.errors import AirViewHeraldError
+from airview_herald.errors import AirViewHeraldError, DeadlineError
 
 
 @attrs.frozen
@@ -33,6 +33,7 @@ class _Flight:
     """A fetch under way, and those who wait for it."""
 
     landed: anyio.Event = attrs.field(factory=anyio.Event)
+    token: Token | None = None
     error: AirViewHeraldError | None = None
 
 
@@ -41,9 +42,9 @@ class RefreshingAuth(httpx.Auth):
 
     A subclass says how to ask for a token and how to read the answer. The rest lives here: a
     fetch is single-flight, starts before the expiry, and starts over once on a 401, but only
-    when the token that failed is still the current one. When the task that fetches is cancelled
-    another takes over; when its fetch fails, each waiter gets a copy of the error and the next
-    asker tries again.
+    when the token that failed is still the current one. When the task that fetches is cancelled,
+    or is out of time, another takes over; when its fetch fails, each waiter gets a copy of the
+    error and the next asker tries again.
 
     Args:
         clock: Seconds, monotonic; tests bring their own.
@@ -68,19 +69,23 @@ class RefreshingAuth(httpx.Auth):
         self, request: httpx.Request
     ) -> Generator[httpx.Request, httpx.Response, None]:
         """Refuse: tokens are shared between the tasks of an event loop."""
-        raise RuntimeError(f"{type(self).__name__} needs an async client")
+        name = type(self).__name__
+        raise RuntimeError(f"{name} needs an async client to authenticate {request.method}")
 
     async def async_auth_flow(
         self, request: httpx.Request
     ) -> AsyncGenerator[httpx.Request, httpx.Response]:
         """Send the request under a valid token; see `httpx.Auth.async_auth_flow`."""
         for _ in range(2):
-            while (token := self._usable()) is None:
+            token = self._usable()
+            while token is None:
                 if self._flight is not None:
                     flight = self._flight
                     await flight.landed.wait()
                     if flight.error is not None:
                         raise copy.copy(flight.error)
+                    # Used however short its life, or all would fetch for ever.
+                    token = flight.token
                     continue
                 flight = self._flight = _Flight()
                 try:
@@ -90,7 +95,9 @@ class RefreshingAuth(httpx.Auth):
                     )
                     response = yield asking
                     await response.aread()
-                    self._token = self.read_token(response)
+                    token = flight.token = self._token = self.read_token(response)
+                except DeadlineError:  # the leader's own, and nobody else's
+                    raise
                 except AirViewHeraldError as error:
                     flight.error = error
                     raise

@@ -31,6 +31,13 @@ _BY_TYPE: dict[type[BaseException], tuple[type[TransportError], Fate]] = {
     httpx.CookieConflict: (TransportError, Fate.VERDICT),
 }
 _OTHERWISE = (TransportError, Fate.AMBIGUOUS)
+# Their texts may quote the query or a header.
+_TELLTALES = (
+    httpx.CookieConflict,
+    httpx.HTTPStatusError,
+    httpx.InvalidURL,
+    httpx.LocalProtocolError,
+)
 
 
 class FailedAttempt(Exception):  # noqa: N818 - it never leaves the send path
@@ -50,23 +57,26 @@ class FailedAttempt(Exception):  # noqa: N818 - it never leaves the send path
 def from_httpx(caught: BaseException, facts: RequestFacts) -> FailedAttempt:
     """Return the failure behind an exception of httpx's."""
     kind, fate = next((_BY_TYPE[c] for c in type(caught).__mro__ if c in _BY_TYPE), _OTHERWISE)
-    # The text of an InvalidURL may quote the query.
-    text = "" if isinstance(caught, httpx.InvalidURL) else str(caught)
-    reason = f"{type(caught).__name__}: {text}" if text else type(caught).__name__
+    reason = type(caught).__name__
+    telltale = isinstance(caught, _TELLTALES)
+    if str(caught) and not telltale:
+        reason += f": {caught}"
     error = kind(f"{facts.method} {facts.url}: {reason}", facts)
-    error.__cause__ = caught
+    error.__cause__ = None if telltale else caught
     return FailedAttempt(error, Failure(fate))
 
 
 def from_status(reply: Reply, body: ErrorBody) -> FailedAttempt:
     """Return the failure behind an answer that is not the documented success."""
-    facts = attrs.evolve(reply.facts, code=body.code, message=body.message)
+    failure = status_failure(reply.status, body, reply.headers, empty=not reply.content)
+    facts = attrs.evolve(
+        reply.facts, code=body.code, message=body.message, retry_after=failure.retry_after
+    )
     text = f"{facts.method} {facts.url} answered {facts.status}"
     if body.message:
         text += f": {body.message}"
     elif not body.own:
         text += ", not in the service's own shape: a gateway, or a wrong base URL"
-    failure = status_failure(reply.status, body, reply.headers, empty=not reply.content)
     return FailedAttempt(status_error(text, facts), failure)
 
 

@@ -63,8 +63,9 @@ class Operation:
         requests: Requests sent, those for tokens included.
         retries: Requests sent again.
         throttled: Answers that said 429.
-        in_flight: The class of a request that has been sent and not been answered. Left behind
-            by a cancellation, it says that the request may have landed.
+        in_flight: The class of a request that may still land: one that has not been answered, or
+            whose answer left that open and which waits to be sent again. Left behind by a
+            cancellation, it says that the request may have landed.
     """
 
     deadline: float

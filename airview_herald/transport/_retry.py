@@ -9,7 +9,8 @@
 
 *Surely unprocessed* is a connection that was not made, a 429, and a 503 in the service's own
 shape or without a body. *Ambiguous* is an answer that did not arrive whole, and a 408, 500, 502,
-504 or another 503. Everything else is the server's verdict and final.
+504 or another 503. A success that the contract does not know is final too, though what was asked
+for may be done. Everything else is the server's verdict and final.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from datetime import UTC, datetime
 from enum import Enum
 
 import attrs
+import httpx
 
 from airview_herald.errors import ConfigurationError
 from airview_herald.transport._call import ErrorBody, RetryClass
@@ -36,6 +38,11 @@ def _not_negative(_: object, attribute: attrs.Attribute[float], value: float) ->
         raise ConfigurationError(f"retry.{attribute.name}: must not be negative")
 
 
+def _at_least_one(_: object, attribute: attrs.Attribute[int], value: int) -> None:
+    if value < 1:
+        raise ConfigurationError(f"retry.{attribute.name}: must be at least 1")
+
+
 @attrs.frozen
 class Retry:
     """How a client repeats requests.
@@ -48,15 +55,10 @@ class Retry:
             sustains one failure in five.
     """
 
-    attempts: int = attrs.field(default=4)
+    attempts: int = attrs.field(default=4, validator=_at_least_one)
     base: float = attrs.field(default=0.25, validator=_not_negative)
     cap: float = attrs.field(default=20.0, validator=_not_negative)
     budget: float = attrs.field(default=100.0, validator=_not_negative)
-
-    @attempts.validator
-    def _at_least_one(self, _: object, value: int) -> None:
-        if value < 1:
-            raise ConfigurationError("retry.attempts: must be at least 1")
 
 
 class Fate(Enum):
@@ -85,7 +87,9 @@ class Failure:
     retry_after: float | None = None
 
 
-def status_failure(status: int, body: ErrorBody, headers: Mapping[str, str], *, empty: bool) -> Failure:
+def status_failure(
+    status: int, body: ErrorBody, headers: Mapping[str, str], *, empty: bool
+) -> Failure:
     """Return what a status that is not the documented success means.
 
     Args:
@@ -100,10 +104,12 @@ def status_failure(status: int, body: ErrorBody, headers: Mapping[str, str], *, 
         return Failure(Fate.ENDED)
     if status in _AMBIGUOUS_STATUSES:
         return Failure(Fate.AMBIGUOUS, retry_after(headers.get("retry-after")))
-    return Failure(Fate.VERDICT)
+    return Failure(Fate.DONE if httpx.codes.is_success(status) else Fate.VERDICT)
 
 
-def retry_after(value: str | None, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> float | None:
+def retry_after(
+    value: str | None, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+) -> float | None:
     """Return a `Retry-After` header, seconds or a date, in seconds from now; `None` if unusable."""
     if value is None:
         return None
@@ -112,7 +118,7 @@ def retry_after(value: str | None, now: Callable[[], datetime] = lambda: datetim
         return float(text)
     try:
         when = email.utils.parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     if when.tzinfo is None:
         when = when.replace(tzinfo=UTC)

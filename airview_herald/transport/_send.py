@@ -6,8 +6,8 @@ import itertools
 import logging
 import random
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from typing import TypeVar
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+from typing import Never, TypeVar, cast
 
 import anyio
 import attrs
@@ -19,6 +19,7 @@ from airview_herald.errors import (
     DeadlineError,
     DecodeError,
     RequestFacts,
+    StatusError,
 )
 from airview_herald.transport._call import Call, ErrorBody, Reply, RetryClass
 from airview_herald.transport._connections import Connections
@@ -78,8 +79,12 @@ class _WatchedStream(httpx.AsyncByteStream):
         self._expired = expired
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        async for chunk in self._stream:
+        chunks = aiter(self._stream)
+        async for chunk in chunks:
             if self._expired():
+                # Left half-read, a generator would be the garbage collector's, which trio reports.
+                if isinstance(chunks, AsyncGenerator):
+                    await chunks.aclose()
                 raise httpx.ReadTimeout("the answer is still dripping at the deadline")
             yield chunk
 
@@ -144,21 +149,21 @@ class Transport:
         unsure = False
         for attempt in itertools.count(1):
             try:
-                return await self._attempt(call, operation, attempt)
+                result = await self._attempt(call, operation, attempt)
             except FailedAttempt as failed:
                 error, failure = failed.error, failed.failure
-            operation.throttled += error.status == httpx.codes.TOO_MANY_REQUESTS
-            unsure = (unsure or failure.fate in _UNSURE) and error.status not in _SETTLING
+            else:
+                operation.in_flight = None
+                return result
+            # An error of the auth flow carries the token service's status, which settles nothing.
+            settled = isinstance(error, StatusError) and error.status in _SETTLING
+            unsure = (unsure or failure.fate in _UNSURE) and not settled
+            operation.in_flight = call.retry_class if unsure else None
             delay = self._delay(call.retry_class, failure, attempt, operation)
             if delay is None or delay >= operation.remaining(self.clock):
-                amended = error.amended(
-                    attempts=attempt,
-                    retry_after=failure.retry_after,
-                    ambiguous=unsure and call.retry_class is not RetryClass.READ,
-                )
-                if delay is None:
-                    raise amended from error.__cause__
-                raise self._too_late(delay, operation, amended) from amended
+                operation.in_flight = None
+                error = error.amended(ambiguous=unsure and call.retry_class is not RetryClass.READ)
+                self._give_up(error, delay, operation)
             operation.retries += 1
             await self.sleep(delay)
         raise AssertionError  # pragma: no cover - itertools.count never ends
@@ -207,14 +212,17 @@ class Transport:
             return None
         return delay
 
-    def _too_late(
-        self, delay: float, operation: Operation, error: AirViewHeraldError
-    ) -> DeadlineError:
-        return DeadlineError(
+    def _give_up(
+        self, error: AirViewHeraldError, delay: float | None, operation: Operation
+    ) -> Never:
+        """Raise the last attempt's error, or say that there is no time for the next one."""
+        if delay is None:
+            raise error
+        raise DeadlineError(
             f"{error.message}; the next attempt in {delay:.1f} s would exceed the operation's "
             f"{operation.deadline:g} s",
             error.request,
-        )
+        ) from error
 
     def settled_at(self) -> float:
         """Return when a request that is given up now has surely ended on the server."""
@@ -271,14 +279,15 @@ class Transport:
 
         The flow judges the last answer, whatever its status.
         """
-        facts = RequestFacts(method=request.method, url=_bare(request.url))
-        request.extensions.setdefault("timeout", self._timeouts)
         for attempt in itertools.count(1):
+            facts = RequestFacts(request.method, _bare(request.url), attempts=attempt)
             response = None
             try:
-                response = await self._exchange(request, operation, RetryClass.READ, attempt)
+                # What was in flight stays so: an errand changes nothing about the call.
+                response = await self._exchange(request, operation, operation.in_flight, attempt)
                 if response.is_success:
                     return response
+                facts = attrs.evolve(facts, status=response.status_code)
                 failed = from_status(
                     Reply(response.status_code, response.headers, response.content, facts),
                     ErrorBody(),
@@ -286,16 +295,20 @@ class Transport:
             except HTTPX_ERRORS as caught:
                 failed = from_httpx(caught, facts)
             delay = self._delay(RetryClass.READ, failed.failure, attempt, operation)
+            if delay is None and response is not None:
+                return response
             if delay is None or delay >= operation.remaining(self.clock):
-                if response is not None:
-                    return response
-                raise failed.error.amended(attempts=attempt) from failed.error.__cause__
+                self._give_up(failed.error, delay, operation)
             operation.retries += 1
             await self.sleep(delay)
         raise AssertionError  # pragma: no cover - itertools.count never ends
 
     async def _exchange(
-        self, request: httpx.Request, operation: Operation, retry_class: RetryClass, attempt: int
+        self,
+        request: httpx.Request,
+        operation: Operation,
+        retry_class: RetryClass | None,
+        attempt: int,
     ) -> httpx.Response:
         """Put one request on the wire and read its answer to the end."""
         if operation.slots is not None:
@@ -303,24 +316,30 @@ class Transport:
         try:
             remaining = operation.remaining(self.clock)
             if remaining <= 0:
+                url = _bare(request.url)
                 raise DeadlineError(
-                    f"{request.method} {_bare(request.url)}: "
-                    f"the operation's {operation.deadline:g} s are used up",
-                    RequestFacts(method=request.method, url=_bare(request.url)),
+                    f"{request.method} {url}: the operation's {operation.deadline:g} s are used up",
+                    RequestFacts(request.method, url, attempts=attempt - 1),
                 )
-            request.extensions["timeout"] = _capped(request.extensions["timeout"], remaining)
+            timeouts = request.extensions.get("timeout", self._timeouts)
+            request.extensions["timeout"] = _capped(timeouts, remaining)
             operation.requests += 1
-            operation.in_flight = retry_class
+            before, operation.in_flight = operation.in_flight, retry_class
             began = self.clock()
+            outcome: int | str = "unanswered"
             try:
                 response = await self._receive(request, operation)
             except HTTPX_ERRORS as error:
-                operation.in_flight = None
-                self._log(request, type(error).__name__, began, attempt)
+                outcome = type(error).__name__
+                operation.in_flight = before
                 raise
-            operation.in_flight = None
-            self._log(request, response.status_code, began, attempt)
-            return response
+            else:
+                outcome = response.status_code
+                operation.in_flight = before
+                operation.throttled += outcome == httpx.codes.TOO_MANY_REQUESTS
+                return response
+            finally:
+                self._log(request, outcome, began, attempt)
         finally:
             if operation.slots is not None:
                 operation.slots.release()
@@ -328,10 +347,10 @@ class Transport:
     async def _receive(self, request: httpx.Request, operation: Operation) -> httpx.Response:
         response = await self._connections.send(request)
         response.request = request
-        if isinstance(response.stream, httpx.AsyncByteStream):
-            response.stream = _WatchedStream(
-                response.stream, lambda: operation.remaining(self.clock) <= 0
-            )
+        response.stream = _WatchedStream(
+            cast("httpx.AsyncByteStream", response.stream),
+            lambda: operation.remaining(self.clock) <= 0,
+        )
         try:
             await response.aread()
         finally:
@@ -339,14 +358,12 @@ class Transport:
             await response.aclose()
         return response
 
-    def _log(
-        self, request: httpx.Request, outcome: int | str, began: float, attempt: int
-    ) -> None:
+    def _log(self, request: httpx.Request, outcome: int | str, began: float, attempt: int) -> None:
         if logger.isEnabledFor(logging.DEBUG):
             logger.debug(
                 "%s %s %s %.1f ms attempt %d",
                 request.method,
-                request.url.path,
+                request.url.raw_path.partition(b"?")[0].decode("ascii"),
                 outcome,
                 (self.clock() - began) * 1000,
                 attempt,
@@ -361,4 +378,4 @@ def _capped(timeouts: Mapping[str, float | None], remaining: float) -> dict[str,
 
 
 def _bare(url: httpx.URL) -> str:
-    return str(url.copy_with(query=None))
+    return str(url.copy_with(userinfo=b"", query=None, fragment=None))
