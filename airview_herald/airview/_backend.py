@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Self, TypeVar
+from collections.abc import Awaitable, Sequence
+from typing import Self, TypeVar
 
 import attrs
 
 from airview_herald.airview import _routes
+from airview_herald.airview._config import BackendConfig
 from airview_herald.airview._memory import Memory
+from airview_herald.airview._routes import System
 from airview_herald.airview._rules import MAX_ADDITIONAL_DATA, Rules
 from airview_herald.airview.models import (
     Application,
@@ -22,15 +25,9 @@ from airview_herald.airview.models import (
     TechnicalControl,
 )
 from airview_herald.errors import AirViewHeraldError, BadRequestError
-
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Sequence
-
-    from airview_herald.airview._config import BackendConfig
-    from airview_herald.airview._routes import System
-    from airview_herald.transport._call import Call
-    from airview_herald.transport._operation import Operation
-    from airview_herald.transport._send import Transport
+from airview_herald.transport._call import Call
+from airview_herald.transport._operation import Operation
+from airview_herald.transport._send import Transport
 
 T = TypeVar("T")
 

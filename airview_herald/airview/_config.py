@@ -5,7 +5,7 @@ from __future__ import annotations
 import attrs
 
 from airview_herald._secret import Secret
-from airview_herald.airview.models import SystemStage  # noqa: TC001 - for attrs.resolve_types
+from airview_herald.airview.models import SystemStage
 
 
 def _secret(token: str | Secret | None) -> Secret | None:

@@ -7,10 +7,10 @@ from enum import StrEnum
 
 import attrs
 
-from airview_herald.airview._mismatches import Mismatch  # noqa: TC001 - for attrs.resolve_types
-from airview_herald.airview._recording import Stage  # noqa: TC001 - for attrs.resolve_types
-from airview_herald.airview.models import ComplianceEvent  # noqa: TC001 - for attrs.resolve_types
-from airview_herald.errors import AirViewHeraldError  # noqa: TC001 - for attrs.resolve_types
+from airview_herald.airview._mismatches import Mismatch
+from airview_herald.airview._recording import Stage
+from airview_herald.airview.models import ComplianceEvent
+from airview_herald.errors import AirViewHeraldError
 
 _KEPT_FAILURES = 1000
 

@@ -32,7 +32,7 @@ class Producer:
         self._error: Exception | None = None
         self._ended = False
         self._async: AsyncIterator[Any] | None = None
-        self._sync: Iterator[Any] | None = None
+        self._sync: Iterator[Any] = iter(())
         self._blocking = bool(getattr(events, "blocking", False))
         if isinstance(events, AsyncIterable):
             self._async = aiter(events)
@@ -50,9 +50,9 @@ class Producer:
         if not self._ended:
             if self._async is not None:
                 await self._pull_async(self._async)
-            elif self._sync is not None and self._blocking:
+            elif self._blocking:
                 await to_thread.run_sync(self._pull, self._sync, min(room, _CHUNK))
-            elif self._sync is not None:
+            else:
                 self._pull(self._sync, 1)
         if self._taken:
             return self.left_over()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 
 import attrs
@@ -21,9 +22,6 @@ from airview_herald.airview.models import (
 )
 from airview_herald.errors import DecodeError
 from airview_herald.transport._call import Call, ErrorBody, Reply, RetryClass
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
 
 T = TypeVar("T")
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from enum import StrEnum
 
 from airview_herald.airview.models import (
     Application,
@@ -30,9 +30,6 @@ from airview_herald.airview.models import (
     TechnicalControlAction,
 )
 from airview_herald.errors import InputError
-
-if TYPE_CHECKING:
-    from enum import StrEnum
 
 MAX_TEXT = 500
 MAX_ABBREVIATION = 10
