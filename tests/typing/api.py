@@ -1,0 +1,319 @@
+"""The public API as its users write it; checked by mypy and pyright, never run."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import assert_type
+
+import httpx
+
+from airview_herald import AirView, AirViewHeraldError
+from airview_herald.airview import (
+    Application,
+    Backend,
+    BackendConfig,
+    BackendFailureException,
+    ComplianceEvent,
+    ComplianceGroup,
+    Control,
+    ControlSeverity,
+    Environment,
+    IngestReport,
+    IngestStream,
+    Mismatch,
+    MonitoredResourceState,
+    Outcome,
+    OutcomeStatus,
+    QualityModel,
+    Resource,
+    ResourceType,
+    Service,
+    ServiceType,
+    Stage,
+    SystemStage,
+    TechnicalControl,
+    TechnicalControlAction,
+)
+from airview_herald.auth import BearerToken, ClientCredentials
+from airview_herald.errors import (
+    IngestAborted,
+    InputError,
+    RequestFacts,
+    StatusError,
+    TooManyRequestsError,
+    TransportError,
+)
+from airview_herald.sandbox import Sandbox
+from airview_herald.sources import (
+    SarifRule,
+    SourceProblem,
+    decode_reference,
+    encode_reference,
+    read_jsonl,
+    read_sarif,
+    write_jsonl,
+)
+from airview_herald.transport import PooledTransport, Retry
+
+APPLICATION = Application("Payments", "123456789012")
+CONTROL = Control("Patch servers", QualityModel.SECURITY, severity=ControlSeverity.HIGH)
+CHECK = TechnicalControl("EC2 patching", "ec2-patching", TechnicalControlAction.TASK)
+EVENT = ComplianceEvent("i-0abc", APPLICATION, CHECK, MonitoredResourceState.FLAGGED)
+URL = "https://airview.example.com/api"
+
+
+def models_from_texts() -> ComplianceEvent:
+    """Enumerated fields take texts as well as members."""
+    environment = Environment("Production", "PRD")
+    application = Application("Payments", "1", "TECHNICAL_SERVICE", environment)
+    control = Control("Patch servers", "SECURITY", severity="HIGH")
+    check = TechnicalControl("n", "r", "LOG", ttl=60, is_blocking=False, control=control)
+    event = ComplianceEvent("i-0abc", application, check, "MONITORING", additional_data="why")
+    assert_type(event.status, MonitoredResourceState | str)
+    assert_type(event.application.environment.id, int | None)
+    return event
+
+
+def clients() -> list[AirView]:
+    """A client is built with whatever credential and transport there is."""
+    credentials = ClientCredentials(
+        "https://login.example.com/token", "id", "secret", scope="airview/agent_push"
+    )
+    return [
+        AirView(URL, system_name="ccf", system_stage="MONITOR", referencing_type="aws_account_id"),
+        AirView(
+            URL,
+            system_name="ccf",
+            system_stage=SystemStage.MONITOR,
+            referencing_type="aws_account_id",
+            auth=credentials,
+            http=PooledTransport(),
+            timeout=10.0,
+            retry=Retry(attempts=2, base=0.1),
+            headers={"Ocp-Apim-Subscription-Key": "key"},
+        ),
+        AirView(
+            URL,
+            system_name="ccf",
+            system_stage=SystemStage.BUILD,
+            referencing_type="aws_account_id",
+            auth="Bearer token",
+            http=httpx.AsyncClient(),
+            timeout=httpx.Timeout(10.0, connect=1.0),
+            allow_http=True,
+            cache_size=1000,
+            settle=10.0,
+        ),
+        AirView(
+            URL,
+            system_name="ccf",
+            system_stage="BUILD",
+            referencing_type="aws_account_id",
+            auth=BearerToken("token"),
+        ),
+    ]
+
+
+async def handler(airview: AirView) -> None:
+    """The documented operations of the handler."""
+    async with airview as entered:
+        assert_type(entered, AirView)
+        await airview.handle_compliance_event(EVENT)
+        assert_type(await airview.handle_control(CONTROL), Control)
+        assert_type(await airview.handle_technical_control(CHECK), TechnicalControl)
+        kind = ResourceType("vm", "VM", service=Service("ec2", "EC2", ServiceType.VIRTUAL_MACHINE))
+        assert_type(await airview.handle_resource_type(kind), ResourceType)
+        await airview.handle_resource(Resource("i-0abc", APPLICATION, resource_type=kind))
+        rows = await airview.get_compliance(["applicationName"], "applicationName eq 'payments'")
+        assert_type(rows, list[ComplianceGroup])
+
+
+def some_events() -> Iterator[ComplianceEvent]:
+    """Events from a generator."""
+    yield EVENT
+
+
+async def some_async_events() -> AsyncIterator[ComplianceEvent]:
+    """Events from an async generator."""
+    yield EVENT
+
+
+def on_outcome(outcome: Outcome) -> None:
+    """Look at an outcome."""
+    assert_type(outcome.event, ComplianceEvent)
+    assert_type(outcome.status, OutcomeStatus)
+    assert_type(outcome.stage, Stage)
+    assert_type(outcome.error, AirViewHeraldError | None)
+    assert_type((outcome.index, outcome.requests, outcome.attempts), tuple[int, int, int])
+
+
+async def on_outcome_async(outcome: Outcome) -> None:
+    """Look at an outcome, and take time for it."""
+    on_outcome(outcome)
+
+
+def progress(report: IngestReport) -> None:
+    """Look at a live report."""
+    assert_type((report.inputs, report.held, report.elapsed), tuple[int, int, float])
+
+
+async def progress_async(report: IngestReport) -> None:
+    """Look at a live report, and take time for it."""
+    progress(report)
+
+
+async def batches(airview: AirView) -> None:
+    """Batches from any iterable, with callbacks of either kind."""
+    report = await airview.ingest([EVENT])
+    assert_type(report, IngestReport)
+    await airview.ingest(some_events(), on_outcome=on_outcome, progress=progress)
+    await airview.ingest(
+        some_async_events(),
+        concurrency=16,
+        window=100,
+        on_outcome=on_outcome_async,
+        progress=progress_async,
+        deadline=60.0,
+    )
+    await airview.ingest(read_jsonl("events.jsonl"))
+    for failure in report.failures:
+        assert_type(failure, Outcome)
+    for mismatch in report.mismatches:
+        assert_type(mismatch, Mismatch)
+    assert_type(report.errors["InputError"], int)
+    assert_type(report.concurrency, tuple[int, int])
+
+
+async def watching(airview: AirView) -> None:
+    """A batch that is watched."""
+    run = airview.stream(some_async_events(), concurrency=8, on_outcome=on_outcome_async)
+    assert_type(run, IngestStream)
+    async with run as entered:
+        assert_type(entered, IngestStream)
+        async for outcome in run:
+            assert_type(outcome, Outcome)
+            if outcome.status is OutcomeStatus.FAILED:
+                break
+    assert_type(run.report, IngestReport)
+
+
+async def low_level(backend: Backend) -> None:
+    """The documented operations of the backend."""
+    assert_type(backend.config, BackendConfig)
+    assert_type(backend.get_url("/systems/"), str)
+    assert_type(await backend.system_id, int)
+    assert_type(await backend.get_system_id_by_name("ccf"), int | None)
+    assert_type(await backend.create_system("ccf", SystemStage.BUILD), int)
+    assert_type(await backend.get_environments(), list[Environment])
+    environment = await backend.create_environment(Environment("Production", "PRD"))
+    assert_type(environment, Environment)
+    application = await backend.create_application(APPLICATION, environment.id)
+    assert_type(application, Application)
+    assert_type(await backend.create_application_environment(application), Application)
+    found = await backend.get_application_environment_by_reference("123456789012")
+    assert_type(found, Application | None)
+    assert_type(await backend.get_control(CONTROL), Control | None)
+    assert_type(await backend.create_control(CONTROL), Control)
+    assert_type(await backend.get_technical_control("ec2-patching"), TechnicalControl | None)
+    assert_type(await backend.create_technical_control(CHECK), TechnicalControl)
+    assert_type(await backend.get_services(), list[Service])
+    service = await backend.create_service(Service("ec2", "EC2", "VIRTUAL_MACHINE"))
+    assert_type(service, Service)
+    assert_type(await backend.get_resource_type("vm"), ResourceType | None)
+    kind = await backend.create_resource_type(ResourceType("vm", "VM", service=service))
+    assert_type(kind, ResourceType)
+    assert_type(await backend.get_resource_id("i-0abc", 15), int | None)
+    assert_type(await backend.create_resource("i-0abc", 15), int)
+    await backend.save_resource(Resource("i-0abc", application, "web-1", kind))
+    await backend.save_monitored_resource(31, 301, "FLAGGED")
+    await backend.save_monitored_resource(
+        31, 301, MonitoredResourceState.DELETED, additional_data="why"
+    )
+    rows = await backend.get_compliance(("controlName", "controlSeverity"), filter=None)
+    assert_type(rows, list[ComplianceGroup])
+
+
+async def failures(airview: AirView) -> None:
+    """Errors are told apart by class and carry their facts."""
+    try:
+        await airview.ingest([EVENT])
+    except IngestAborted as error:
+        assert_type(error, IngestAborted)
+    try:
+        await airview.handle_compliance_event(EVENT)
+    except InputError as error:
+        assert_type((error.field, error.rule), tuple[str, str])
+        assert_type(error.subject, object)
+    except TooManyRequestsError as error:
+        assert_type(error.retry_after, float | None)
+    except BackendFailureException as error:
+        assert_type(error, StatusError)
+        assert_type(error.status, int | None)
+        assert_type(error.code, int | str | None)
+    except TransportError as error:
+        assert_type((error.ambiguous, error.attempts), tuple[bool, int])
+    except AirViewHeraldError as error:
+        assert_type(error.request, RequestFacts)
+        assert_type((error.method, error.url, error.message), tuple[str, str, str])
+
+
+def application_of(resource: str) -> Application | None:
+    """Choose the application of a resource."""
+    return None if resource.startswith("vendor/") else APPLICATION
+
+
+def control_of(rule: SarifRule) -> Control | None:
+    """Choose the control of a rule."""
+    assert_type(rule, SarifRule)
+    return CONTROL
+
+
+def action_of(rule: SarifRule) -> TechnicalControlAction:
+    """Choose what a breach of a rule leads to."""
+    return TechnicalControlAction.LOG
+
+
+def print_problem(problem: SourceProblem) -> None:
+    """Look at a part of a file that gave no event."""
+    assert_type((problem.file, problem.where, problem.reason), tuple[str, str, str])
+
+
+async def files(airview: AirView) -> None:
+    """Events from files are batches like any other."""
+    findings = read_sarif(
+        Path("ruff.sarif"),
+        application=application_of,
+        control=control_of,
+        control_action=action_of,
+        base=Path.cwd(),
+        on_problem=print_problem,
+    )
+    await airview.ingest(findings)
+    for event in read_sarif("bandit.sarif", application=APPLICATION, control=CONTROL):
+        assert_type(event, ComplianceEvent)
+    write_jsonl(some_events(), "events.jsonl")
+    await airview.ingest(read_jsonl(sys.stdin.buffer, on_problem=print_problem))
+    assert_type(decode_reference(encode_reference("arn:aws:s3:::bucket")), str)
+
+
+async def rehearsals() -> None:
+    """The sandbox serves both kinds of caller."""
+    async with Sandbox(require_token=True, latency=0.01) as sandbox:
+        assert_type(sandbox, Sandbox)
+        credentials = ClientCredentials(sandbox.token_url, "sandbox-client", "sandbox-secret")
+        async with AirView(
+            sandbox.airview_url,
+            system_name="ccf",
+            system_stage="BUILD",
+            referencing_type="aws_account_id",
+            auth=credentials,
+        ) as airview:
+            await airview.handle_compliance_event(EVENT)
+            assert_type(airview.backend, Backend)
+        for request in sandbox.requests:
+            assert_type((request.method, request.status), tuple[str, int])
+    with Sandbox(database="rows.db", port=8080) as sandbox:
+        assert_type(sandbox.url, str)
+        assert_type(len(sandbox.snapshot()["monitored_resource"]), int)

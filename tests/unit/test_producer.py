@@ -1,0 +1,265 @@
+import contextlib
+import threading
+
+import anyio
+import pytest
+from anyio import to_thread, wait_all_tasks_blocked
+from anyio.lowlevel import checkpoint
+
+from airview_herald.airview._producer import _CHUNK, Producer
+from airview_herald.errors import InputError
+
+
+class Blocking:
+    """An iterable that blocks, noting the threads that iterate it."""
+
+    blocking = True
+
+    def __init__(self, count, error=None):
+        self.count = count
+        self.error = error
+        self.threads = set()
+        self.pulled = 0
+        self.closed = False
+
+    def __iter__(self):
+        try:
+            for n in range(self.count):
+                self.threads.add(threading.get_ident())
+                self.pulled += 1
+                yield n
+            if self.error is not None:
+                raise self.error
+        finally:
+            self.closed = True
+
+
+def generate(count, error=None, closed=None):
+    """Yield numbers, then raise; note when closed."""
+    try:
+        yield from range(count)
+        if error is not None:
+            raise error
+    finally:
+        if closed is not None:
+            closed.append(True)
+
+
+async def generate_async(count, error=None, closed=None):
+    """Yield numbers asynchronously, then raise; note when closed."""
+    try:
+        for n in range(count):
+            await checkpoint()
+            yield n
+        if error is not None:
+            raise error
+    finally:
+        if closed is not None:
+            closed.append(True)
+
+
+class Counting:
+    """An async iterable that is no generator and has nothing to close."""
+
+    def __init__(self, count):
+        self.left = count
+
+    def __aiter__(self):
+        return self
+
+    async def __anext__(self):
+        if not self.left:
+            raise StopAsyncIteration
+        self.left -= 1
+        return self.left
+
+
+async def everything(producer, room=10):
+    """Take until the end, never more than there is room."""
+    taken = []
+    while events := await producer.take(room):
+        assert len(events) <= room
+        taken += events
+    return taken
+
+
+@pytest.mark.parametrize("kind", [list, tuple, iter, generate, Blocking])
+async def test_any_iterable_is_taken_in_order(kind):
+    """Lists, tuples, iterators, generators and blocking sources all come to their end in order."""
+    events = kind(3) if kind in {generate, Blocking} else kind(range(3))
+    assert await everything(Producer(events)) == [0, 1, 2]
+
+
+async def test_async_iterables_are_taken_in_order():
+    """Asynchronous generators and iterators of any class are taken too."""
+    assert await everything(Producer(generate_async(3))) == [0, 1, 2]
+    assert await everything(Producer(Counting(3))) == [2, 1, 0]
+
+
+async def test_the_end_stays_the_end():
+    """Taking on after the end gives nothing, and asks the iterator for nothing."""
+    for events in ([], generate(0), Blocking(0), Counting(0)):
+        producer = Producer(events)
+        assert await producer.take(5) == []
+        assert await producer.take(5) == []
+
+
+async def test_a_lazy_producer_is_asked_for_one_at_a_time():
+    """A generator is never ahead of what is taken, so its own order of effects stays."""
+    asked = []
+    producer = Producer(asked.append(n) or n for n in range(5))
+    assert await producer.take(5) == [0]
+    assert asked == [0]
+
+
+@pytest.mark.parametrize("room", [1, 7, _CHUNK, 10_000])
+async def test_a_blocking_iterable_is_iterated_in_another_thread(room):
+    """Its events come in chunks that there is room for, and never of more than some dozens."""
+    source = Blocking(200)
+    producer = Producer(source)
+    assert source.pulled == 0
+    first = await producer.take(room)
+    assert first == list(range(min(room, _CHUNK)))
+    assert source.pulled == len(first)
+    assert first + await everything(producer, room) == list(range(200))
+    assert threading.get_ident() not in source.threads
+
+
+async def test_what_does_not_block_stays_in_this_thread():
+    """Only a true attribute `blocking` moves an iterable to a worker thread."""
+    source = Blocking(3)
+    source.blocking = False
+    assert await everything(Producer(source)) == [0, 1, 2]
+    assert source.threads == {threading.get_ident()}
+
+
+@pytest.mark.parametrize("kind", [generate, generate_async, Blocking])
+async def test_what_came_before_an_error_is_returned_first(kind):
+    """A producer that raises midway loses none of its events, and its error is raised again."""
+    error = OSError("the disk is gone")
+    producer, taken = Producer(kind(5, error)), []
+    while len(taken) < 5:
+        taken += await producer.take(3)
+    assert taken == [0, 1, 2, 3, 4]
+    for _ in range(2):
+        with pytest.raises(OSError, match="the disk is gone") as caught:
+            await producer.take(3)
+        assert caught.value is error
+    assert producer.left_over() == []
+
+
+async def test_nothing_is_lost_when_taking_in_a_thread_is_cancelled():
+    """What the thread pulled is either returned by `take` or left over, each event once."""
+    started, go_on = threading.Event(), threading.Event()
+
+    class Slow:
+        blocking = True
+
+        def __iter__(self):
+            yield 0
+            started.set()
+            go_on.wait()
+            yield from range(1, 5)
+
+    producer, taken = Producer(Slow()), []
+
+    async def take():
+        taken.extend(await producer.take(3))
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(take)
+        await to_thread.run_sync(started.wait)
+        tasks.cancel_scope.cancel()
+        go_on.set()
+    left = producer.left_over()
+    assert taken + left == [0, 1, 2]
+    assert producer.left_over() == []
+    assert await everything(producer) == [3, 4]
+
+
+async def test_what_is_left_over_is_given_once():
+    """Events pulled and not returned are there for the account, and then gone."""
+    producer = Producer(generate(5))
+    producer._pull(producer._sync, 3)
+    assert producer.left_over() == [0, 1, 2]
+    assert producer.left_over() == []
+    assert await producer.take(1) == [3]
+
+
+async def test_a_cancelled_async_producer_is_left_alone():
+    """Cancelling `take` while the producer waits is no error of the producer's."""
+    closed = []
+
+    async def endless():
+        try:
+            yield 0
+            await anyio.sleep_forever()
+        finally:
+            closed.append(True)
+
+    producer = Producer(endless())
+    assert await producer.take(5) == [0]
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(producer.take, 5)
+        await wait_all_tasks_blocked()
+        tasks.cancel_scope.cancel()
+    assert closed == [True]
+    assert producer.left_over() == []
+    assert await producer.take(5) == []
+
+
+@pytest.mark.parametrize("kind", [generate, generate_async])
+async def test_generators_are_closed(kind):
+    """Closing runs what a generator has in its `finally`."""
+    closed = []
+    producer = Producer(kind(5, None, closed))
+    await producer.take(1)
+    assert closed == []
+    await producer.aclose()
+    assert closed == [True]
+    await producer.aclose()
+
+
+async def test_a_blocking_source_is_closed():
+    """A source that was not read to its end is closed with the producer."""
+    source = Blocking(1000)
+    producer = Producer(source)
+    await producer.take(1)
+    await producer.aclose()
+    assert source.closed
+
+
+async def test_what_does_not_close_is_left_as_it_is():
+    """Iterators without a `close` need none."""
+    for events in ([1], Counting(1)):
+        producer = Producer(events)
+        await producer.aclose()
+        assert len(await producer.take(1)) == 1
+
+
+@pytest.mark.parametrize(
+    "events",
+    ["text", b"bytes", "", {"resource_reference": "x"}, None, 5, object()],
+    ids=lambda events: type(events).__name__,
+)
+def test_what_can_hold_no_events_is_refused(events):
+    """A text, a mapping and what cannot be iterated are mistakes, told before anything is sent."""
+    with pytest.raises(
+        InputError, match=r"^events: must be an iterable or an async iterable$"
+    ) as caught:
+        Producer(events)
+    assert caught.value.subject is events
+
+
+async def test_an_interrupt_is_not_kept_for_later():
+    """What is no `Exception` passes through as it comes."""
+
+    def interrupted():
+        yield 1
+        raise KeyboardInterrupt
+
+    producer = Producer(interrupted())
+    assert await producer.take(1) == [1]
+    with contextlib.suppress(KeyboardInterrupt):
+        await producer.take(1)
+        pytest.fail("the interrupt was swallowed")

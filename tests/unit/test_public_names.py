@@ -1,0 +1,128 @@
+import importlib
+import inspect
+import subprocess
+import sys
+import typing
+from types import ModuleType
+
+import attrs
+import pytest
+
+import airview_herald
+from airview_herald import airview, errors
+
+MODULES = ["airview", "auth", "errors", "sandbox", "sources", "transport"]
+DOORS = ["airview_herald", *(f"airview_herald.{name}" for name in MODULES)]
+EDGES = ["starlette", "uvicorn", "sqlite3", "aiohttp", "airview_herald.sandbox"]
+
+NAMES = [
+    pytest.param(module, name, id=f"{module}.{name}")
+    for module in DOORS
+    for name in importlib.import_module(module).__all__
+]
+
+
+def public(module):
+    """Return what is importable from a module without an underscore, defined in this package."""
+    return {
+        name
+        for name, value in vars(module).items()
+        if not name.startswith("_")
+        and not isinstance(value, ModuleType)
+        and getattr(value, "__module__", module.__name__).startswith("airview_herald")
+        and not isinstance(value, typing.TypeVar)
+        and name != "annotations"
+    }
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_all_is_sorted_and_says_what_is_there(door):
+    """What `__all__` lists is what can be imported, each name once and in order."""
+    module = importlib.import_module(door)
+    assert module.__all__ == sorted(set(module.__all__))
+    assert set(module.__all__) - {"__version__"} == public(module)
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_star_imports_work(door):
+    """Every name that `__all__` lists is there to be imported."""
+    namespace = {}
+    exec(f"from {door} import *", namespace)  # noqa: S102 - there is no other way to say it
+    assert set(importlib.import_module(door).__all__) <= set(namespace)
+
+
+def test_the_version_is_the_distributions():
+    """`__version__` is read from the installed metadata when it is asked for."""
+    assert airview_herald.__version__ == importlib.metadata.version("airview-herald")
+
+
+def test_a_name_that_is_not_there_is_an_attribute_error():
+    """The lazy version hides no misspelt name."""
+    with pytest.raises(
+        AttributeError, match=r"^module 'airview_herald' has no attribute 'AirVeiw'$"
+    ):
+        _ = airview_herald.AirVeiw
+
+
+@pytest.mark.parametrize(("door", "name"), NAMES)
+def test_every_public_name_is_documented(door, name):
+    """Each has a docstring of its own whose first line is a sentence."""
+    value = getattr(importlib.import_module(door), name)
+    if name == "__version__":
+        return
+    first, *rest = inspect.cleandoc(value.__doc__ or "").splitlines()
+    assert first[0].isupper() or first[0].isdigit()
+    assert first[-1] in ".:;"
+    assert rest[:1] in ([], [""])
+
+
+def members(module):
+    """Return the public methods and properties of a module's classes as (name, member)."""
+    for name in module.__all__:
+        value = getattr(module, name)
+        if inspect.isclass(value):
+            for attribute, member in vars(value).items():
+                if not attribute.startswith("_") and (
+                    inspect.isfunction(member) or isinstance(member, property | classmethod)
+                ):
+                    yield f"{name}.{attribute}", member
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_every_public_method_is_documented(door):
+    """Methods and properties of public classes all say what they do."""
+    undocumented = [
+        name for name, member in members(importlib.import_module(door)) if not member.__doc__
+    ]
+    assert undocumented == []
+
+
+@pytest.mark.parametrize(
+    "cls",
+    [value for value in map(vars(airview).get, airview.__all__) if attrs.has(value)],
+    ids=lambda cls: cls.__name__,
+)
+def test_hints_of_public_classes_resolve(cls):
+    """Decoders and documentation tools can read the fields' types at run time."""
+    assert set(typing.get_type_hints(cls)) == {field.name for field in attrs.fields(cls)}
+
+
+@pytest.mark.parametrize(("name", "member"), list(members(airview)))
+def test_hints_of_public_methods_resolve(name, member):
+    """Whoever inspects a method at run time finds its types."""
+    function = member.fget if isinstance(member, property) else member
+    assert "return" in typing.get_type_hints(function)
+
+
+def test_the_documented_exception_is_the_status_branch():
+    """Existing `except BackendFailureException` clauses catch what the server refuses."""
+    assert airview.BackendFailureException is errors.StatusError
+
+
+def test_importing_the_package_imports_no_edge():
+    """The front door needs no extra, and does not load what only the sandbox uses."""
+    code = f"import sys, airview_herald; print([n for n in {EDGES} if n in sys.modules])"
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=True
+    )
+    assert (done.stdout, done.stderr) == ("[]\n", "")
