@@ -21,7 +21,9 @@ def checked_url(url: str, field: str, *, allow_http: bool) -> str:
         ConfigurationError: It is empty, is no http(s) URL, carries credentials, a query or a
             fragment, or is plain http to another machine without `allow_http`.
     """
-    if not isinstance(url, str) or not url.strip():
+    if not isinstance(url, str):
+        raise ConfigurationError(f"{field}: must be a text, not {type(url).__name__}")
+    if not url.strip():
         raise ConfigurationError(f"{field}: must not be empty")
     try:
         parsed = httpx.URL(url)

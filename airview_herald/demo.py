@@ -14,8 +14,9 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
-from typing import TextIO
+from typing import IO
 
 import anyio
 
@@ -52,24 +53,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--db",
         type=Path,
         metavar="FILE",
-        help="where the sandbox keeps its rows (default: a new file)",
+        default=Path("airview-demo.db"),
+        help="where the sandbox keeps its rows (default: %(default)s)",
     )
     parser.add_argument(
         "--concurrency", type=int, default=64, help="requests in flight at most (default: 64)"
     )
     options = parser.parse_args(arguments)
-    folder = Path(tempfile.mkdtemp(prefix="airview-demo-"))
+    if find_spec("ruff") is None:
+        parser.error("the demo scans with ruff: pip install ruff")
     library = Path(sysconfig.get_path("stdlib"))
-    database = options.db or folder / "airview.db"
-
-    print(f"ruff reads {library} ...")
-    report = folder / "ruff.sarif"
-    _scan(library, report)
-    events = read_sarif(report, base=library, control=_control)
-    with _sandbox(database) as (airview_url, token_url):
-        print(f"AirView runs at {airview_url}")
-        auth = ClientCredentials(token_url, "sandbox-client", "sandbox-secret")
-        closed, groups = anyio.run(_record, airview_url, auth, events, options.concurrency)
+    database: Path = options.db.absolute()
+    with tempfile.TemporaryDirectory() as folder:
+        print(f"ruff reads {library} ...")
+        report = Path(folder, "ruff.sarif")
+        _scan(library, report)
+        events = read_sarif(report, base=library, control=_control)
+        with _sandbox(database) as (airview_url, token_url):
+            print(f"AirView runs at {airview_url}")
+            auth = ClientCredentials(token_url, "sandbox-client", "sandbox-secret")
+            closed, groups = anyio.run(_record, airview_url, auth, events, options.concurrency)
     _show(groups)
     print(
         f"\n{events.results:,} findings, {closed.inputs:,} events: {closed.recorded:,} recorded, "
@@ -77,7 +80,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         f"{closed.requests / max(closed.inputs, 1):.2f} requests per event, "
         f"{closed.inputs / closed.elapsed:,.0f} events per second\n"
         f"The records lie in {database}\n"
-        f"Serve them again: python -m airview_herald.sandbox --db {database}"
+        f"Serve them again: {sys.executable} -m airview_herald.sandbox --db {database}"
     )
     for outcome in closed.failures[:5]:
         print(f"  {outcome.event.resource_reference}: {outcome.error}", file=sys.stderr)
@@ -112,7 +115,7 @@ def _sandbox(database: Path) -> Iterator[tuple[str, str]]:
             server.terminate()
 
 
-def _addresses(output: TextIO | None) -> tuple[str, str]:
+def _addresses(output: IO[str] | None) -> tuple[str, str]:
     words = output.readline().split() if output is not None else []
     if len(words) < 4:  # noqa: PLR2004 - `AirView URL tokens URL`
         raise SystemExit("the sandbox did not start")

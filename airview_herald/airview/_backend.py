@@ -8,6 +8,7 @@ from typing import Self, TypeVar
 import attrs
 
 from airview_herald.airview import _routes
+from airview_herald.airview._adoption import create_or_adopt
 from airview_herald.airview._config import BackendConfig
 from airview_herald.airview._memory import Memory
 from airview_herald.airview._routes import System
@@ -24,7 +25,6 @@ from airview_herald.airview.models import (
     SystemStage,
     TechnicalControl,
 )
-from airview_herald.errors import AirViewHeraldError, BadRequestError
 from airview_herald.transport._call import Call
 from airview_herald.transport._operation import Operation
 from airview_herald.transport._send import Transport
@@ -64,29 +64,27 @@ class Backend:
 
         Routes: `GET /systems/`, `POST /systems/`.
         """
-        return await self._systems.resolve(self.config.system_name, self._find_system)
-
-    async def _find_system(self, _: bool) -> System:  # noqa: FBT001 - it looks first in any case
-        """Return the system, settling a refused or a doubtful create by a look."""
-        look = _routes.get_system(self.config.system_name)
-        create = _routes.create_system(self.config.system_name, self.config.system_stage)
         operation = self.operation or self.transport.operation()
-        found = await self.transport.send(look, operation)
-        while found is None:
-            try:
-                return await self.transport.send(create, operation)
-            except AirViewHeraldError as error:
-                if not (error.ambiguous or isinstance(error, BadRequestError)):
-                    raise
-                failure = error
-            when = self.transport.settled_at()
-            found = await self.transport.send(look, operation)
-            if found is None and not failure.ambiguous:
-                raise failure
-            if found is None:
-                await self.transport.wait_until(when, operation)
-                found = await self.transport.send(look, operation)
-        return found
+        name, stage = self.config.system_name, self.config.system_stage
+
+        async def look() -> System | None:
+            return await self.transport.send(_routes.get_system(name), operation)
+
+        async def find(_: bool) -> System:  # noqa: FBT001 - it looks first in any case
+            found = await look()
+            if found is not None:
+                return found
+            create = _routes.create_system(name, stage)
+            made, _ = await create_or_adopt(
+                self.transport, operation, look, lambda: self.transport.send(create, operation)
+            )
+            return made
+
+        return await self._systems.resolve(name, find, lambda: self.transport.expired(operation))
+
+    def known_system(self) -> System | None:
+        """Return this client's own system if it was asked for already."""
+        return self._systems.get(self.config.system_name)
 
     def forget_system(self) -> None:
         """Ask for this client's own system again: a restored server may not know its id."""

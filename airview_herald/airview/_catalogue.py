@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 import attrs
 
+from airview_herald.airview._adoption import create_or_adopt
 from airview_herald.airview._backend import Backend
 from airview_herald.airview._guess import Guess
 from airview_herald.airview._memory import Memory
@@ -30,7 +31,6 @@ from airview_herald.errors import (
     AirViewHeraldError,
     BadRequestError,
     ConflictError,
-    DeadlineError,
     ValidationError,
 )
 from airview_herald.transport._call import RetryClass
@@ -68,6 +68,10 @@ class Asker:
     backend: Backend
     operation: Operation
     notes: Notes
+
+    def expired(self) -> bool:
+        """Return whether their time is up."""
+        return self.backend.transport.expired(self.operation)
 
 
 @attrs.define(eq=False)
@@ -182,9 +186,10 @@ class Catalogue:
             made = await backend.create_technical_control(attrs.evolve(given, control_id=parent.id))
             return attrs.evolve(made, control=parent)
 
-        return await self._define(
-            asker, ("technical_control", given.reference), given, look, create
-        )
+        key = ("technical_control", given.reference)
+        stored = await self._define(asker, key, given, look, create)
+        _compare_system(asker)
+        return stored
 
     async def service(self, asker: Asker, service: Service) -> Service:
         """Return a service with its id, recording it if it is new."""
@@ -237,8 +242,9 @@ class Catalogue:
                 if found is not None:
                     was_known = True
                     return found
-                made, was_known = await self._create(
-                    asker,
+                made, was_known = await create_or_adopt(
+                    backend.transport,
+                    asker.operation,
                     look,
                     lambda: backend.create_resource(reference, application_environment_id),
                 )
@@ -246,7 +252,8 @@ class Catalogue:
             finally:
                 self._guess.learn(was_known=was_known)
 
-        return await self._resources.resolve((application_environment_id, reference), find)
+        key = (application_environment_id, reference)
+        return await self._resources.resolve(key, find, asker.expired)
 
     def forget(self, application: Application, technical_control: TechnicalControl) -> None:
         """Forget an event's definitions: a server that was restored no longer knows their ids.
@@ -292,7 +299,7 @@ class Catalogue:
                 return _Entry(await self._look_or_create(asker, key, look, create))
 
             try:
-                entry = await self._definitions.resolve(key, find)
+                entry = await self._definitions.resolve(key, find, asker.expired)
             except _VERDICTS as refusal:
                 asker.notes.verdicts[key] = copy.copy(refusal)
                 raise
@@ -321,7 +328,8 @@ class Catalogue:
             self._doubts.pop(key, None)
             return found
         try:
-            made, _ = await self._create(asker, look, create)
+            transport = asker.backend.transport
+            made, _ = await create_or_adopt(transport, asker.operation, look, create)
         except BaseException as error:
             cut = asker.operation.in_flight is RetryClass.CREATE
             if cut or (isinstance(error, AirViewHeraldError) and error.ambiguous):
@@ -330,43 +338,15 @@ class Catalogue:
         self._doubts.pop(key, None)
         return made
 
-    async def _create(
-        self,
-        asker: Asker,
-        look: Callable[[], Awaitable[T | None]],
-        create: Callable[[], Awaitable[T]],
-    ) -> tuple[T, bool]:
-        """Create a row, settling a refusal or a doubt by a look.
-
-        Returns:
-            The row, and whether it was somebody else's.
-        """
-        while True:
-            try:
-                return await create(), False
-            except (BadRequestError, ConflictError):
-                # The row exists, or the request is wrong: the answer is the same.
-                found = await look()
-                if found is None:
-                    raise
-                return found, True
-            except AirViewHeraldError as error:
-                if not error.ambiguous:
-                    raise
-                doubt = error
-            transport = asker.backend.transport
-            when = transport.settled_at()
-            found = await look()
-            if found is None:
-                try:
-                    await transport.wait_until(when, asker.operation)
-                except DeadlineError as late:
-                    raise doubt from late
-                found = await look()
-            if found is not None:
-                return found, False
-
 
 def _first(rows: Iterable[T]) -> T | None:
     """Return the row with the lowest id, since lists have no order; or `None`."""
     return min(rows, key=attrgetter("id"), default=None)
+
+
+def _compare_system(asker: Asker) -> None:
+    """Note that the system has another stage on the server."""
+    config, system = asker.backend.config, asker.backend.known_system()
+    if system is not None and system.stage != config.system_stage:
+        note = Mismatch("system", system.name, "stage", system.stage, config.system_stage)
+        asker.notes.mismatches[note] = None

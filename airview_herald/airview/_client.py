@@ -69,7 +69,7 @@ class AirView:
         retry: How requests are repeated.
         headers: Headers of every request, such as a gateway's subscription key.
         allow_http: Accept a plain http URL of another machine, though credentials travel.
-        cache_size: How many ids are remembered, about 150 bytes each.
+        cache_size: How many ids are remembered, about 260 bytes each.
         settle: Seconds within which the server surely ends or drops a request that it did not
             answer. Order and row counts are exact as long as it does.
 

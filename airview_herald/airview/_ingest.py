@@ -54,12 +54,11 @@ class IngestSettings:
         Raises:
             InputError: A number is out of its range.
         """
-        if concurrency < 1:
-            raise InputError("concurrency", "must be at least 1", concurrency)
-        if window is not None and window < 1:
-            raise InputError("window", "must be at least 1", window)
-        if not deadline > 0:
-            raise InputError("deadline", "must be more than 0 seconds", deadline)
+        Rules(concurrency).integer("concurrency", concurrency)
+        if window is not None:
+            Rules(window).integer("window", window)
+        if not isinstance(deadline, int | float) or not deadline > 0:
+            raise InputError("deadline", "must be a number of seconds, more than 0", deadline)
         return cls(
             concurrency=concurrency,
             window=4 * concurrency if window is None else window,
@@ -121,7 +120,7 @@ class Run:
         """Return the error of a run that was ended early, its cause set."""
         if self.cause is None:
             return None
-        error = IngestAborted(f"{self._reason}: {self.cause}", self.report)
+        error = IngestAborted(f"{self._reason}: {_told(self.cause)}", self.report)
         error.__cause__ = self.cause
         return error
 
@@ -237,6 +236,11 @@ class Run:
         self.report.elapsed = self._clock() - self._began
 
 
+def _told(cause: Exception) -> str:
+    """Return an error's words; those of other people's errors need the class to be understood."""
+    return str(cause) if isinstance(cause, AirViewHeraldError) else repr(cause)
+
+
 class IngestStream:
     """A batch that is watched: `async with airview.stream(events) as run`.
 
@@ -259,6 +263,7 @@ class IngestStream:
 
         self._run = Run(recorder, events, attrs.evolve(settings, on_outcome=tell))
         self._tasks = anyio.create_task_group()
+        self._open: bool | None = None
 
     @property
     def report(self) -> IngestReport:
@@ -266,6 +271,9 @@ class IngestStream:
         return self._run.report
 
     async def __aenter__(self) -> Self:
+        if self._open is not None:
+            raise RuntimeError("a run is entered once; call airview.stream again")
+        self._open = True
         await self._tasks.__aenter__()
         self._tasks.start_soon(self._pump)
         return self
@@ -276,11 +284,15 @@ class IngestStream:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> bool | None:
-        # A cancellation from outside reaches the batch by itself, and must come out as it is.
-        if not isinstance(error, anyio.get_cancelled_exc_class()):
-            self._tasks.cancel_scope.cancel()
+        self._open = False
         try:
-            return await self._tasks.__aexit__(kind, error, traceback)
+            # A cancellation from outside reaches the batch by itself, and comes out as it is.
+            if isinstance(error, anyio.get_cancelled_exc_class()):
+                return await self._tasks.__aexit__(kind, error, traceback)
+            # So does any other error: the task group would wrap it.
+            self._tasks.cancel_scope.cancel()
+            await self._tasks.__aexit__(None, None, None)
+            return None
         finally:
             self._outcomes.close()
 
@@ -292,7 +304,10 @@ class IngestStream:
 
         Raises:
             IngestAborted: The run ended before its input did.
+            RuntimeError: The run was not entered, or was left.
         """
+        if not self._open:
+            raise RuntimeError("a run is watched inside `async with airview.stream(...) as run`")
         try:
             return await self._outcomes.receive()
         except anyio.EndOfStream:

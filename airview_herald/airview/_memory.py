@@ -23,6 +23,7 @@ class _Flight(Generic[V]):
     landed: anyio.Event = attrs.field(factory=anyio.Event)
     value: V | None = None
     error: AirViewHeraldError | None = None
+    late: DeadlineError | None = None
 
 
 class Memory(Generic[K, V]):
@@ -61,17 +62,24 @@ class Memory(Generic[K, V]):
         """Forget a value; forgetting twice is fine."""
         self._known.pop(key, None)
 
-    async def resolve(self, key: K, find: Callable[[bool], Awaitable[V]]) -> V:
+    async def resolve(
+        self,
+        key: K,
+        find: Callable[[bool], Awaitable[V]],
+        expired: Callable[[], bool] = lambda: False,
+    ) -> V:
         """Return what is remembered, or find it: one task finds, the others wait for it.
 
-        When the task that finds is cancelled or runs out of its own time, one of the waiters
-        takes over. When it fails otherwise, each waiter gets a copy of the error; the next one
-        to ask tries again.
+        When the task that finds is cancelled or runs out of its own time, a waiter that has time
+        left takes over. When it fails otherwise, each waiter gets a copy of the error; the next
+        one to ask tries again.
 
         Args:
             key: What is asked for.
             find: Finds it. Its argument says that an earlier task gave up midway, so what it
                 may have left on the server is to be looked for first.
+            expired: Whether the asker's own time is up. Asked before it waits too: waiting for a
+                shared look-up is on the clock, lest the deadlines of all waiters add up.
         """
         inherited = False
         while True:
@@ -81,18 +89,22 @@ class Memory(Generic[K, V]):
             flight = self._flights.get(key)
             if flight is None:
                 return await self._lead(key, find, inherited=inherited)
+            expired()
             await flight.landed.wait()
             if flight.error is not None:
                 raise copy.copy(flight.error)
             if flight.value is not None:
                 return flight.value
+            if flight.late is not None and expired():
+                raise copy.copy(flight.late)
             inherited = True
 
     async def _lead(self, key: K, find: Callable[[bool], Awaitable[V]], *, inherited: bool) -> V:
         flight = self._flights[key] = _Flight[V]()
         try:
             value = await find(inherited)
-        except DeadlineError:
+        except DeadlineError as error:
+            flight.late = copy.copy(error)
             raise
         except AirViewHeraldError as error:
             flight.error = copy.copy(error)

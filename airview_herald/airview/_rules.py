@@ -146,7 +146,9 @@ class Rules:
 
     def compliance(self, select: Sequence[str], filter_: str | None) -> None:
         """Check the columns of a `/compliance/` query, and that its filter can be sent."""
-        if isinstance(select, str) or not isinstance(select, Sequence) or not select:
+        if isinstance(select, str) or not isinstance(select, Sequence):
+            raise self._error("select", f"must be a list of names, not {type(select).__name__}")
+        if not select:
             raise self._error("select", f"must list one or more of: {', '.join(SELECTABLE)}")
         for name in select:
             if name not in SELECTABLE:

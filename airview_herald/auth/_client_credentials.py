@@ -123,7 +123,7 @@ class ClientCredentials(RefreshingAuth):
             for secret in (self._client_secret, *self._headers.values()):
                 said = said.replace(secret.reveal(), str(secret))
             raise AuthenticationError(
-                f"the token endpoint answered {response.status_code}: "
+                f"the token endpoint {self._url} answered {response.status_code}: "
                 f"{said or 'no error in its body'}",
                 facts,
             )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ssl
+
 import attrs
 import httpx
 
@@ -57,6 +59,9 @@ class FailedAttempt(Exception):  # noqa: N818 - it never leaves the send path
 def from_httpx(caught: BaseException, facts: RequestFacts) -> FailedAttempt:
     """Return the failure behind an exception of httpx's."""
     kind, fate = next((_BY_TYPE[c] for c in type(caught).__mro__ if c in _BY_TYPE), _OTHERWISE)
+    if kind is ConnectError and _is_tls(caught):
+        # No later handshake goes better: the certificate is not trusted, or there is no TLS.
+        fate = Fate.VERDICT
     reason = type(caught).__name__
     telltale = isinstance(caught, _TELLTALES)
     if str(caught) and not telltale:
@@ -64,6 +69,14 @@ def from_httpx(caught: BaseException, facts: RequestFacts) -> FailedAttempt:
     error = kind(f"{facts.method} {facts.url}: {reason}", facts)
     error.__cause__ = None if telltale else caught
     return FailedAttempt(error, Failure(fate))
+
+
+def _is_tls(error: BaseException | None) -> bool:
+    while error is not None:
+        if isinstance(error, ssl.SSLError):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def from_status(reply: Reply, body: ErrorBody) -> FailedAttempt:
@@ -75,8 +88,10 @@ def from_status(reply: Reply, body: ErrorBody) -> FailedAttempt:
     text = f"{facts.method} {facts.url} answered {facts.status}"
     if body.message:
         text += f": {body.message}"
-    elif not body.own:
+    elif facts.status == httpx.codes.NOT_FOUND:
         text += ", not in the service's own shape: a gateway, or a wrong base URL"
+    elif 300 <= reply.status < 400:  # noqa: PLR2004 - the redirects
+        text += ": redirects are not followed"
     return FailedAttempt(status_error(text, facts), failure)
 
 

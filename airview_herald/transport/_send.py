@@ -224,6 +224,10 @@ class Transport:
             error.request,
         ) from error
 
+    def expired(self, operation: Operation) -> bool:
+        """Return whether an operation's time is up, starting its clock if nothing has."""
+        return operation.remaining(self.clock) <= 0
+
     def settled_at(self) -> float:
         """Return when a request that is given up now has surely ended on the server."""
         return self.clock() + self.options.settle

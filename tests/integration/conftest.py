@@ -27,13 +27,12 @@ def connect(sandbox):
     """Make clients of the sandbox, or of another URL."""
 
     def make(url=None, **options):
-        return AirView(
-            url or sandbox.airview_url,
-            system_name="ccf",
-            system_stage="MONITOR",
-            referencing_type="aws_account_id",
-            **options,
-        )
+        settings = {
+            "system_name": "ccf",
+            "system_stage": "MONITOR",
+            "referencing_type": "aws_account_id",
+        }
+        return AirView(url or sandbox.airview_url, **settings | options)
 
     return make
 

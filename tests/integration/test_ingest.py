@@ -93,9 +93,8 @@ async def test_a_refused_definition_is_asked_for_once(sandbox, connect, event):
     """A verdict that survives a look is remembered for the run, a fresh copy for each event."""
     orphan = attrs.evolve(event("x").technical_control, control=None, control_id=999)
     async with connect() as airview:
-        report = await airview.ingest(
-            [event(f"i-{n}", technical_control=orphan) for n in range(50)]
-        )
+        batch = [event(f"i-{n}", technical_control=orphan) for n in range(50)]
+        report = await airview.ingest(batch, window=1)
     posts = [r for r in sandbox.requests if r.method == "POST" and "technical" in r.path]
     assert report.failed == 50
     assert len(posts) == 1
@@ -119,6 +118,21 @@ async def test_differing_definitions_are_reported(connect, event):
         "name",
     )
     assert (mismatch.stored, mismatch.given) == ("EC2 patching", "Renamed")
+
+
+async def test_a_differing_stage_is_reported(connect, event):
+    """The system's stage on the server stays; another one in the settings is a mismatch."""
+    async with connect() as airview:
+        await airview.ingest([event("i-1")])
+    async with connect(system_stage="BUILD") as airview:
+        report = await airview.ingest([event("i-1"), event("i-2")])
+    (mismatch,) = report.mismatches
+    assert (mismatch.kind, mismatch.key, mismatch.stored, mismatch.given) == (
+        "system",
+        "ccf",
+        "MONITOR",
+        "BUILD",
+    )
 
 
 async def test_outcomes_carry_the_callers_own_objects(connect, event):
@@ -193,6 +207,8 @@ async def test_requests_in_flight_stay_within_the_concurrency(connect, event):
         ({"concurrency": 0}, "concurrency"),
         ({"window": 0}, "window"),
         ({"deadline": 0}, "deadline"),
+        ({"deadline": "5"}, "deadline"),
+        ({"concurrency": "64"}, "concurrency"),
         ({"events": "text"}, "events"),
         ({"events": 5}, "events"),
     ],

@@ -139,7 +139,9 @@ async def test_a_callback_that_raises(connect, event, name, asynchronous):
         fail(_)
 
     async with connect() as airview:
-        with pytest.raises(IngestAborted, match=f"callback {name} raised: oops") as caught:
+        with pytest.raises(
+            IngestAborted, match=f"callback {name} raised: ZeroDivisionError"
+        ) as caught:
             await airview.ingest(
                 [event(f"i-{n}") for n in range(300)],
                 **{name: fail_async if asynchronous else fail},
@@ -166,10 +168,15 @@ async def test_a_watcher_that_leaves_early(slow, connect, event):
 async def test_a_watcher_that_raises(slow, connect, event):
     """An exception in the watcher's block comes out as it is, and the account is closed."""
     async with connect(slow.airview_url) as airview:
-        with pytest.RaisesGroup(KeyError, allow_unwrapped=True, flatten_subgroups=True):
-            async with airview.stream([event(f"i-{n}") for n in range(500)]) as run:
-                async for _ in run:
-                    raise KeyError("mine")
+        run = airview.stream([event(f"i-{n}") for n in range(500)])
+
+        async def watch():
+            async with run:
+                await anext(run)
+                raise KeyError("mine")
+
+        with pytest.raises(KeyError, match="mine"):
+            await watch()
     assert _closed(run.report)
 
 
@@ -198,6 +205,50 @@ async def test_a_stream_whose_producer_raises(connect, event):
         with pytest.raises(IngestAborted, match="gone"):
             await anext(run)
     assert run.report.recorded == 1
+
+
+async def test_a_stream_is_watched_inside_its_block(connect, event):
+    """Watching a run before it is entered or after it was left, or entering it twice, fails."""
+    async with connect() as airview:
+        run = airview.stream([event("i-1")])
+        with pytest.raises(RuntimeError, match="is watched inside"):
+            await anext(run)
+        async with run:
+            assert [outcome.index async for outcome in run] == [0]
+        with pytest.raises(RuntimeError, match="is watched inside"):
+            await anext(run)
+        with pytest.raises(RuntimeError, match="entered once"):
+            async with run:
+                pass
+
+
+async def test_a_server_that_is_down_fails_a_window_in_one_deadline(connect, event):
+    """Waiting for a shared look-up is on each event's clock: deadlines do not add up."""
+    began = time.monotonic()
+    async with connect("http://127.0.0.1:9") as airview:
+        report = await airview.ingest([event(f"i-{n}") for n in range(60)], deadline=1.0)
+    assert report.failed == 60
+    assert time.monotonic() - began < 5
+    assert report.errors.keys() <= {"DeadlineError", "ConnectError"}
+
+
+async def test_events_that_never_began_give_their_lanes_back(connect, event):
+    """A run that is cut while its tasks are still to start leaves no lane behind."""
+    async with connect() as airview:
+        with anyio.CancelScope() as scope:
+
+            def produce():
+                for n in range(20):
+                    if n == 10:
+                        scope.cancel()
+                    yield event(f"i-{n % 3}")
+
+            async with airview.stream(produce(), window=15) as run:
+                async for _ in run:
+                    pass
+        assert _closed(run.report)
+        assert len(airview._recorder.lanes) == 0
+        await airview.handle_compliance_event(event("i-1"))
 
 
 async def test_a_slow_watcher_slows_the_producer(connect, event):

@@ -12,7 +12,7 @@ from airview_herald.airview import OutcomeStatus
 from airview_herald.errors import RequestTimeoutError
 from airview_herald.sandbox import Sandbox
 
-_READ, _SETTLE = 0.5, 1.0
+_READ, _SETTLE = 0.5, 2.0
 _LANES = 50
 
 
@@ -51,7 +51,7 @@ class LateFront:
 async def test_a_late_put_never_overtakes_the_next_event(connect, event):
     """In 50 of 50 lanes the next event wins over a first PUT that is processed late, in one row."""
     with Sandbox() as sandbox:
-        front = LateFront(sandbox.airview_url, delay=_READ + 0.6 * _SETTLE)
+        front = LateFront(sandbox.airview_url, delay=_READ + 0.4 * _SETTLE)
         with StubServer(front) as server:
             timeout = httpx.Timeout(5, read=_READ)
             async with connect(server.url, timeout=timeout, settle=_SETTLE) as airview:
@@ -80,6 +80,8 @@ async def test_a_call_that_gives_up_leaves_its_lane_closed(connect, event):
                 with anyio.move_on_after(0.4) as scope:
                     await airview.handle_compliance_event(event("i-1", "FLAGGED"))
                 await airview.handle_compliance_event(event("i-1", "MONITORING"))
+                # Had the second not waited, the first would come after it, now.
+                await anyio.sleep(1.0)
         (row,) = sandbox.snapshot()["monitored_resource"]
     assert scope.cancelled_caught
     assert row["monitoring_state"] == "MONITORING"

@@ -21,7 +21,7 @@ posix = pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
 @contextlib.contextmanager
 def process(*arguments):
     """Run the command and give it with the line it printed."""
-    with subprocess.Popen(  # noqa: S603 - our own command
+    with subprocess.Popen(
         [sys.executable, "-W", "error", "-m", "airview_herald.sandbox", *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

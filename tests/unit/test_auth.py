@@ -365,7 +365,7 @@ def test_an_answer_without_a_token_is_an_error(response, words):
     """The endpoint's own words are told, a secret that it repeats is not."""
     with pytest.raises(AuthenticationError) as caught:
         read(response, headers={"X-Key": "k-17"})
-    assert str(caught.value) == words
+    assert str(caught.value) == words.replace("endpoint answered", f"endpoint {TOKENS} answered")
     assert (caught.value.method, caught.value.url) == ("POST", TOKENS)
     assert caught.value.status == response.status_code
     assert "my-secret" not in repr(caught.value)
@@ -544,7 +544,9 @@ async def test_a_failed_fetch_reaches_every_waiter(sender):
             tasks.start_soon(send)
     assert len(gateway.token_requests) == 1
     assert len({id(error) for error in errors}) == 10
-    assert {str(error) for error in errors} == {"the token endpoint answered 400: invalid_client"}
+    assert {str(error) for error in errors} == {
+        f"the token endpoint {TOKENS} answered 400: invalid_client"
+    }
     assert await client.send() == 200
     assert len(gateway.token_requests) == 2
 

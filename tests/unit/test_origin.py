@@ -32,8 +32,8 @@ def test_a_usable_url_is_kept_without_its_trailing_slashes(given, kept):
     [
         ("", "must not be empty"),
         ("  ", "must not be empty"),
-        (None, "must not be empty"),
-        (b"https://airview.example", "must not be empty"),
+        (None, "must be a text, not NoneType"),
+        (b"https://airview.example", "must be a text, not bytes"),
         ("airview.example/api", "must start with http:// or https:// and name a host"),
         ("//airview.example", "must start with http:// or https:// and name a host"),
         ("ftp://airview.example", "must start with http:// or https:// and name a host"),

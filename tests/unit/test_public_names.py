@@ -126,3 +126,14 @@ def test_importing_the_package_imports_no_edge():
         [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=True
     )
     assert (done.stdout, done.stderr) == ("[]\n", "")
+
+
+@pytest.mark.parametrize("missing", ["starlette", "uvicorn"])
+def test_a_sandbox_without_its_extra_says_what_to_install(missing):
+    """Without the extra's packages the sandbox names the extra, not a package."""
+    script = f"import sys; sys.modules[{missing!r}] = None; import airview_herald.sandbox"
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert done.stderr.endswith('pip install "airview-herald[sandbox]"\n')

@@ -93,7 +93,7 @@ def test_ruff_itself(tmp_path):
     (tmp_path / "shop app").mkdir()
     (tmp_path / "shop app" / "café.py").write_text("assert 1\n\nassert 2\nimport os\n")
     command = [ruff, "check", "--isolated", "--no-cache", "--exit-zero", "--select", "S101,F401"]
-    report = subprocess.run(  # noqa: S603 - our own arguments
+    report = subprocess.run(
         [*command, "--output-format", "sarif", "."],
         cwd=tmp_path,
         stdout=subprocess.PIPE,
@@ -764,7 +764,11 @@ def test_counters_start_anew_with_each_reading(tmp_path):
 
 
 _JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=8),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner),
     max_leaves=12,
 )
