@@ -183,7 +183,7 @@ class InputError(AirViewHeraldError, ValueError):
 
     def __init__(self, field: str, rule: str, subject: object = None) -> None:
         super().__init__(f"{field}: {rule}")
-        self.args = (field, rule, subject)
+        self.args: tuple[Any, ...] = (field, rule, subject)
         self.field = field
         self.rule = rule
         self.subject = subject
@@ -282,7 +282,7 @@ class DecodeError(AirViewHeraldError):
         self, message: str = "", request: RequestFacts = _NO_REQUEST, path: str = ""
     ) -> None:
         super().__init__(message, request)
-        self.args = (message, request, path)
+        self.args: tuple[Any, ...] = (message, request, path)
         self.path = path
 
 
@@ -298,7 +298,7 @@ class IngestAborted(AirViewHeraldError):  # noqa: N818 - the documented name: a 
 
     def __init__(self, message: str = "", report: Any = None) -> None:
         super().__init__(message)
-        self.args = (message, report)
+        self.args: tuple[Any, ...] = (message, report)
         self.report = report
 
 

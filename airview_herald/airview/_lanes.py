@@ -28,7 +28,7 @@ class Ticket:
     def __init__(self, lanes: Lanes, key: Hashable, ahead: Ticket | None, opens_at: float) -> None:
         self._lanes = lanes
         self._key = key
-        self.ahead = ahead
+        self.ahead: Ticket | None = ahead
         self.behind: Ticket | None = None
         self._turn: anyio.Event | None = None
         self._opens_at = opens_at

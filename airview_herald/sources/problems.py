@@ -38,7 +38,7 @@ class ProblemLog:
     """
 
     def __init__(self, file: str, on_problem: Callable[[SourceProblem], object] | None) -> None:
-        self.total = 0
+        self.total: int = 0
         self._file = file
         self._on_problem = on_problem
         self._kept: list[SourceProblem] = []

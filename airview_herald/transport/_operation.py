@@ -21,7 +21,7 @@ class Slots:
     __slots__ = ("_free", "_waiting", "limit")
 
     def __init__(self, limit: int) -> None:
-        self.limit = limit
+        self.limit: int = limit
         self._free = limit
         self._waiting: deque[anyio.Event] = deque()
 

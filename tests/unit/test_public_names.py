@@ -131,7 +131,11 @@ def test_importing_the_package_imports_no_edge():
 @pytest.mark.parametrize("missing", ["starlette", "uvicorn"])
 def test_a_sandbox_without_its_extra_says_what_to_install(missing):
     """Without the extra's packages the sandbox names the extra, not a package."""
-    script = f"import sys; sys.modules[{missing!r}] = None; import airview_herald.sandbox"
+    script = (
+        "import importlib.util as util; real = util.find_spec\n"
+        f"util.find_spec = lambda name: None if name == {missing!r} else real(name)\n"
+        "import airview_herald.sandbox"
+    )
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=False
     )
