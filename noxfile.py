@@ -14,6 +14,8 @@ nox.options.default_venv_backend = "virtualenv"
 nox.options.sessions = ["lint", "types", "bare", "tests", "demo"]
 
 PYPROJECT = nox.project.load_toml("pyproject.toml")
+# Python puts the working directory, and with it the source tree, before what is installed.
+_INSTALLED = {"PYTHONSAFEPATH": "1"}
 VERSIONS = nox.project.python_versions(PYPROJECT)
 
 
@@ -37,7 +39,7 @@ def _group(name: str) -> list[str]:
 def demo(session: nox.Session) -> None:
     """Record what ruff finds in the standard library in a running AirView."""
     session.install(f"{_wheel(session)}[sandbox]", *_group("demo"))
-    session.run("python", "-m", "airview_herald.demo", *session.posargs)
+    session.run("python", "-m", "airview_herald.demo", *session.posargs, env=_INSTALLED)
 
 
 @nox.session
@@ -113,7 +115,8 @@ def types(session: nox.Session) -> None:
 def bare(session: nox.Session) -> None:
     """Import the package with no extras installed."""
     session.install(_wheel(session))
-    session.run("python", "-c", "import airview_herald.airview, airview_herald.sources")
+    modules = "airview_herald.airview, airview_herald.auth, airview_herald.sources"
+    session.run("python", "-c", f"import {modules}", env=_INSTALLED)
 
 
 @nox.session

@@ -78,6 +78,7 @@ class RequestFacts:
         request_id: The server's id for the request, when it names one.
         retry_after: Seconds the server asked to wait, when it did.
         ambiguous: Whether the server may have carried the request out all the same.
+        own: Whether the answer is the service's own, and not a gateway's.
     """
 
     method: str = ""
@@ -89,6 +90,7 @@ class RequestFacts:
     request_id: str | None = None
     retry_after: float | None = None
     ambiguous: bool = False
+    own: bool = False
 
 
 _NO_REQUEST = RequestFacts()
@@ -161,6 +163,11 @@ class AirViewHeraldError(Exception):
     def retry_after(self) -> float | None:
         """Seconds the server asked to wait."""
         return self.request.retry_after
+
+    @property
+    def own(self) -> bool:
+        """Whether the answer is the service's own, and not a gateway's."""
+        return self.request.own
 
     @property
     def ambiguous(self) -> bool:

@@ -5,6 +5,7 @@ from airview_herald.airview._client import AirView
 from airview_herald.airview._config import BackendConfig
 from airview_herald.airview._ingest import IngestStream
 from airview_herald.airview._mismatches import Mismatch
+from airview_herald.airview._notes import Orphan
 from airview_herald.airview._outcomes import IngestReport, Outcome, OutcomeStatus
 from airview_herald.airview._recording import Stage
 from airview_herald.airview.models import (
@@ -43,6 +44,7 @@ __all__ = [
     "IngestStream",
     "Mismatch",
     "MonitoredResourceState",
+    "Orphan",
     "Outcome",
     "OutcomeStatus",
     "QualityModel",

@@ -22,6 +22,7 @@ async def create_or_adopt(
     operation: Operation,
     look: Callable[[], Awaitable[T | None]],
     create: Callable[[], Awaitable[T]],
+    doubt_until: Callable[[float], None] = lambda _: None,
 ) -> tuple[T, bool]:
     """Create a row that a look has not found.
 
@@ -34,6 +35,8 @@ async def create_or_adopt(
         operation: The account of the requests.
         look: Looks for the row.
         create: Creates it.
+        doubt_until: Told, as soon as an answer is lost, until when the request may still be
+            running on the server: whatever becomes of this task, its row may be there then.
 
     Returns:
         The row, and whether it was somebody else's.
@@ -54,8 +57,10 @@ async def create_or_adopt(
                 raise
             doubt = error
         ended = transport.settled_at()
+        doubt_until(ended)
         found = await look()
-        if found is None:
+        # A fault that AirView itself reports has ended.
+        if found is None and not doubt.own:
             try:
                 await transport.wait_until(ended, operation)
             except DeadlineError as late:

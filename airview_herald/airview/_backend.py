@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Awaitable, Sequence
 from typing import Self, TypeVar
 
@@ -48,11 +49,8 @@ class Backend:
 
     def on_account(self, operation: Operation) -> Self:
         """Return a sibling whose requests go on one operation's account."""
-        sibling = object.__new__(type(self))
-        sibling.config = self.config
-        sibling.transport = self.transport
+        sibling = copy.copy(self)
         sibling.operation = operation
-        sibling._systems = self._systems
         return sibling
 
     def get_url(self, route: str) -> str:

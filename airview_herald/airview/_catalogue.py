@@ -1,26 +1,28 @@
 """Definitions and resources: found or recorded once, by one task, for everybody who asks.
 
 AirView has no upsert: each definition is a look and, when it is absent, a create, which may lose
-a race or be left in doubt by a broken connection. A refused or doubtful create is settled by
-looking again. What is found is remembered for the life of the client.
+a race or be left in doubt by a broken connection. What is found is remembered for the life of the
+client.
 """
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Awaitable, Callable, Iterable
-from operator import attrgetter
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, TypeVar
 
+import anyio
 import attrs
 
 from airview_herald.airview._adoption import create_or_adopt
-from airview_herald.airview._backend import Backend
 from airview_herald.airview._guess import Guess
+from airview_herald.airview._looks import LOOKS
 from airview_herald.airview._memory import Memory
 from airview_herald.airview._mismatches import Mismatch, mismatches
+from airview_herald.airview._notes import Asker
 from airview_herald.airview.models import (
     Application,
+    ComplianceEvent,
     Control,
     Environment,
     ResourceType,
@@ -34,44 +36,14 @@ from airview_herald.errors import (
     ValidationError,
 )
 from airview_herald.transport._call import RetryClass
-from airview_herald.transport._operation import Operation
 
 T = TypeVar("T")
 
+Key = tuple[str, str]
+
 _VERDICTS = (BadRequestError, ConflictError, ValidationError)
-_MAX_MISMATCHES = 1000
-
-
-@attrs.define(eq=False)
-class Notes:
-    """What the events of one run have in common.
-
-    Attributes:
-        mismatches: Definitions that exist with other attributes, each noted once, 1,000 at most.
-        verdicts: Definitions that the server has refused, with its answer.
-    """
-
-    mismatches: dict[Mismatch, None] = attrs.field(factory=dict)
-    verdicts: dict[tuple[str, str], AirViewHeraldError] = attrs.field(factory=dict)
-
-
-@attrs.frozen(eq=False)
-class Asker:
-    """Who asks.
-
-    Attributes:
-        backend: Sends on their account.
-        operation: Their account.
-        notes: The notes of their run.
-    """
-
-    backend: Backend
-    operation: Operation
-    notes: Notes
-
-    def expired(self) -> bool:
-        """Return whether their time is up."""
-        return self.backend.transport.expired(self.operation)
+_MAX_DEFINITIONS = 10_000
+_ABSENT = 0
 
 
 @attrs.define(eq=False)
@@ -87,124 +59,121 @@ class Catalogue:
     """The definitions and resources of one server, as far as this client has met them.
 
     Args:
-        cache_size: How many ids of resources are remembered, and how many definitions.
+        cache_size: How many ids of resources are remembered; definitions, of which there are
+            few, are remembered up to 10,000.
+
+    Attributes:
+        restorations: How often the server was found to have lost what was remembered.
     """
 
     def __init__(self, cache_size: int) -> None:
-        self._definitions: Memory[tuple[str, str], _Entry] = Memory(cache_size)
+        self._definitions: Memory[Key, _Entry] = Memory(min(cache_size, _MAX_DEFINITIONS))
+        self._parents: Memory[str, int] = Memory(_MAX_DEFINITIONS)
         self._resources: Memory[tuple[int, str], int] = Memory(cache_size)
         self._guess = Guess()
-        self._doubts: dict[tuple[str, str], float] = {}
+        self._doubts: dict[Key, float] = {}
         self._bare: dict[str, Application] = {}
+        self._rechecking = anyio.Lock()
+        self.restorations = 0
 
     async def environment(self, asker: Asker, environment: Environment) -> Environment:
         """Return an environment with its id, recording it if it is new."""
-
-        async def look() -> Environment | None:
-            every = await asker.backend.get_environments()
-            return _first(row for row in every if row.abbreviation == environment.abbreviation)
-
-        return await self._define(
-            asker,
-            ("environment", environment.abbreviation),
-            environment,
-            look,
-            lambda: asker.backend.create_environment(environment),
-        )
+        key = ("environment", environment.abbreviation)
+        create = partial(asker.backend.create_environment, environment)
+        return await self._define(asker, key, environment, create)
 
     async def application(self, asker: Asker, application: Application) -> Application:
         """Return an application in its environment with its ids, recording it if it is new."""
-        backend = asker.backend
-
-        def look() -> Awaitable[Application | None]:
-            return backend.get_application_environment_by_reference(application.reference)
+        backend, reference = asker.backend, application.reference
 
         async def create() -> Application:
             environment = await self.environment(asker, application.environment)
             # Applications cannot be removed: look once more right before making one, and use
             # again what an earlier try has left behind.
-            found = await look()
+            found = await backend.get_application_environment_by_reference(reference)
             if found is not None:
                 return found
-            bare = self._bare.get(application.reference)
-            if bare is None:
-                bare = await self._bare_application(backend, application)
-                self._bare[application.reference] = bare
-            placed = await backend.create_application_environment(
-                attrs.evolve(bare, environment=environment)
+            if reference not in self._bare:
+                self._bare[reference] = await self._bare_application(asker, application)
+            return await backend.create_application_environment(
+                attrs.evolve(self._bare[reference], environment=environment)
             )
-            del self._bare[application.reference]
-            return placed
 
-        return await self._define(
-            asker, ("application", application.reference), application, look, create
-        )
+        stored = await self._define(asker, ("application", reference), application, create)
+        bare = self._bare.pop(reference, None)
+        if bare is not None and bare.id != stored.id:
+            asker.notes.orphan(bare.name, bare.id)
+        return stored
 
-    async def _bare_application(self, backend: Backend, application: Application) -> Application:
+    async def _bare_application(self, asker: Asker, application: Application) -> Application:
+        """Record an application that has no environment yet.
+
+        Nothing tells it apart from another one of its name, so no look can settle a lost answer.
+        """
         try:
-            return await backend.create_application(application)
+            return await asker.backend.create_application(application)
         except AirViewHeraldError as error:
             if not error.ambiguous:
                 raise
-            # Nothing tells an application apart from another of its name: no look can settle it.
-            settled = error.amended(ambiguous=False)
-            settled.add_note(
-                f"an application {application.name!r} may be left on the server without an "
-                "environment"
-            )
-            raise settled from error
+            asker.notes.orphan(application.name, None)
+            raise error.amended(ambiguous=False) from error
+        except BaseException:
+            if asker.operation.in_flight is RetryClass.CREATE:
+                asker.notes.orphan(application.name, None)
+            raise
 
     async def control(self, asker: Asker, control: Control) -> Control:
         """Return a control with its id, recording it if it is new."""
-        return await self._define(
-            asker,
-            ("control", control.name),
-            control,
-            lambda: asker.backend.get_control(control),
-            lambda: asker.backend.create_control(control),
-        )
+        create = partial(asker.backend.create_control, control)
+        return await self._define(asker, ("control", control.name), control, create)
 
     async def technical_control(
         self, asker: Asker, technical_control: TechnicalControl
     ) -> TechnicalControl:
-        """Return a technical control with its id and its parent's, recording it if it is new."""
+        """Return a technical control as the server has it, recording it if it is new.
+
+        Its `control` is the given one if that is its parent, else `None`.
+        """
         given, backend = technical_control, asker.backend
 
-        async def look() -> TechnicalControl | None:
-            found = await backend.get_technical_control(given.reference)
-            if found is None or found.control_id is None or given.control is None:
-                return found
-            parent = await backend.get_control(given.control)
-            if parent is None or parent.id != found.control_id:
-                return found
-            return attrs.evolve(found, control=parent)
-
         async def create() -> TechnicalControl:
-            if given.control is None:
-                return await backend.create_technical_control(given)
-            parent = await self.control(asker, given.control)
-            made = await backend.create_technical_control(attrs.evolve(given, control_id=parent.id))
-            return attrs.evolve(made, control=parent)
+            whole = given
+            if given.control is not None:
+                parent = await self.control(asker, given.control)
+                whole = attrs.evolve(given, control_id=parent.id)
+            made = await backend.create_technical_control(whole)
+            return attrs.evolve(made, control=None)
 
         key = ("technical_control", given.reference)
-        stored = await self._define(asker, key, given, look, create)
+        stored = await self._define(asker, key, given, create)
         _compare_system(asker)
+        if given.control is None:
+            return stored
+        parent_id = await self._parent_id(asker, given.control)
+        if parent_id == stored.control_id:
+            return attrs.evolve(stored, control=attrs.evolve(given.control, id=parent_id))
+        # The server has no such control: its name says more than no id.
+        other = parent_id or given.control.name
+        asker.notes.differ([Mismatch(*key, "control_id", stored.control_id, other)])
         return stored
+
+    async def _parent_id(self, asker: Asker, control: Control) -> int:
+        """Return the id of a parent control, 0 if the server has none; never record it."""
+        known = self._definitions.get(("control", control.name))
+        if known is not None:
+            identifier: int = known.stored.id
+            return identifier
+
+        async def find(_: bool) -> int:  # noqa: FBT001 - as `Memory.resolve` calls it
+            found = await asker.backend.get_control(control)
+            return _ABSENT if found is None or found.id is None else found.id
+
+        return await self._parents.resolve(control.name, find, asker.expired)
 
     async def service(self, asker: Asker, service: Service) -> Service:
         """Return a service with its id, recording it if it is new."""
-
-        async def look() -> Service | None:
-            every = await asker.backend.get_services()
-            return _first(row for row in every if row.reference == service.reference)
-
-        return await self._define(
-            asker,
-            ("service", service.reference),
-            service,
-            look,
-            lambda: asker.backend.create_service(service),
-        )
+        create = partial(asker.backend.create_service, service)
+        return await self._define(asker, ("service", service.reference), service, create)
 
     async def resource_type(self, asker: Asker, resource_type: ResourceType) -> ResourceType:
         """Return a resource type with its id, recording it and its service if they are new."""
@@ -213,17 +182,11 @@ class Catalogue:
             service = resource_type.service
             if service is not None:
                 service = await self.service(asker, service)
-            return await asker.backend.create_resource_type(
-                attrs.evolve(resource_type, service=service)
-            )
+            whole = attrs.evolve(resource_type, service=service)
+            return await asker.backend.create_resource_type(whole)
 
-        return await self._define(
-            asker,
-            ("resource_type", resource_type.reference),
-            resource_type,
-            lambda: asker.backend.get_resource_type(resource_type.reference),
-            create,
-        )
+        key = ("resource_type", resource_type.reference)
+        return await self._define(asker, key, resource_type, create)
 
     async def resource_id(
         self, asker: Asker, reference: str, application_environment_id: int
@@ -255,93 +218,121 @@ class Catalogue:
         key = (application_environment_id, reference)
         return await self._resources.resolve(key, find, asker.expired)
 
-    def forget(self, application: Application, technical_control: TechnicalControl) -> None:
-        """Forget an event's definitions: a server that was restored no longer knows their ids.
-
-        What another event has found afresh in the meantime stays.
-
-        Args:
-            application: As this catalogue returned it.
-            technical_control: Likewise.
-        """
-        environment, control = application.environment, technical_control.control
-        self._forget("application", application.reference, application)
-        self._forget("environment", environment.abbreviation, environment)
-        self._forget("technical_control", technical_control.reference, technical_control)
-        if control is not None:
-            self._forget("control", control.name, control)
-
     def forget_resource(self, reference: str, application_environment_id: int) -> None:
-        """Forget a resource's id, likewise."""
+        """Forget a resource's id: the server refuses it."""
         self._resources.forget((application_environment_id, reference))
 
-    def _forget(self, kind: str, key: str, stored: object) -> None:
-        entry = self._definitions.get((kind, key))
-        if entry is not None and entry.stored == stored:
-            self._definitions.forget((kind, key))
+    async def recheck(self, asker: Asker, event: ComplianceEvent, seen: int) -> bool:
+        """Find out whether a refusal comes of ids that a restored server no longer knows.
+
+        Args:
+            asker: Who asks. Once a run has found the server sound, its refusals count as they
+                are.
+            event: The event that the server refuses.
+            seen: The number of `restorations` when the event began.
+
+        Returns:
+            Whether the server was restored since; all that was remembered is forgotten then.
+        """
+        async with self._rechecking:
+            if self.restorations == seen and not asker.notes.sound:
+                if await self._has_lost(asker, event):
+                    self._forget_all()
+                    asker.notes.forget_verdicts()
+                    self.restorations += 1
+                else:
+                    asker.notes.sound = True
+            return self.restorations != seen
+
+    async def _has_lost(self, asker: Asker, event: ComplianceEvent) -> bool:
+        application, technical_control = event.application, event.technical_control
+        system = asker.backend.known_system()
+        asker.backend.forget_system()
+        lost = system is not None and (await asker.backend.system()).id != system.id
+        given: dict[Key, Any] = {
+            ("application", application.reference): application,
+            ("environment", application.environment.abbreviation): application.environment,
+            ("technical_control", technical_control.reference): technical_control,
+        }
+        if technical_control.control is not None:
+            given["control", technical_control.control.name] = technical_control.control
+        for key, definition in given.items():
+            entry = self._definitions.get(key)
+            if entry is not None:
+                found = await LOOKS[key[0]](asker.backend, definition)
+                lost = lost or found is None or found.id != entry.stored.id
+        return lost
+
+    def _forget_all(self) -> None:
+        """Forget every id: all come from the server as it was before."""
+        for memory in (self._definitions, self._parents, self._resources):
+            memory.clear()
+        self._bare.clear()
 
     async def _define(
-        self,
-        asker: Asker,
-        key: tuple[str, str],
-        given: T,
-        look: Callable[[], Awaitable[T | None]],
-        create: Callable[[], Awaitable[T]],
+        self, asker: Asker, key: Key, given: T, create: Callable[[], Awaitable[T]]
     ) -> T:
         """Return a definition from memory, from the server, or newly recorded."""
         entry = self._definitions.get(key)
         if entry is None:
-            verdict = asker.notes.verdicts.get(key)
+            verdict = asker.notes.verdict(key)
             if verdict is not None:
-                raise copy.copy(verdict)
+                raise verdict
 
             async def find(_: bool) -> _Entry:  # noqa: FBT001 - the look comes first in any case
-                return _Entry(await self._look_or_create(asker, key, look, create))
+                return _Entry(await self._look_or_create(asker, key, given, create))
 
             try:
                 entry = await self._definitions.resolve(key, find, asker.expired)
             except _VERDICTS as refusal:
-                asker.notes.verdicts[key] = copy.copy(refusal)
+                asker.notes.refuse(key, refusal)
                 raise
         if entry.given is not given:
             entry.given = given
             entry.mismatches = tuple(mismatches(*key, entry.stored, given))
-        if entry.mismatches and len(asker.notes.mismatches) < _MAX_MISMATCHES:
-            asker.notes.mismatches.update(dict.fromkeys(entry.mismatches))
+        if entry.mismatches:
+            asker.notes.differ(entry.mismatches)
         stored: T = entry.stored
         return stored
 
     async def _look_or_create(
-        self,
-        asker: Asker,
-        key: tuple[str, str],
-        look: Callable[[], Awaitable[T | None]],
-        create: Callable[[], Awaitable[T]],
+        self, asker: Asker, key: Key, given: T, create: Callable[[], Awaitable[T]]
     ) -> T:
         """Look, and create what is absent, unless an earlier create is still in doubt."""
+        transport = asker.backend.transport
+
+        async def look() -> T | None:
+            found: T | None = await LOOKS[key[0]](asker.backend, given)
+            return found
+
         found = await look()
-        doubt = self._doubts.get(key)
+        doubt = self._doubts.pop(key, None)
         if found is None and doubt is not None:
-            await asker.backend.transport.wait_until(doubt, asker.operation)
+            self._doubt(key, doubt)
+            await transport.wait_until(doubt, asker.operation)
             found = await look()
         if found is not None:
-            self._doubts.pop(key, None)
             return found
         try:
-            transport = asker.backend.transport
-            made, _ = await create_or_adopt(transport, asker.operation, look, create)
-        except BaseException as error:
-            cut = asker.operation.in_flight is RetryClass.CREATE
-            if cut or (isinstance(error, AirViewHeraldError) and error.ambiguous):
-                self._doubts[key] = asker.backend.transport.settled_at()
+            made, _ = await create_or_adopt(
+                transport, asker.operation, look, create, partial(self._doubt, key)
+            )
+        except BaseException:
+            if asker.operation.in_flight is RetryClass.CREATE:
+                self._doubt(key, transport.settled_at())
             raise
         self._doubts.pop(key, None)
         return made
 
+    def _doubt(self, key: Key, until: float) -> None:
+        """Note until when a create may still be running on the server.
 
-def _first(rows: Iterable[T]) -> T | None:
-    """Return the row with the lowest id, since lists have no order; or `None`."""
-    return min(rows, key=attrgetter("id"), default=None)
+        A doubt whose time has passed needs no wait, so the older ones may go.
+        """
+        self._doubts.pop(key, None)
+        self._doubts[key] = until
+        if len(self._doubts) > _MAX_DEFINITIONS:
+            del self._doubts[next(iter(self._doubts))]
 
 
 def _compare_system(asker: Asker) -> None:
@@ -349,4 +340,4 @@ def _compare_system(asker: Asker) -> None:
     config, system = asker.backend.config, asker.backend.known_system()
     if system is not None and system.stage != config.system_stage:
         note = Mismatch("system", system.name, "stage", system.stage, config.system_stage)
-        asker.notes.mismatches[note] = None
+        asker.notes.differ([note])

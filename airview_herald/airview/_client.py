@@ -13,7 +13,7 @@ from airview_herald._origin import checked_url
 from airview_herald._secret import Secret
 from airview_herald.airview import _routes
 from airview_herald.airview._backend import Backend
-from airview_herald.airview._catalogue import Asker, Catalogue
+from airview_herald.airview._catalogue import Catalogue
 from airview_herald.airview._config import BackendConfig
 from airview_herald.airview._ingest import (
     Events,
@@ -24,6 +24,7 @@ from airview_herald.airview._ingest import (
     Run,
 )
 from airview_herald.airview._lanes import Lanes
+from airview_herald.airview._notes import Asker
 from airview_herald.airview._outcomes import IngestReport
 from airview_herald.airview._recording import Errand, Recorder, lane_key
 from airview_herald.airview._rules import Rules
@@ -64,8 +65,8 @@ class AirView:
             closed by the caller. By default a `PooledTransport` of the client's own, or httpx's
             own client where the environment names a proxy.
         timeout: Limit of connecting, of each read and write, and of waiting for a connection, in
-            seconds; by default 5 for connecting and 30 for the others. Any operation ends within
-            120 seconds in all.
+            seconds; by default 5 for connecting and 30 for the others. The requests of one
+            operation end within 120 seconds in all.
         retry: How requests are repeated.
         headers: Headers of every request, such as a gateway's subscription key.
         allow_http: Accept a plain http URL of another machine, though credentials travel.
@@ -103,7 +104,8 @@ class AirView:
         auth = BearerToken(auth) if isinstance(auth, str) else auth
         if auth is not None and not isinstance(auth, httpx.Auth):
             raise ConfigurationError("auth: must be an httpx.Auth or a token")
-        url = checked_url(base_url, "base_url", allow_http=allow_http or auth is None)
+        bare = auth is None and not headers
+        url = checked_url(base_url, "base_url", allow_http=allow_http or bare)
         self._connections = Connections(http)
         transport = Transport(
             self._connections,

@@ -11,11 +11,11 @@ import anyio
 import anyio.abc
 import attrs
 
-from airview_herald.airview._catalogue import Notes
 from airview_herald.airview._lanes import Ticket
+from airview_herald.airview._notes import Notes
 from airview_herald.airview._outcomes import IngestReport, Outcome, OutcomeStatus
 from airview_herald.airview._producer import Producer
-from airview_herald.airview._recording import Errand, Recorder, lane_key
+from airview_herald.airview._recording import Errand, Recorder, lane_key, may_be_running
 from airview_herald.airview._rules import Rules
 from airview_herald.airview.models import ComplianceEvent
 from airview_herald.errors import (
@@ -109,12 +109,15 @@ class Run:
             async with anyio.create_task_group() as tasks:
                 self._scope = tasks.cancel_scope
                 await self._pump(tasks)
-            if self._settings.progress is not None:
-                await self._call(self._settings.progress, self.report, "progress")
         finally:
-            self._close()
             with anyio.CancelScope(shield=True):
-                await self._producer.aclose()
+                try:
+                    await self._producer.aclose()
+                except Exception as error:  # noqa: BLE001 - the caller's producer may raise anything
+                    self._blame(error, "closing the producer of events raised")
+            self._close()
+        if self._settings.progress is not None:
+            await self._call(self._settings.progress, self.report, "progress")
 
     def aborted(self) -> IngestAborted | None:
         """Return the error of a run that was ended early, its cause set."""
@@ -162,10 +165,13 @@ class Run:
             try:
                 await self._recorder.record(held.errand, held.ticket, self._notes)
             except AirViewHeraldError as error:
-                landed = held.errand.may_have_landed(error)
-                self._settle(held, OutcomeStatus.UNKNOWN if landed else OutcomeStatus.FAILED, error)
+                unsure = may_be_running(held.errand.operation, error)
+                self._settle(held, OutcomeStatus.UNKNOWN if unsure else OutcomeStatus.FAILED, error)
                 if isinstance(error, _SYSTEMIC):
                     self._abort(error, "no event can be recorded")
+            except Exception as error:  # noqa: BLE001 - a caller's auth or transport may raise anything
+                self._abort(error, "sending an event raised")
+                return
             else:
                 self._settle(held, OutcomeStatus.RECORDED)
         assert held.outcome is not None  # noqa: S101 - for the type checker
@@ -209,6 +215,8 @@ class Run:
         report.throttled += operation.throttled
         if len(report.mismatches) < len(self._notes.mismatches):
             report.mismatches = tuple(self._notes.mismatches)
+        if len(report.orphans) < len(self._notes.orphans):
+            report.orphans = tuple(self._notes.orphans)
         report.elapsed = self._clock() - self._began
         report.add(held.outcome)
 
@@ -224,12 +232,12 @@ class Run:
         """Give every event that is left its outcome, and its place in its lane back."""
         for event in self._producer.left_over():
             self._admit(event)
-        settle = self._recorder.backend.transport.options.settle
         for held in self._held.values():
-            cut = held.errand.may_have_landed(TimeoutError())
+            operation = held.errand.operation
             if held.ticket is not None:
-                held.ticket.leave(settle=settle if cut else 0.0)
+                held.ticket.leave(settle=self._recorder.settle(operation))
             if held.outcome is None:
+                cut = may_be_running(operation)
                 self._settle(held, OutcomeStatus.UNKNOWN if cut else OutcomeStatus.NOT_ATTEMPTED)
         self.report.hold(-len(self._held))
         self._held.clear()
@@ -251,7 +259,6 @@ class IngestStream:
     """
 
     def __init__(self, recorder: Recorder, events: Events, settings: IngestSettings) -> None:
-        self._to_watcher, self._outcomes = anyio.create_memory_object_stream[Outcome](0)
         watched = settings.on_outcome
 
         async def tell(outcome: Outcome) -> None:
@@ -274,6 +281,7 @@ class IngestStream:
         if self._open is not None:
             raise RuntimeError("a run is entered once; call airview.stream again")
         self._open = True
+        self._to_watcher, self._outcomes = anyio.create_memory_object_stream[Outcome](0)
         await self._tasks.__aenter__()
         self._tasks.start_soon(self._pump)
         return self

@@ -58,6 +58,10 @@ class Memory(Generic[K, V]):
         if len(self._known) > self._capacity:
             self._known.popitem(last=False)
 
+    def clear(self) -> None:
+        """Forget every value."""
+        self._known.clear()
+
     def forget(self, key: K) -> None:
         """Forget a value; forgetting twice is fine."""
         self._known.pop(key, None)

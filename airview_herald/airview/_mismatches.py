@@ -32,7 +32,7 @@ _COMPARED = {
     "environment": ("name",),
     "application": ("name", "type", "environment.abbreviation"),
     "control": ("quality_model", "severity"),
-    "technical_control": ("name", "control_action", "ttl", "is_blocking", "control.name"),
+    "technical_control": ("name", "control_action", "ttl", "is_blocking", "control_id"),
     "resource_type": ("name", "service.reference"),
     "service": ("name", "type"),
 }

@@ -8,6 +8,7 @@ from enum import StrEnum
 import attrs
 
 from airview_herald.airview._mismatches import Mismatch
+from airview_herald.airview._notes import Orphan
 from airview_herald.airview._recording import Stage
 from airview_herald.airview.models import ComplianceEvent
 from airview_herald.errors import AirViewHeraldError
@@ -70,6 +71,7 @@ class IngestReport:
         failures: The first 1,000 outcomes that are `failed` or `unknown`.
         errors: How many outcomes each kind of error has caused, beyond those kept too.
         mismatches: Definitions that exist with other attributes than the events give them.
+        orphans: Applications that may be left on the server without an environment.
         requests: Requests sent, those for definitions and tokens included.
         retries: Requests sent again.
         throttled: Answers that said 429.
@@ -88,6 +90,7 @@ class IngestReport:
     failures: list[Outcome] = attrs.field(factory=list, repr=False)
     errors: Counter[str] = attrs.field(factory=Counter)
     mismatches: tuple[Mismatch, ...] = ()
+    orphans: tuple[Orphan, ...] = ()
     requests: int = 0
     retries: int = 0
     throttled: int = 0

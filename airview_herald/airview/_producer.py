@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Mapping
+from types import AsyncGeneratorType, GeneratorType
 from typing import Any
 
 from anyio import to_thread
 
 from airview_herald.errors import InputError
 
-# One hop into a worker thread costs as much as reading some dozens of lines.
+# One hop into a worker thread costs as much as reading some dozens of lines; a slow source, a
+# pipe say, hands over what it has.
 _CHUNK = 64
+_PATIENCE = 0.05
 
 
 class Producer:
@@ -40,6 +45,10 @@ class Producer:
             self._sync = iter(events)
         else:
             raise InputError("events", "must be an iterable or an async iterable", events)
+        iterator = self._sync if self._async is None else self._async
+        generator = isinstance(iterator, GeneratorType | AsyncGeneratorType)
+        self._closes = generator or iterator is not events
+        self._pulling = threading.Lock()
 
     async def take(self, room: int) -> list[Any]:
         """Return from one to `room` events; none at the end.
@@ -67,12 +76,21 @@ class Producer:
         return taken
 
     async def aclose(self) -> None:
-        """Close the iterator, if it is one that closes."""
+        """Close what this iterates if nobody else can: generators, and iterators it has made."""
+        if not self._closes:
+            return
         if self._async is not None:
             aclose: Callable[[], Any] | None = getattr(self._async, "aclose", None)
             if aclose is not None:
                 await aclose()
+        elif self._blocking:
+            # asyncio's `Task.cancel` abandons the thread, which may be iterating still.
+            await to_thread.run_sync(self._close)
         else:
+            self._close()
+
+    def _close(self) -> None:
+        with self._pulling:
             close: Callable[[], Any] | None = getattr(self._sync, "close", None)
             if close is not None:
                 close()
@@ -86,10 +104,14 @@ class Producer:
             self._ended, self._error = True, error
 
     def _pull(self, events: Iterator[Any], count: int) -> None:
-        try:
-            for _ in range(count):
-                self._taken.append(next(events))
-        except StopIteration:
-            self._ended = True
-        except Exception as error:  # noqa: BLE001 - the caller's producer may raise anything
-            self._ended, self._error = True, error
+        patience = time.monotonic() + _PATIENCE
+        with self._pulling:
+            try:
+                for _ in range(count):
+                    self._taken.append(next(events))
+                    if time.monotonic() > patience:
+                        break
+            except StopIteration:
+                self._ended = True
+            except Exception as error:  # noqa: BLE001 - the caller's producer may raise anything
+                self._ended, self._error = True, error

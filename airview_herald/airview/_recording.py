@@ -8,8 +8,9 @@ from enum import StrEnum
 import attrs
 
 from airview_herald.airview._backend import Backend
-from airview_herald.airview._catalogue import Asker, Catalogue, Notes
+from airview_herald.airview._catalogue import Catalogue
 from airview_herald.airview._lanes import Lanes, Ticket
+from airview_herald.airview._notes import Asker, Notes
 from airview_herald.airview.models import ComplianceEvent, Resource
 from airview_herald.errors import AirViewHeraldError, BadRequestError
 from airview_herald.transport._call import RetryClass
@@ -40,12 +41,17 @@ class Errand:
     operation: Operation
     stage: Stage = Stage.QUEUED
 
-    def may_have_landed(self, error: BaseException) -> bool:
-        """Return whether the server may have recorded the event in spite of an error."""
-        if self.stage is not Stage.MONITORED_RESOURCE:
-            return False
-        cut = self.operation.in_flight is RetryClass.SERIAL
-        return cut or (isinstance(error, AirViewHeraldError) and error.ambiguous)
+
+def may_be_running(operation: Operation, error: BaseException | None = None) -> bool:
+    """Return whether a save may have reached the server, and still be running there.
+
+    Args:
+        operation: The account of the save, which was cut short.
+        error: How it ended, if it ended by an error.
+    """
+    if operation.in_flight is RetryClass.SERIAL:
+        return True
+    return isinstance(error, AirViewHeraldError) and error.ambiguous and error.method == "PUT"
 
 
 def lane_key(event: ComplianceEvent) -> Hashable:
@@ -87,11 +93,21 @@ class Recorder:
         """
         try:
             await ticket.turn()
-            await self._record(errand, self.asker(errand.operation, notes))
+            asker = self.asker(errand.operation, notes)
+            seen = self.catalogue.restorations
+            try:
+                await self._save(errand, asker)
+            except BadRequestError as refusal:
+                restored = refusal.own and await self.catalogue.recheck(asker, errand.event, seen)
+                # A resource may be gone alone; `_save` has forgotten its id.
+                gone = refusal.own and errand.stage is Stage.MONITORED_RESOURCE
+                if not (restored or gone):
+                    raise
+                await self._save(errand, asker)
         except BaseException as error:
-            settle = self.backend.transport.options.settle
-            ticket.leave(settle=settle if errand.may_have_landed(error) else 0.0)
+            ticket.leave(settle=self.settle(errand.operation, error))
             raise
+        errand.stage = Stage.RECORDED
         ticket.leave()
 
     async def save_resource(self, resource: Resource, ticket: Ticket, asker: Asker) -> None:
@@ -102,7 +118,6 @@ class Recorder:
             ticket: Its place in its lane.
             asker: Who asks.
         """
-        settle = 0.0
         try:
             await ticket.turn()
             application = await self.catalogue.application(asker, resource.application)
@@ -110,27 +125,19 @@ class Recorder:
                 await self.catalogue.resource_id(
                     asker, resource.reference, _id(application.application_environment_id)
                 )
-                return
-            resource_type = await self.catalogue.resource_type(asker, resource.resource_type)
-            whole = attrs.evolve(resource, application=application, resource_type=resource_type)
-            await asker.backend.save_resource(whole)
+            else:
+                kind = await self.catalogue.resource_type(asker, resource.resource_type)
+                whole = attrs.evolve(resource, application=application, resource_type=kind)
+                await asker.backend.save_resource(whole)
         except BaseException as error:
-            cut = asker.operation.in_flight is RetryClass.SERIAL
-            if cut or (isinstance(error, AirViewHeraldError) and error.ambiguous):
-                settle = self.backend.transport.options.settle
+            ticket.leave(settle=self.settle(asker.operation, error))
             raise
-        finally:
-            ticket.leave(settle=settle)
+        ticket.leave()
 
-    async def _record(self, errand: Errand, asker: Asker) -> None:
-        try:
-            await self._save(errand, asker)
-        except BadRequestError:
-            # First writes with an unknown id are refused; `_save` has forgotten the ids.
-            if errand.stage is not Stage.MONITORED_RESOURCE:
-                raise
-            await self._save(errand, asker)
-        errand.stage = Stage.RECORDED
+    def settle(self, operation: Operation, error: BaseException | None = None) -> float:
+        """Return how long a lane stays closed after an operation was cut short, in seconds."""
+        running = may_be_running(operation, error)
+        return self.backend.transport.options.settle if running else 0.0
 
     async def _save(self, errand: Errand, asker: Asker) -> None:
         event, catalogue = errand.event, self.catalogue
@@ -145,10 +152,9 @@ class Recorder:
             await asker.backend.save_monitored_resource(
                 _id(technical_control.id), resource_id, event.status, event.additional_data
             )
-        except BadRequestError:
-            catalogue.forget(application, technical_control)
-            catalogue.forget_resource(event.resource_reference, placed)
-            self.backend.forget_system()
+        except BadRequestError as refusal:
+            if refusal.own:
+                catalogue.forget_resource(event.resource_reference, placed)
             raise
 
 

@@ -67,6 +67,9 @@ def from_httpx(caught: BaseException, facts: RequestFacts) -> FailedAttempt:
     if str(caught) and not telltale:
         reason += f": {caught}"
     error = kind(f"{facts.method} {facts.url}: {reason}", facts)
+    if isinstance(caught, httpx.RequestError):
+        # The exception itself holds the request, and with it the credential.
+        caught = type(caught)(str(caught))
     error.__cause__ = None if telltale else caught
     return FailedAttempt(error, Failure(fate))
 
@@ -83,7 +86,11 @@ def from_status(reply: Reply, body: ErrorBody) -> FailedAttempt:
     """Return the failure behind an answer that is not the documented success."""
     failure = status_failure(reply.status, body, reply.headers, empty=not reply.content)
     facts = attrs.evolve(
-        reply.facts, code=body.code, message=body.message, retry_after=failure.retry_after
+        reply.facts,
+        code=body.code,
+        message=body.message,
+        retry_after=failure.retry_after,
+        own=body.own,
     )
     text = f"{facts.method} {facts.url} answered {facts.status}"
     if body.message:

@@ -19,7 +19,6 @@ from airview_herald.errors import (
     DeadlineError,
     DecodeError,
     RequestFacts,
-    StatusError,
 )
 from airview_herald.transport._call import Call, ErrorBody, Reply, RetryClass
 from airview_herald.transport._connections import Connections
@@ -44,7 +43,6 @@ logger = logging.getLogger("airview_herald")
 T = TypeVar("T")
 
 _UNSURE = (Fate.AMBIGUOUS, Fate.ENDED, Fate.DONE)
-# A verdict on a replay is one on the first copy too; 401 or 403 would say nothing of it.
 _SETTLING = frozenset({400, 404, 409, 422})
 
 
@@ -155,8 +153,9 @@ class Transport:
             else:
                 operation.in_flight = None
                 return result
-            # An error of the auth flow carries the token service's status, which settles nothing.
-            settled = isinstance(error, StatusError) and error.status in _SETTLING
+            # A verdict on a replay is one on the first copy too, if it is the service's own: a
+            # gateway's, or a token service's, says nothing of it.
+            settled = error.own and error.status in _SETTLING
             unsure = (unsure or failure.fate in _UNSURE) and not settled
             operation.in_flight = call.retry_class if unsure else None
             delay = self._delay(call.retry_class, failure, attempt, operation)
@@ -259,6 +258,8 @@ class Transport:
         if call.body is not None:
             request.headers["Content-Type"] = "application/json"
         request.extensions["timeout"] = self._timeouts
+        # Waiting for a token that somebody else fetches is on the clock.
+        operation.remaining(self.clock)
         flow = self._auth.async_auth_flow(request)
         try:
             outgoing = await anext(flow)
@@ -267,7 +268,7 @@ class Transport:
                     response = await self._exchange(outgoing, operation, call.retry_class, attempt)
                 else:
                     try:
-                        response = await self._errand(outgoing, operation)
+                        response = await self._side_request(outgoing, operation)
                     except AirViewHeraldError as error:
                         outgoing = await flow.athrow(error)
                         continue
@@ -278,7 +279,7 @@ class Transport:
         finally:
             await flow.aclose()
 
-    async def _errand(self, request: httpx.Request, operation: Operation) -> httpx.Response:
+    async def _side_request(self, request: httpx.Request, operation: Operation) -> httpx.Response:
         """Send what a flow asks for on the way, a token say: its own origin, its own class.
 
         The flow judges the last answer, whatever its status.

@@ -147,7 +147,9 @@ async def test_a_wrong_secret_is_told_without_the_secret(sandbox, connections):
     client = transport(sandbox, connections, credentials(sandbox, "wrong-secret"))
     with pytest.raises(AuthenticationError) as caught:
         await client.send(ENVIRONMENTS, client.operation())
-    assert str(caught.value) == "the token endpoint answered 401: invalid_client"
+    assert (
+        str(caught.value) == f"the token endpoint {sandbox.token_url} answered 401: invalid_client"
+    )
     assert "wrong-secret" not in repr(caught.value)
     assert sent(sandbox, "/environments/") == []
 
@@ -157,5 +159,5 @@ async def test_a_foreign_token_is_refused(sandbox, connections):
     client = transport(sandbox, connections, BearerToken("nobody-s"))
     with pytest.raises(UnauthorizedError) as caught:
         await client.send(ENVIRONMENTS, client.operation())
-    assert "not in the service's own shape" in str(caught.value)
+    assert str(caught.value).endswith("answered 401")
     assert len(sandbox.requests) == 1

@@ -1,12 +1,16 @@
 """Creates that are lost, or whose answers are: settled by looking, without a second row."""
 
+from contextlib import suppress
+
 import anyio
 import attrs
+import httpx
 import pytest
 from faulty import Faulty
 
 from airview_herald.airview import ResourceType, Service
 from airview_herald.airview._outcomes import OutcomeStatus
+from airview_herald.errors import NotFoundError
 from airview_herald.transport import PooledTransport
 
 _SETTLE = 0.2
@@ -88,7 +92,8 @@ async def test_a_lost_application_is_told(connect, event, faulty):
         report = await airview.ingest([event("i-1")])
     (failure,) = report.failures
     assert failure.status is OutcomeStatus.FAILED
-    assert "may be left on the server without an environment" in failure.error.__notes__[0]
+    (orphan,) = report.orphans
+    assert (orphan.name, orphan.id) == ("Payments", None)
 
 
 @pytest.mark.parametrize("path", ["/controls/", "/technical-controls/", "/resources/"])
@@ -163,8 +168,102 @@ async def test_the_parent_of_an_existing_technical_control_is_compared(connect, 
         differs = await airview.ingest([event("i-1", technical_control=changed)])
     assert same.mismatches == ()
     (mismatch,) = differs.mismatches
-    assert (mismatch.field, mismatch.stored, mismatch.given) == (
-        "control.name",
-        "Patch R&D servers",
-        "Another",
-    )
+    assert (mismatch.field, mismatch.stored, mismatch.given) == ("control_id", 1, 2)
+
+
+async def test_a_parent_is_compared_whoever_asked_first(connect, event):
+    """Asked first without a parent, or with another, the right parent is no mismatch later."""
+    given = event("i-1")
+    right = given.technical_control
+    none = attrs.evolve(right, control=None)
+    wrong = attrs.evolve(right, control=attrs.evolve(right.control, name="Not on the server"))
+    async with connect() as airview:
+        await airview.ingest([given])
+    async with connect() as airview:
+        reports = [
+            await airview.ingest([event("i-1", technical_control=each)])
+            for each in (none, wrong, right)
+        ]
+        returned = await airview.handle_technical_control(right)
+    assert [len(report.mismatches) for report in reports] == [0, 1, 0]
+    assert reports[1].mismatches[0].given == "Not on the server"
+    assert returned.control.id == returned.control_id == 1
+
+
+@pytest.mark.parametrize("interruption", ["cancelled", "gateway"])
+async def test_a_doubt_outlives_what_interrupts_its_settling(
+    sandbox, connect, event, faulty, interruption
+):
+    """However the settling of a lost create ends, the next one to ask waits before it creates."""
+
+    class Late(Faulty):
+        """Process the first POST /controls/ only after its answer was given up."""
+
+        async def handle_async_request(self, request):
+            if (
+                request.method == "POST"
+                and request.url.path.endswith("/airview/controls/")
+                and not late
+            ):
+                late.append(request)
+                if interruption == "gateway":
+                    self.order("GET", "/airview/controls/", processed=False, status=404)
+                tasks.start_soon(self._process, request)
+                raise httpx.ReadTimeout("no answer")
+            return await super().handle_async_request(request)
+
+        async def _process(self, request):
+            await anyio.sleep(0.3)
+            response = await self._inner.handle_async_request(request)
+            await response.aread()
+            await response.aclose()
+
+    late = []
+    async with (
+        anyio.create_task_group() as tasks,
+        Late(PooledTransport()) as transport,
+        connect(http=transport, settle=0.6) as airview,
+    ):
+        await airview.backend.system_id
+        with anyio.move_on_after(0.2 if interruption == "cancelled" else None):
+            with suppress(NotFoundError):
+                await airview.handle_compliance_event(event("i-1"))
+        await airview.handle_compliance_event(event("i-1"))
+    assert _counts(sandbox) == _ONE_OF_EACH
+
+
+@pytest.mark.parametrize("status", [400, 404, 409, 422])
+async def test_a_gateways_verdict_on_a_replay_settles_nothing(
+    sandbox, connect, event, faulty, status
+):
+    """The first copy landed, its answer was lost: a gateway's refusal of the next is no proof."""
+    faulty.order("PUT", "/monitored-resources/", processed=True)
+    faulty.order("PUT", "/monitored-resources/", processed=False, status=status)
+    async with connect(http=faulty, settle=_SETTLE) as airview:
+        report = await airview.ingest([event("i-1")])
+    assert (report.unknown, report.failed) == (1, 0)
+    assert len(sandbox.snapshot()["monitored_resource"]) == 1
+
+
+async def test_an_application_made_in_vain_is_reported(sandbox, connect, event, faulty, caplog):
+    """When another client places an application first, ours is left over, and reported."""
+    given = event("i-1")
+    async with connect() as other, connect(http=faulty, settle=_SETTLE) as airview:
+        calls = 0
+        real = airview.backend.transport.send
+
+        async def overtaken(call, operation):
+            nonlocal calls
+            if call.target == "/application-environments/":
+                calls += 1
+                await other.handle_compliance_event(given)
+            return await real(call, operation)
+
+        airview.backend.transport.send = overtaken
+        report = await airview.ingest([given])
+    assert calls == 1
+    assert report.recorded == 1
+    (orphan,) = report.orphans
+    assert (orphan.name, orphan.id) == ("Payments", 1)
+    assert "may be left without an environment" in caplog.text
+    assert len(sandbox.snapshot()["application"]) == 2

@@ -167,15 +167,54 @@ async def test_a_refused_credential_is_an_error_of_its_own(connect, event):
         assert [r.headers["authorization"] for r in sandbox.requests] == ["Bearer forged"]
 
 
-async def test_ids_of_a_server_that_was_reset_are_forgotten(connect, event):
-    """When the server no longer knows an id, the event is recorded with fresh ones."""
-    with Sandbox() as first, Sandbox() as second:
-        async with connect(first.airview_url) as airview:
+@pytest.fixture
+async def moved(connect, event):
+    """A client that has recorded an event, and whose server is a new, empty one now."""
+    with Sandbox() as before, Sandbox() as after:
+        async with connect(before.airview_url) as airview:
             await airview.handle_compliance_event(event("i-1"))
             transport = airview.backend.transport
-            transport.options = attrs.evolve(transport.options, base_url=second.airview_url)
-            await airview.handle_compliance_event(event("i-1"))
-        assert len(second.snapshot()["monitored_resource"]) == 1
+            transport.options = attrs.evolve(transport.options, base_url=after.airview_url)
+            yield airview, after
+
+
+async def test_a_known_event_on_a_restored_server(moved, event):
+    """When the server no longer knows its ids, the event is recorded with fresh ones."""
+    airview, sandbox = moved
+    await airview.handle_compliance_event(event("i-1"))
+    assert len(sandbox.snapshot()["monitored_resource"]) == 1
+
+
+async def test_a_batch_on_a_restored_server(moved, event):
+    """New resources, applications and technical controls beside stale ids are all recorded."""
+    airview, sandbox = moved
+    given = event("x")
+    application = attrs.evolve(given.application, name="Other", reference="other")
+    technical_control = attrs.evolve(given.technical_control, reference="other")
+    report = await airview.ingest(
+        [event(f"i-{n}") for n in range(20)]
+        + [event(f"i-{n}", application=application) for n in range(20)]
+        + [event(f"i-{n}", technical_control=technical_control) for n in range(20)]
+    )
+    assert report.recorded == 60
+    rows = sandbox.snapshot()
+    assert len(rows["monitored_resource"]) == 60
+    assert [row["control_id"] for row in rows["technical_control"]] == [1, 1]
+
+
+async def test_a_sound_server_is_looked_at_once_for_its_refusals(sandbox, connect, event):
+    """Refusals of a server that has lost nothing cost a run one look at each definition."""
+    orphan = attrs.evolve(event("x").technical_control, control=None, control_id=999)
+    async with connect() as airview:
+        await airview.handle_compliance_event(event("i-1"))
+        sandbox.requests.clear()
+        batch = [
+            event("i-1", technical_control=attrs.evolve(orphan, reference=f"t-{n}"))
+            for n in range(20)
+        ]
+        report = await airview.ingest(batch)
+    assert report.failed == 20
+    assert len([r for r in sandbox.requests if "/systems/" in r.path]) == 1
 
 
 async def test_a_client_is_used_inside_its_block(connect, event):
@@ -197,6 +236,7 @@ async def test_a_client_is_used_inside_its_block(connect, event):
     [
         ({"url": " "}, "base_url: must not be empty"),
         ({"url": "http://airview.example.com", "auth": "t"}, "allow_http"),
+        ({"url": "http://airview.example.com", "headers": {"X-Key": "k"}}, "allow_http"),
         ({"auth": "to\nken"}, "token: must be printable"),
         ({"auth": 5}, "auth: must be"),
         ({"http": object()}, "http: must be"),

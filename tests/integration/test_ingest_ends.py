@@ -5,6 +5,7 @@ import gc
 import time
 
 import anyio
+import httpx
 import pytest
 import trio
 
@@ -271,6 +272,108 @@ async def test_a_systemic_error_ends_the_batch(connect, event):
     assert _closed(caught.value.report)
     assert caught.value.report.inputs < 1000
     assert len(sandbox.requests) < 100
+
+
+async def test_the_last_progress_is_the_closed_report(connect, event):
+    """However a run ends, progress is told its closed report at the end."""
+    seen = []
+
+    def produce():
+        yield event("i-1")
+        raise LookupError("gone")
+
+    async with connect() as airview:
+        with pytest.raises(IngestAborted):
+            await airview.ingest(
+                produce(), progress=lambda report: seen.append((report.held, _closed(report)))
+            )
+    assert seen[-1] == (0, True)
+
+
+async def test_an_auth_that_raises_ends_the_batch(connect, event):
+    """Whatever a caller's auth raises is the cause of an aborted batch, the report in hand."""
+
+    class Broken(httpx.Auth):
+        def auth_flow(self, request):
+            raise LookupError("no key store")
+            yield request
+
+    async with connect(auth=Broken()) as airview:
+        with pytest.raises(IngestAborted, match="sending an event raised: LookupError") as caught:
+            await airview.ingest([event(f"i-{n}") for n in range(100)])
+    assert _closed(caught.value.report)
+
+
+async def test_a_producer_that_cannot_be_closed(connect, event):
+    """An error in closing the producer is the cause; the report is in hand."""
+
+    def produce():
+        try:
+            for n in range(100):
+                yield event(f"i-{n}")
+        finally:
+            raise RuntimeError("close failed")
+
+    def fail(_):
+        raise ZeroDivisionError
+
+    async with connect() as airview:
+        with pytest.raises(IngestAborted) as caught:
+            await airview.ingest(produce(), on_outcome=fail)
+    assert _closed(caught.value.report)
+
+
+async def test_a_stream_that_was_given_stays_open(connect, event):
+    """What is no generator belongs to its maker: a memory stream is not closed by a batch."""
+    send, receive = anyio.create_memory_object_stream(5)
+    async with send, receive, connect() as airview:
+        await send.send(event("i-1"))
+        async with airview.stream(receive) as run:
+            await anext(run)
+        await send.send(event("i-2"))
+        assert (await receive.receive()).resource_reference == "i-2"
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_a_blocking_source_is_cancelled_by_asyncio_itself(connect, event):
+    """A time-out around a batch of a slow, blocking source stays a time-out."""
+
+    class Slow:
+        blocking = True
+        closed = False
+
+        def __iter__(self):
+            try:
+                for n in range(100):
+                    time.sleep(0.02)
+                    yield event(f"i-{n}")
+            finally:
+                Slow.closed = True
+
+    async with connect() as airview:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.3):
+                await airview.ingest(Slow())
+    assert Slow.closed
+
+
+async def test_a_slow_blocking_source_is_not_held_back(connect, event):
+    """Events of a slow source are recorded as they come, not sixty-four at a time."""
+
+    class Slow:
+        blocking = True
+
+        def __iter__(self):
+            for n in range(40):
+                time.sleep(0.02)
+                yield event(f"i-{n}")
+
+    began, first = time.monotonic(), []
+    async with connect() as airview:
+        await airview.ingest(
+            Slow(), on_outcome=lambda _: first.append(time.monotonic()) if not first else None
+        )
+    assert first[0] - began < 0.5
 
 
 async def test_progress_is_told_at_most_ten_times_a_second(slow, connect, event):

@@ -1082,3 +1082,16 @@ async def test_a_handshake_that_fails_is_not_repeated():
     error = await case.fail(ConnectError, call(READ))
     assert error.attempts == 1
     assert not error.ambiguous
+
+
+async def test_the_cause_of_an_error_holds_no_request():
+    """What httpx raised is the cause, without the request and the credential in it."""
+
+    def fail(request):
+        raise httpx.ReadError("lost", request=request)
+
+    case = Case(Server(fail), auth=BearerToken("tok-secret"))
+    error = await case.fail(TransportError, call(CREATE))
+    assert isinstance(error.__cause__, httpx.ReadError)
+    with pytest.raises(RuntimeError):
+        _ = error.__cause__.request

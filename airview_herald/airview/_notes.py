@@ -1,0 +1,94 @@
+"""What the events of one run have in common, and who asks on their account."""
+
+from __future__ import annotations
+
+import copy
+import logging
+from collections.abc import Iterable
+
+import attrs
+
+from airview_herald.airview._backend import Backend
+from airview_herald.airview._memory import Memory
+from airview_herald.airview._mismatches import Mismatch
+from airview_herald.errors import AirViewHeraldError
+from airview_herald.transport._operation import Operation
+
+logger = logging.getLogger("airview_herald")
+
+_KEPT = 1000
+
+
+@attrs.frozen
+class Orphan:
+    """An application that may be left on the server without an environment.
+
+    The server has no route that removes it; nothing refers to it.
+
+    Attributes:
+        name: Its name.
+        id: Its id, or `None` when the answer that would have told it was lost.
+    """
+
+    name: str
+    id: int | None
+
+
+class Notes:
+    """What a run has to tell besides its outcomes; 1,000 of each at most.
+
+    Attributes:
+        mismatches: Definitions that exist with other attributes, each noted once.
+        orphans: Applications that may be left over.
+        sound: Whether a refusal made this run look, and the server had lost nothing.
+    """
+
+    def __init__(self) -> None:
+        self.mismatches: dict[Mismatch, None] = {}
+        self.orphans: list[Orphan] = []
+        self.sound = False
+        self._verdicts: Memory[tuple[str, str], AirViewHeraldError] = Memory(_KEPT)
+
+    def differ(self, mismatches: Iterable[Mismatch]) -> None:
+        """Note definitions that exist with other attributes."""
+        for mismatch in mismatches:
+            if len(self.mismatches) < _KEPT:
+                self.mismatches[mismatch] = None
+
+    def orphan(self, name: str, identifier: int | None) -> None:
+        """Note, and log, an application that may be left over."""
+        logger.warning("application %s (%r) may be left without an environment", identifier, name)
+        if len(self.orphans) < _KEPT:
+            self.orphans.append(Orphan(name, identifier))
+
+    def refuse(self, key: tuple[str, str], verdict: AirViewHeraldError) -> None:
+        """Remember that the server refuses a definition."""
+        self._verdicts.put(key, copy.copy(verdict))
+
+    def forget_verdicts(self) -> None:
+        """Forget all refusals: they were of a server that has been restored since."""
+        self._verdicts.clear()
+
+    def verdict(self, key: tuple[str, str]) -> AirViewHeraldError | None:
+        """Return a fresh copy of the server's refusal of a definition, if it is known."""
+        known = self._verdicts.get(key)
+        return None if known is None else copy.copy(known)
+
+
+@attrs.frozen(eq=False)
+class Asker:
+    """Who asks.
+
+    Attributes:
+        backend: Sends on their account.
+        operation: Their account.
+        notes: The notes of their run.
+    """
+
+    backend: Backend
+    operation: Operation
+    notes: Notes
+
+    def expired(self) -> bool:
+        """Return whether their time is up, starting its clock if nothing has."""
+        return self.backend.transport.expired(self.operation)
