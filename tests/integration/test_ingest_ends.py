@@ -353,7 +353,9 @@ async def test_a_blocking_source_is_cancelled_by_asyncio_itself(connect, event):
     async with connect() as airview:
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.3):
-                await airview.ingest(Slow())
+                await airview.ingest(Slow(), window=5)
+        # What the thread had pulled and nobody took has given its places back.
+        assert len(airview._recorder.lanes._last) == 0
     assert Slow.closed
 
 

@@ -242,3 +242,30 @@ async def test_a_find_may_ask_for_another_key():
 
     assert await memory.resolve("outer", outer) == "application in environment"
     assert len(memory) == 2
+
+
+async def test_a_waiter_whose_time_is_up_takes_over_no_more():
+    """Waiting is on the asker's clock: it is asked before the wait, and after a late leader."""
+    memory, asked, finds = Memory(9), [], []
+
+    def expired():
+        asked.append(len(finds))
+        return len(finds) == 1 and released.is_set()
+
+    async def find(_):
+        finds.append(1)
+        await released.wait()
+        raise DeadlineError("out of time")
+
+    async def ask():
+        with pytest.raises(DeadlineError):
+            await memory.resolve("k", find, expired)
+
+    released = anyio.Event()
+    async with anyio.create_task_group() as tasks:
+        for _ in range(3):
+            tasks.start_soon(ask)
+        await anyio.wait_all_tasks_blocked()
+        assert asked == [1, 1]
+        released.set()
+    assert len(finds) == 1
