@@ -74,7 +74,7 @@ class Catalogue:
         self._doubts: dict[Key, float] = {}
         self._bare: dict[str, Application] = {}
         self._rechecking = anyio.Lock()
-        self.restorations = 0
+        self.restorations: int = 0
 
     async def environment(self, asker: Asker, environment: Environment) -> Environment:
         """Return an environment with its id, recording it if it is new."""

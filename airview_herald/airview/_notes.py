@@ -46,7 +46,7 @@ class Notes:
     def __init__(self) -> None:
         self.mismatches: dict[Mismatch, None] = {}
         self.orphans: list[Orphan] = []
-        self.sound = False
+        self.sound: bool = False
         self._verdicts: Memory[tuple[str, str], AirViewHeraldError] = Memory(_KEPT)
 
     def differ(self, mismatches: Iterable[Mismatch]) -> None:
