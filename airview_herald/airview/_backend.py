@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Sequence
-from typing import Self, TypeVar
+from collections.abc import Sequence
 
 import attrs
 
 from airview_herald.airview import _routes
-from airview_herald.airview._adoption import create_or_adopt
-from airview_herald.airview._config import BackendConfig
-from airview_herald.airview._memory import Memory
-from airview_herald.airview._routes import System
 from airview_herald.airview._rules import MAX_ADDITIONAL_DATA, Rules
+from airview_herald.airview._sending import Sender
 from airview_herald.airview.models import (
     Application,
     ComplianceGroup,
@@ -25,78 +21,15 @@ from airview_herald.airview.models import (
     SystemStage,
     TechnicalControl,
 )
-from airview_herald.transport._call import Call
-from airview_herald.transport._operation import Operation
-from airview_herald.transport._send import Transport
-
-T = TypeVar("T")
 
 
-class Backend:
+class Backend(Sender):
     """One documented method for each route of AirView; made by `AirView`, as `airview.backend`.
 
     Every method checks what it is given before it sends anything (`InputError`), and raises a
     `StatusError` when the server refuses, a `TransportError` when no whole answer arrives. A
     look-up answers `None` only for a 404 in AirView's own shape; any other is a `NotFoundError`.
     """
-
-    def __init__(self, config: BackendConfig, transport: Transport) -> None:
-        self.config = config
-        self.transport = transport
-        self.operation: Operation | None = None
-        self._systems: Memory[str, System] = Memory(1)
-
-    def on_account(self, operation: Operation) -> Self:
-        """Return a sibling whose requests go on one operation's account."""
-        sibling = object.__new__(type(self))
-        sibling.config = self.config
-        sibling.transport = self.transport
-        sibling.operation = operation
-        sibling._systems = self._systems
-        return sibling
-
-    def get_url(self, route: str) -> str:
-        """Return the full URL of a route."""
-        return f"{self.transport.options.base_url}/{route.removeprefix('/')}"
-
-    async def system(self) -> System:
-        """Return this client's own system, recording it if it is new; asked for once.
-
-        Routes: `GET /systems/`, `POST /systems/`.
-        """
-        operation = self.operation or self.transport.operation()
-        name, stage = self.config.system_name, self.config.system_stage
-
-        async def look() -> System | None:
-            return await self.transport.send(_routes.get_system(name), operation)
-
-        async def find(_: bool) -> System:  # noqa: FBT001 - it looks first in any case
-            found = await look()
-            if found is not None:
-                return found
-            create = _routes.create_system(name, stage)
-            made, _ = await create_or_adopt(
-                self.transport, operation, look, lambda: self.transport.send(create, operation)
-            )
-            return made
-
-        return await self._systems.resolve(name, find, lambda: self.transport.expired(operation))
-
-    def known_system(self) -> System | None:
-        """Return this client's own system if it was asked for already."""
-        return self._systems.get(self.config.system_name)
-
-    def forget_system(self) -> None:
-        """Ask for this client's own system again: a restored server may not know its id."""
-        self._systems.forget(self.config.system_name)
-
-    @property
-    def system_id(self) -> Awaitable[int]:
-        """The id of this client's own system: `await backend.system_id`."""
-        return self._system_id()
-
-    async def _system_id(self) -> int:
-        return (await self.system()).id
 
     async def get_system_id_by_name(self, name: str) -> int | None:
         """Return a system's id, or `None`: `GET /systems/`."""
@@ -343,10 +276,6 @@ class Backend:
         """
         Rules(select).compliance(select, filter)
         return await self.send(_routes.get_compliance(select, filter))
-
-    async def send(self, call: Call[T]) -> T:
-        """Send a call on this backend's account, or on one of its own."""
-        return await self.transport.send(call, self.operation or self.transport.operation())
 
 
 def _by_id(row: Control | TechnicalControl) -> int:

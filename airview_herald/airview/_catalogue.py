@@ -1,24 +1,19 @@
-"""Definitions and resources: found or recorded once, by one task, for everybody who asks.
-
-AirView has no upsert: each definition is a look and, when it is absent, a create, which may lose
-a race or be left in doubt by a broken connection. A refused or doubtful create is settled by
-looking again. What is found is remembered for the life of the client.
-"""
+"""What recording an event needs: its definitions and its resource, looked for and made."""
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Iterable
 from operator import attrgetter
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import attrs
 
 from airview_herald.airview._adoption import create_or_adopt
 from airview_herald.airview._backend import Backend
+from airview_herald.airview._definitions import Asker, Definitions
 from airview_herald.airview._guess import Guess
 from airview_herald.airview._memory import Memory
-from airview_herald.airview._mismatches import Mismatch, mismatches
+from airview_herald.airview._mismatches import Mismatch
 from airview_herald.airview.models import (
     Application,
     Control,
@@ -27,60 +22,9 @@ from airview_herald.airview.models import (
     Service,
     TechnicalControl,
 )
-from airview_herald.errors import (
-    AirViewHeraldError,
-    BadRequestError,
-    ConflictError,
-    ValidationError,
-)
-from airview_herald.transport._call import RetryClass
-from airview_herald.transport._operation import Operation
+from airview_herald.errors import AirViewHeraldError
 
 T = TypeVar("T")
-
-_VERDICTS = (BadRequestError, ConflictError, ValidationError)
-_MAX_MISMATCHES = 1000
-
-
-@attrs.define(eq=False)
-class Notes:
-    """What the events of one run have in common.
-
-    Attributes:
-        mismatches: Definitions that exist with other attributes, each noted once, 1,000 at most.
-        verdicts: Definitions that the server has refused, with its answer.
-    """
-
-    mismatches: dict[Mismatch, None] = attrs.field(factory=dict)
-    verdicts: dict[tuple[str, str], AirViewHeraldError] = attrs.field(factory=dict)
-
-
-@attrs.frozen(eq=False)
-class Asker:
-    """Who asks.
-
-    Attributes:
-        backend: Sends on their account.
-        operation: Their account.
-        notes: The notes of their run.
-    """
-
-    backend: Backend
-    operation: Operation
-    notes: Notes
-
-    def expired(self) -> bool:
-        """Return whether their time is up."""
-        return self.backend.transport.expired(self.operation)
-
-
-@attrs.define(eq=False)
-class _Entry:
-    """A definition as the server has it, and how the last asker's differed."""
-
-    stored: Any
-    given: Any = None
-    mismatches: tuple[Mismatch, ...] = ()
 
 
 class Catalogue:
@@ -91,10 +35,9 @@ class Catalogue:
     """
 
     def __init__(self, cache_size: int) -> None:
-        self._definitions: Memory[tuple[str, str], _Entry] = Memory(cache_size)
+        self._definitions = Definitions(cache_size)
         self._resources: Memory[tuple[int, str], int] = Memory(cache_size)
         self._guess = Guess()
-        self._doubts: dict[tuple[str, str], float] = {}
         self._bare: dict[str, Application] = {}
 
     async def environment(self, asker: Asker, environment: Environment) -> Environment:
@@ -104,7 +47,7 @@ class Catalogue:
             every = await asker.backend.get_environments()
             return _first(row for row in every if row.abbreviation == environment.abbreviation)
 
-        return await self._define(
+        return await self._definitions.define(
             asker,
             ("environment", environment.abbreviation),
             environment,
@@ -136,7 +79,7 @@ class Catalogue:
             del self._bare[application.reference]
             return placed
 
-        return await self._define(
+        return await self._definitions.define(
             asker, ("application", application.reference), application, look, create
         )
 
@@ -156,7 +99,7 @@ class Catalogue:
 
     async def control(self, asker: Asker, control: Control) -> Control:
         """Return a control with its id, recording it if it is new."""
-        return await self._define(
+        return await self._definitions.define(
             asker,
             ("control", control.name),
             control,
@@ -187,7 +130,7 @@ class Catalogue:
             return attrs.evolve(made, control=parent)
 
         key = ("technical_control", given.reference)
-        stored = await self._define(asker, key, given, look, create)
+        stored = await self._definitions.define(asker, key, given, look, create)
         _compare_system(asker)
         return stored
 
@@ -198,7 +141,7 @@ class Catalogue:
             every = await asker.backend.get_services()
             return _first(row for row in every if row.reference == service.reference)
 
-        return await self._define(
+        return await self._definitions.define(
             asker,
             ("service", service.reference),
             service,
@@ -217,7 +160,7 @@ class Catalogue:
                 attrs.evolve(resource_type, service=service)
             )
 
-        return await self._define(
+        return await self._definitions.define(
             asker,
             ("resource_type", resource_type.reference),
             resource_type,
@@ -265,78 +208,17 @@ class Catalogue:
             technical_control: Likewise.
         """
         environment, control = application.environment, technical_control.control
-        self._forget("application", application.reference, application)
-        self._forget("environment", environment.abbreviation, environment)
-        self._forget("technical_control", technical_control.reference, technical_control)
+        self._definitions.forget("application", application.reference, application)
+        self._definitions.forget("environment", environment.abbreviation, environment)
+        self._definitions.forget(
+            "technical_control", technical_control.reference, technical_control
+        )
         if control is not None:
-            self._forget("control", control.name, control)
+            self._definitions.forget("control", control.name, control)
 
     def forget_resource(self, reference: str, application_environment_id: int) -> None:
         """Forget a resource's id, likewise."""
         self._resources.forget((application_environment_id, reference))
-
-    def _forget(self, kind: str, key: str, stored: object) -> None:
-        entry = self._definitions.get((kind, key))
-        if entry is not None and entry.stored == stored:
-            self._definitions.forget((kind, key))
-
-    async def _define(
-        self,
-        asker: Asker,
-        key: tuple[str, str],
-        given: T,
-        look: Callable[[], Awaitable[T | None]],
-        create: Callable[[], Awaitable[T]],
-    ) -> T:
-        """Return a definition from memory, from the server, or newly recorded."""
-        entry = self._definitions.get(key)
-        if entry is None:
-            verdict = asker.notes.verdicts.get(key)
-            if verdict is not None:
-                raise copy.copy(verdict)
-
-            async def find(_: bool) -> _Entry:  # noqa: FBT001 - the look comes first in any case
-                return _Entry(await self._look_or_create(asker, key, look, create))
-
-            try:
-                entry = await self._definitions.resolve(key, find, asker.expired)
-            except _VERDICTS as refusal:
-                asker.notes.verdicts[key] = copy.copy(refusal)
-                raise
-        if entry.given is not given:
-            entry.given = given
-            entry.mismatches = tuple(mismatches(*key, entry.stored, given))
-        if entry.mismatches and len(asker.notes.mismatches) < _MAX_MISMATCHES:
-            asker.notes.mismatches.update(dict.fromkeys(entry.mismatches))
-        stored: T = entry.stored
-        return stored
-
-    async def _look_or_create(
-        self,
-        asker: Asker,
-        key: tuple[str, str],
-        look: Callable[[], Awaitable[T | None]],
-        create: Callable[[], Awaitable[T]],
-    ) -> T:
-        """Look, and create what is absent, unless an earlier create is still in doubt."""
-        found = await look()
-        doubt = self._doubts.get(key)
-        if found is None and doubt is not None:
-            await asker.backend.transport.wait_until(doubt, asker.operation)
-            found = await look()
-        if found is not None:
-            self._doubts.pop(key, None)
-            return found
-        try:
-            transport = asker.backend.transport
-            made, _ = await create_or_adopt(transport, asker.operation, look, create)
-        except BaseException as error:
-            cut = asker.operation.in_flight is RetryClass.CREATE
-            if cut or (isinstance(error, AirViewHeraldError) and error.ambiguous):
-                self._doubts[key] = asker.backend.transport.settled_at()
-            raise
-        self._doubts.pop(key, None)
-        return made
 
 
 def _first(rows: Iterable[T]) -> T | None:

@@ -11,10 +11,11 @@ import httpx
 
 from airview_herald._origin import checked_url
 from airview_herald._secret import Secret
-from airview_herald.airview import _routes
 from airview_herald.airview._backend import Backend
-from airview_herald.airview._catalogue import Asker, Catalogue
+from airview_herald.airview._calls import read_error
+from airview_herald.airview._catalogue import Catalogue
 from airview_herald.airview._config import BackendConfig
+from airview_herald.airview._definitions import Asker
 from airview_herald.airview._ingest import (
     Events,
     IngestSettings,
@@ -116,7 +117,7 @@ class AirView:
                 retry=Retry() if retry is None else retry,
                 settle=settle,
             ),
-            _routes.read_error,
+            read_error,
         )
         config = BackendConfig(url, None, system_name, system_stage, referencing_type)
         self._backend = Backend(config, transport)

@@ -11,7 +11,7 @@ import anyio
 import anyio.abc
 import attrs
 
-from airview_herald.airview._catalogue import Notes
+from airview_herald.airview._definitions import Notes
 from airview_herald.airview._lanes import Ticket
 from airview_herald.airview._outcomes import IngestReport, Outcome, OutcomeStatus
 from airview_herald.airview._producer import Producer

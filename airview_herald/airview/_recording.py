@@ -8,7 +8,8 @@ from enum import StrEnum
 import attrs
 
 from airview_herald.airview._backend import Backend
-from airview_herald.airview._catalogue import Asker, Catalogue, Notes
+from airview_herald.airview._catalogue import Catalogue
+from airview_herald.airview._definitions import Asker, Notes
 from airview_herald.airview._lanes import Lanes, Ticket
 from airview_herald.airview.models import ComplianceEvent, Resource
 from airview_herald.errors import AirViewHeraldError, BadRequestError

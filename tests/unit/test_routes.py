@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airview_herald.airview import _routes
-from airview_herald.airview._routes import StoredResource, StoredResourceType, System, read_error
+from airview_herald.airview._calls import read_error
+from airview_herald.airview._routes import StoredResource, StoredResourceType, System
 from airview_herald.airview.models import (
     Application,
     ApplicationType,
