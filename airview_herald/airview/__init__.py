@@ -7,6 +7,12 @@ from airview_herald.airview._ingest import IngestStream
 from airview_herald.airview._mismatches import Mismatch
 from airview_herald.airview._outcomes import IngestReport, Outcome, OutcomeStatus
 from airview_herald.airview._recording import Stage
+from airview_herald.airview.frameworks import (
+    Framework,
+    FrameworkControlObjective,
+    FrameworkControlObjectiveLink,
+    FrameworkSection,
+)
 from airview_herald.airview.models import (
     Application,
     ApplicationType,
@@ -39,6 +45,10 @@ __all__ = [
     "Control",
     "ControlSeverity",
     "Environment",
+    "Framework",
+    "FrameworkControlObjective",
+    "FrameworkControlObjectiveLink",
+    "FrameworkSection",
     "IngestReport",
     "IngestStream",
     "Mismatch",

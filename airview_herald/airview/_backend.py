@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import attrs
 
 from airview_herald.airview import _routes
+from airview_herald.airview._calls import first
+from airview_herald.airview._framework_backend import FrameworkBackend
 from airview_herald.airview._rules import MAX_ADDITIONAL_DATA, Rules
-from airview_herald.airview._sending import Sender
 from airview_herald.airview.models import (
     Application,
     ComplianceGroup,
@@ -23,7 +24,7 @@ from airview_herald.airview.models import (
 )
 
 
-class Backend(Sender):
+class Backend(FrameworkBackend):
     """One documented method for each route of AirView; made by `AirView`, as `airview.backend`.
 
     Every method checks what it is given before it sends anything (`InputError`), and raises a
@@ -110,8 +111,7 @@ class Backend(Sender):
         Route: `GET /controls/`.
         """
         Rules(control).control("control", control)
-        found = await self.send(_routes.get_controls(control.name))
-        return min(found, key=_by_id, default=None)
+        return first(await self.send(_routes.get_controls(control.name)))
 
     async def create_control(self, control: Control) -> Control:
         """Record a control: `POST /controls/`. The server accepts any number of one name."""
@@ -128,8 +128,7 @@ class Backend(Sender):
         """
         Rules(reference).reference("reference", reference)
         system = await self.system()
-        found = await self.send(_routes.get_technical_controls(system.id, reference))
-        return min(found, key=_by_id, default=None)
+        return first(await self.send(_routes.get_technical_controls(system.id, reference)))
 
     async def create_technical_control(
         self, technical_control: TechnicalControl
@@ -276,7 +275,3 @@ class Backend(Sender):
         """
         Rules(select).compliance(select, filter)
         return await self.send(_routes.get_compliance(select, filter))
-
-
-def _by_id(row: Control | TechnicalControl) -> int:
-    return row.id or 0

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from operator import attrgetter
 from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 
@@ -54,8 +55,7 @@ def read(where: str, decoder: Callable[[Reply], T]) -> Call[T]:
 
 def find(path: str, query: dict[str, Any], decoder: Callable[[Reply], T]) -> Call[T | None]:
     """Return a call that looks for what may be absent: a 404 of AirView's own means `None`."""
-    where = target(path, query) if query else path
-    return Call("GET", where, RetryClass.READ, _OK, decoder, absent=True)
+    return Call("GET", target(path, query), RetryClass.READ, _OK, decoder, absent=True)
 
 
 def create(path: str, body: dict[str, Any], decoder: Callable[[Reply], T]) -> Call[T]:
@@ -89,6 +89,11 @@ def many(kind: type[T]) -> Callable[[Reply], list[T]]:
         return [_identified(row, f"$[{n}].id", reply) for n, row in enumerate(rows)]
 
     return decoder
+
+
+def first(rows: Iterable[T] | None) -> T | None:
+    """Return the row with the lowest id, since lists have no order; or `None`."""
+    return min(rows or (), key=attrgetter("id"), default=None)
 
 
 def _identified(row: T, path: str, reply: Reply) -> T:

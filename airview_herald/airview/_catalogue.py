@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Iterable
-from operator import attrgetter
-from typing import TypeVar
+from collections.abc import Awaitable
 
 import attrs
 
 from airview_herald.airview._adoption import create_or_adopt
 from airview_herald.airview._backend import Backend
+from airview_herald.airview._calls import first
 from airview_herald.airview._definitions import Asker, Definitions
 from airview_herald.airview._guess import Guess
 from airview_herald.airview._memory import Memory
@@ -24,8 +23,6 @@ from airview_herald.airview.models import (
 )
 from airview_herald.errors import AirViewHeraldError
 
-T = TypeVar("T")
-
 
 class Catalogue:
     """The definitions and resources of one server, as far as this client has met them.
@@ -35,7 +32,7 @@ class Catalogue:
     """
 
     def __init__(self, cache_size: int) -> None:
-        self._definitions = Definitions(cache_size)
+        self.definitions = Definitions(cache_size)
         self._resources: Memory[tuple[int, str], int] = Memory(cache_size)
         self._guess = Guess()
         self._bare: dict[str, Application] = {}
@@ -45,9 +42,9 @@ class Catalogue:
 
         async def look() -> Environment | None:
             every = await asker.backend.get_environments()
-            return _first(row for row in every if row.abbreviation == environment.abbreviation)
+            return first(row for row in every if row.abbreviation == environment.abbreviation)
 
-        return await self._definitions.define(
+        return await self.definitions.define(
             asker,
             ("environment", environment.abbreviation),
             environment,
@@ -79,7 +76,7 @@ class Catalogue:
             del self._bare[application.reference]
             return placed
 
-        return await self._definitions.define(
+        return await self.definitions.define(
             asker, ("application", application.reference), application, look, create
         )
 
@@ -99,7 +96,7 @@ class Catalogue:
 
     async def control(self, asker: Asker, control: Control) -> Control:
         """Return a control with its id, recording it if it is new."""
-        return await self._definitions.define(
+        return await self.definitions.define(
             asker,
             ("control", control.name),
             control,
@@ -130,7 +127,7 @@ class Catalogue:
             return attrs.evolve(made, control=parent)
 
         key = ("technical_control", given.reference)
-        stored = await self._definitions.define(asker, key, given, look, create)
+        stored = await self.definitions.define(asker, key, given, look, create)
         _compare_system(asker)
         return stored
 
@@ -139,9 +136,9 @@ class Catalogue:
 
         async def look() -> Service | None:
             every = await asker.backend.get_services()
-            return _first(row for row in every if row.reference == service.reference)
+            return first(row for row in every if row.reference == service.reference)
 
-        return await self._definitions.define(
+        return await self.definitions.define(
             asker,
             ("service", service.reference),
             service,
@@ -160,7 +157,7 @@ class Catalogue:
                 attrs.evolve(resource_type, service=service)
             )
 
-        return await self._definitions.define(
+        return await self.definitions.define(
             asker,
             ("resource_type", resource_type.reference),
             resource_type,
@@ -208,22 +205,15 @@ class Catalogue:
             technical_control: Likewise.
         """
         environment, control = application.environment, technical_control.control
-        self._definitions.forget("application", application.reference, application)
-        self._definitions.forget("environment", environment.abbreviation, environment)
-        self._definitions.forget(
-            "technical_control", technical_control.reference, technical_control
-        )
+        self.definitions.forget("application", application.reference, application)
+        self.definitions.forget("environment", environment.abbreviation, environment)
+        self.definitions.forget("technical_control", technical_control.reference, technical_control)
         if control is not None:
-            self._definitions.forget("control", control.name, control)
+            self.definitions.forget("control", control.name, control)
 
     def forget_resource(self, reference: str, application_environment_id: int) -> None:
         """Forget a resource's id, likewise."""
         self._resources.forget((application_environment_id, reference))
-
-
-def _first(rows: Iterable[T]) -> T | None:
-    """Return the row with the lowest id, since lists have no order; or `None`."""
-    return min(rows, key=attrgetter("id"), default=None)
 
 
 def _compare_system(asker: Asker) -> None:

@@ -16,6 +16,7 @@ from airview_herald.airview._calls import read_error
 from airview_herald.airview._catalogue import Catalogue
 from airview_herald.airview._config import BackendConfig
 from airview_herald.airview._definitions import Asker
+from airview_herald.airview._framework_catalogue import FrameworkCatalogue
 from airview_herald.airview._ingest import (
     Events,
     IngestSettings,
@@ -28,6 +29,10 @@ from airview_herald.airview._lanes import Lanes
 from airview_herald.airview._outcomes import IngestReport
 from airview_herald.airview._recording import Errand, Recorder, lane_key
 from airview_herald.airview._rules import Rules
+from airview_herald.airview.frameworks import (
+    FrameworkControlObjective,
+    FrameworkControlObjectiveLink,
+)
 from airview_herald.airview.models import (
     ComplianceEvent,
     ComplianceGroup,
@@ -122,6 +127,7 @@ class AirView:
         config = BackendConfig(url, None, system_name, system_stage, referencing_type)
         self._backend = Backend(config, transport)
         self._catalogue = Catalogue(cache_size)
+        self._frameworks = FrameworkCatalogue(self._catalogue)
         self._recorder = Recorder(
             self._backend, self._catalogue, Lanes(transport.clock, transport.sleep)
         )
@@ -195,6 +201,35 @@ class AirView:
         asker = self._asker()
         Rules(resource_type).resource_type("resource_type", resource_type)
         return await self._catalogue.resource_type(asker, resource_type)
+
+    async def handle_framework_control_objective(
+        self, framework_control_objective: FrameworkControlObjective
+    ) -> FrameworkControlObjective:
+        """Return a control objective with its ids, recording whatever of it is new.
+
+        That is its framework, its section and itself: `GET` and `POST` of `/frameworks/`,
+        `/frameworks/{id}/sections/` and `/frameworks/{id}/sections/{id}/control-objectives/`.
+        """
+        asker = self._asker()
+        Rules(framework_control_objective).framework_control_objective(
+            "framework_control_objective", framework_control_objective
+        )
+        return await self._frameworks.objective(asker, framework_control_objective)
+
+    async def handle_framework_control_objective_link(
+        self, framework_control_objective: FrameworkControlObjective, control: Control
+    ) -> FrameworkControlObjectiveLink:
+        """Return the link of a control objective to a control, recording whatever is new.
+
+        Routes: `GET` and `POST /frameworks/framework-control-objective-link/`, those of
+        `handle_control` and those of `handle_framework_control_objective`.
+        """
+        asker = self._asker()
+        Rules(framework_control_objective).framework_control_objective(
+            "framework_control_objective", framework_control_objective
+        )
+        Rules(control).control("control", control)
+        return await self._frameworks.link(asker, framework_control_objective, control)
 
     async def handle_resource(self, resource: Resource) -> None:
         """Create or update a resource, with whatever it needs that is new.

@@ -88,7 +88,7 @@ class Definitions:
         self,
         asker: Asker,
         key: tuple[str, str],
-        given: T,
+        given: object,
         look: Callable[[], Awaitable[T | None]],
         create: Callable[[], Awaitable[T]],
     ) -> T:

@@ -12,6 +12,11 @@ import re
 from collections.abc import Sequence
 from enum import StrEnum
 
+from airview_herald.airview.frameworks import (
+    Framework,
+    FrameworkControlObjective,
+    FrameworkSection,
+)
 from airview_herald.airview.models import (
     Application,
     ApplicationType,
@@ -138,6 +143,26 @@ class Rules:
         self.key(f"{field}.reference", service.reference)
         self.text(f"{field}.name", service.name)
         self.member(f"{field}.type", service.type, ServiceType)
+
+    def framework(self, field: str, framework: Framework) -> None:
+        """Check a framework."""
+        self.kind(field, framework, Framework)
+        self.key(f"{field}.name", framework.name)
+        self.text(f"{field}.link", framework.link)
+
+    def framework_section(self, field: str, section: FrameworkSection) -> None:
+        """Check a section and its framework."""
+        self.kind(field, section, FrameworkSection)
+        self.key(f"{field}.name", section.name)
+        self.text(f"{field}.link", section.link)
+        self.framework(f"{field}.framework", section.framework)
+
+    def framework_control_objective(self, field: str, objective: FrameworkControlObjective) -> None:
+        """Check a control objective, its section and its framework."""
+        self.kind(field, objective, FrameworkControlObjective)
+        self.key(f"{field}.name", objective.name)
+        self.text(f"{field}.link", objective.link)
+        self.framework_section(f"{field}.framework_section", objective.framework_section)
 
     def system(self, name: str, stage: SystemStage | str) -> None:
         """Check a system's name and stage."""

@@ -20,6 +20,10 @@ from airview_herald.airview import (
     Control,
     ControlSeverity,
     Environment,
+    Framework,
+    FrameworkControlObjective,
+    FrameworkControlObjectiveLink,
+    FrameworkSection,
     IngestReport,
     IngestStream,
     Mismatch,
@@ -60,6 +64,9 @@ from airview_herald.transport import PooledTransport, Retry
 APPLICATION = Application("Payments", "123456789012")
 CONTROL = Control("Patch servers", QualityModel.SECURITY, severity=ControlSeverity.HIGH)
 CHECK = TechnicalControl("EC2 patching", "ec2-patching", TechnicalControlAction.TASK)
+NIST = Framework("NIST 800-53", "/nist")
+ACCESS = FrameworkSection("Access Control", "/nist/ac", NIST)
+OBJECTIVE = FrameworkControlObjective("AC-1", "/nist/ac-1", ACCESS)
 EVENT = ComplianceEvent("i-0abc", APPLICATION, CHECK, MonitoredResourceState.FLAGGED)
 URL = "https://airview.example.com/api"
 
@@ -125,6 +132,11 @@ async def handler(airview: AirView) -> None:
         assert_type(await airview.handle_technical_control(CHECK), TechnicalControl)
         kind = ResourceType("vm", "VM", service=Service("ec2", "EC2", ServiceType.VIRTUAL_MACHINE))
         assert_type(await airview.handle_resource_type(kind), ResourceType)
+        objective = await airview.handle_framework_control_objective(OBJECTIVE)
+        assert_type(objective, FrameworkControlObjective)
+        assert_type(objective.framework_section.framework.id, int | None)
+        link = await airview.handle_framework_control_objective_link(OBJECTIVE, CONTROL)
+        assert_type(link, FrameworkControlObjectiveLink)
         await airview.handle_resource(Resource("i-0abc", APPLICATION, resource_type=kind))
         rows = await airview.get_compliance(["applicationName"], "applicationName eq 'payments'")
         assert_type(rows, list[ComplianceGroup])
@@ -233,6 +245,22 @@ async def low_level(backend: Backend) -> None:
     )
     rows = await backend.get_compliance(("controlName", "controlSeverity"), filter=None)
     assert_type(rows, list[ComplianceGroup])
+
+
+async def frameworks(backend: Backend) -> None:
+    """Frameworks and what they ask for, one route at a time."""
+    assert_type(await backend.get_framework(NIST), Framework | None)
+    assert_type(await backend.create_framework(NIST), Framework)
+    assert_type(await backend.get_framework_section(ACCESS), FrameworkSection | None)
+    assert_type(await backend.create_framework_section(ACCESS), FrameworkSection)
+    found = await backend.get_framework_control_objective(OBJECTIVE)
+    assert_type(found, FrameworkControlObjective | None)
+    made = await backend.create_framework_control_objective(OBJECTIVE)
+    assert_type(made, FrameworkControlObjective)
+    link = await backend.get_framework_control_objective_link(made, CONTROL)
+    assert_type(link, FrameworkControlObjectiveLink | None)
+    created = await backend.create_framework_control_objective_link(made, CONTROL)
+    assert_type(created, FrameworkControlObjectiveLink)
 
 
 async def failures(airview: AirView) -> None:

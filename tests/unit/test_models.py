@@ -4,7 +4,13 @@ from enum import StrEnum
 import attrs
 import pytest
 
-from airview_herald.airview import models
+from airview_herald.airview import frameworks, models
+from airview_herald.airview.frameworks import (
+    Framework,
+    FrameworkControlObjective,
+    FrameworkControlObjectiveLink,
+    FrameworkSection,
+)
 from airview_herald.airview.models import (
     Application,
     ApplicationType,
@@ -65,6 +71,19 @@ DOCUMENTED = {
     Service: {"reference": REQUIRED, "name": REQUIRED, "type": REQUIRED, "id": None},
     ResourceType: {"reference": REQUIRED, "name": REQUIRED, "id": None, "service": None},
     Resource: {"reference": REQUIRED, "application": REQUIRED, "name": None, "resource_type": None},
+    Framework: {"name": REQUIRED, "link": REQUIRED, "id": None},
+    FrameworkSection: {"name": REQUIRED, "link": REQUIRED, "framework": REQUIRED, "id": None},
+    FrameworkControlObjective: {
+        "name": REQUIRED,
+        "link": REQUIRED,
+        "framework_section": REQUIRED,
+        "id": None,
+    },
+    FrameworkControlObjectiveLink: {
+        "framework_control_objective_id": REQUIRED,
+        "control_id": REQUIRED,
+        "id": None,
+    },
 }
 
 ENUMERATIONS = {
@@ -82,6 +101,8 @@ ENUMERATIONS = {
 APPLICATION = Application("Payments", "123456789012")
 CHECK = TechnicalControl("EC2 patching", "ec2-patching", TechnicalControlAction.VULNERABILITY)
 SERVICE = Service("ec2", "EC2", ServiceType.VIRTUAL_MACHINE)
+NIST = Framework("NIST 800-53", "/nist", 1)
+ACCESS = FrameworkSection("Access Control", "/nist/ac", NIST, 5)
 INSTANCES = [
     UNKNOWN,
     APPLICATION,
@@ -91,6 +112,10 @@ INSTANCES = [
     SERVICE,
     ResourceType("vm", "Virtual machine", 7, SERVICE),
     Resource("i-0abc", APPLICATION),
+    NIST,
+    ACCESS,
+    FrameworkControlObjective("AC-1", "/nist/ac-1", ACCESS, 8),
+    FrameworkControlObjectiveLink(8, 12),
     ComplianceGroup(7, 5, application_name="Payments"),
 ]
 ENUMERATED = [
@@ -128,10 +153,10 @@ def test_enumerations_hold_the_documented_values(cls):
     assert list(cls.__members__) == ENUMERATIONS[cls].split()
 
 
-def test_every_class_of_the_module_is_checked_here():
+def test_every_class_of_the_modules_is_checked_here():
     """A class added to the models is missed by no test of this file."""
     checked = {*ENUMERATIONS, *(type(each) for each in INSTANCES)}
-    assert {cls.__name__ for cls in checked} == set(models.__all__)
+    assert {cls.__name__ for cls in checked} == {*models.__all__, *frameworks.__all__}
     assert set(DOCUMENTED) == {type(each) for each in INSTANCES} - {ComplianceGroup}
 
 
