@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import attrs
@@ -18,6 +19,7 @@ from airview_herald.airview.models import (
     MonitoredResourceState,
     Resource,
     ResourceType,
+    ResourceTypeControl,
     Service,
     SystemStage,
     TechnicalControl,
@@ -82,6 +84,25 @@ class Backend(FrameworkBackend):
         if environment_id is not None:
             environment = attrs.evolve(environment, id=environment_id)
         return attrs.evolve(application, id=identifier, environment=environment)
+
+    async def update_application(
+        self,
+        application: Application,
+        environment_id: int | None = None,  # noqa: ARG002 - documented, though the route refuses it
+    ) -> None:
+        """Change an application's name and type: `PUT /applications/{id}`.
+
+        Args:
+            application: With its `id`. Its environment and its reference stay as they are.
+            environment_id: Not sent: the route has no use for it.
+
+        Raises:
+            NotFoundError: There is no application of that id.
+        """
+        rules = Rules(application)
+        rules.application("application", application)
+        rules.given("application.id", application.id)
+        await self.send(_routes.update_application(application))
 
     async def create_application_environment(self, application: Application) -> Application:
         """Put an application into its environment, under its reference.
@@ -187,6 +208,74 @@ class Backend(FrameworkBackend):
         row = await self.send(_routes.create_resource_type(resource_type))
         return attrs.evolve(resource_type, name=row.name, id=row.id)
 
+    async def get_resource_type_control_link(
+        self, control: Control, resource_type: ResourceType
+    ) -> ResourceTypeControl | None:
+        """Return the link between a control and a resource type, or `None`.
+
+        Route: `GET /resource-types-controls/`.
+
+        Args:
+            control: With its `id`.
+            resource_type: With its `id`.
+        """
+        return await self.send(
+            _routes.get_resource_type_control_link(*_linked(control, resource_type))
+        )
+
+    async def create_resource_type_control_link(
+        self, control: Control, resource_type: ResourceType
+    ) -> ResourceTypeControl:
+        """Link a control to a resource type: `POST /resource-types-controls/`.
+
+        The server accepts any number of links of one pair, and counts each.
+
+        Args:
+            control: With its `id`.
+            resource_type: With its `id`.
+        """
+        return await self.send(
+            _routes.create_resource_type_control_link(*_linked(control, resource_type))
+        )
+
+    async def create_exclusion(
+        self,
+        summary: str,
+        control_id: int,
+        resources: Sequence[int],
+        *,
+        is_limited_exclusion: bool = False,
+        notes: str | None = None,
+    ) -> None:
+        """Exclude resources from a control: `POST /exclusions/`.
+
+        No route reads exclusions back: when no answer arrives, nothing tells whether it is there.
+
+        Args:
+            summary: Why, in short.
+            control_id: The control's id.
+            resources: The ids of the resources. One that is excluded from the control already is
+                refused by the server, and nothing is stored.
+            is_limited_exclusion: Whether the exclusion is a limited one.
+            notes: More about it.
+        """
+        rules = Rules(resources)
+        rules.text("summary", summary, math.inf)
+        rules.integer("control_id", control_id)
+        rules.ids("resources", resources)
+        rules.kind("is_limited_exclusion", is_limited_exclusion, bool)
+        if notes is not None:
+            rules.text("notes", notes, math.inf)
+        await self.send(
+            _routes.create_exclusion(
+                summary,
+                control_id,
+                resources,
+                is_limited_exclusion=is_limited_exclusion,
+                notes=notes,
+            )
+        )
+
     async def get_resource_id(self, reference: str, application_environment_id: int) -> int | None:
         """Return a resource's id, or `None`: `GET /resources/`."""
         rules = Rules(reference)
@@ -275,3 +364,13 @@ class Backend(FrameworkBackend):
         """
         Rules(select).compliance(select, filter)
         return await self.send(_routes.get_compliance(select, filter))
+
+
+def _linked(control: Control, resource_type: ResourceType) -> tuple[int, int]:
+    """Return the ids of both."""
+    Rules(control).control("control", control)
+    Rules(resource_type).resource_type("resource_type", resource_type)
+    return (
+        Rules(control).given("control.id", control.id),
+        Rules(resource_type).given("resource_type.id", resource_type.id),
+    )

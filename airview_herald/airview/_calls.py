@@ -17,6 +17,7 @@ from airview_herald.transport._call import Call, ErrorBody, Reply, RetryClass
 T = TypeVar("T")
 
 _OK = 200
+_CREATED = 201
 _NO_CONTENT = 204
 _BAD_REQUEST = 400
 
@@ -63,13 +64,23 @@ def create(path: str, body: dict[str, Any], decoder: Callable[[Reply], T]) -> Ca
     return Call("POST", path, RetryClass.CREATE, _OK, decoder, dump(body))
 
 
+def create_unseen(path: str, body: dict[str, Any]) -> Call[None]:
+    """Return a call that creates a row, of which the server's answer says nothing."""
+    return Call("POST", path, RetryClass.CREATE, _CREATED, _nothing, dump(body))
+
+
 def save(where: str, body: dict[str, Any]) -> Call[None]:
     """Return a call that creates or updates a row, and whose copies may not overlap."""
-    return Call("PUT", where, RetryClass.SERIAL, _NO_CONTENT, nothing, dump(body))
+    return Call("PUT", where, RetryClass.SERIAL, _NO_CONTENT, _nothing, dump(body))
 
 
-def nothing(_: Reply) -> None:
-    """Read an answer that says nothing."""
+def update(where: str, body: dict[str, Any]) -> Call[None]:
+    """Return a call that sets a row to what it says, however often it is sent."""
+    return Call("PUT", where, RetryClass.ABSOLUTE, _NO_CONTENT, _nothing, dump(body))
+
+
+def _nothing(_: Reply) -> None:
+    """A 204 has no body, and a 201 has `null`."""
 
 
 def one(kind: type[T]) -> Callable[[Reply], T]:

@@ -18,6 +18,7 @@ from airview_herald.airview.models import (
     Control,
     Environment,
     ResourceType,
+    ResourceTypeControl,
     Service,
     TechnicalControl,
 )
@@ -163,6 +164,21 @@ class Catalogue:
             resource_type,
             lambda: asker.backend.get_resource_type(resource_type.reference),
             create,
+        )
+
+    async def resource_type_control(
+        self, asker: Asker, control: Control, resource_type: ResourceType
+    ) -> ResourceTypeControl:
+        """Return the link of a control to a resource type, recording whatever is new."""
+        backend = asker.backend
+        control = await self.control(asker, control)
+        resource_type = await self.resource_type(asker, resource_type)
+        return await self.definitions.define(
+            asker,
+            ("resource_type_control", f"{control.id}/{resource_type.id}"),
+            control,
+            lambda: backend.get_resource_type_control_link(control, resource_type),
+            lambda: backend.create_resource_type_control_link(control, resource_type),
         )
 
     async def resource_id(

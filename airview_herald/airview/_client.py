@@ -39,6 +39,7 @@ from airview_herald.airview.models import (
     Control,
     Resource,
     ResourceType,
+    ResourceTypeControl,
     SystemStage,
     TechnicalControl,
 )
@@ -201,6 +202,19 @@ class AirView:
         asker = self._asker()
         Rules(resource_type).resource_type("resource_type", resource_type)
         return await self._catalogue.resource_type(asker, resource_type)
+
+    async def handle_resource_type_control_link(
+        self, control: Control, resource_type: ResourceType
+    ) -> ResourceTypeControl:
+        """Return the link of a control to a resource type, recording whatever is new.
+
+        Routes: `GET` and `POST /resource-types-controls/`, those of `handle_control` and those of
+        `handle_resource_type`.
+        """
+        asker = self._asker()
+        Rules(control).control("control", control)
+        Rules(resource_type).resource_type("resource_type", resource_type)
+        return await self._catalogue.resource_type_control(asker, control, resource_type)
 
     async def handle_framework_control_objective(
         self, framework_control_objective: FrameworkControlObjective

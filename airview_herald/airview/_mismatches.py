@@ -41,6 +41,7 @@ _COMPARED = {
     "framework_section": ("link",),
     "framework_control_objective": ("link",),
     "framework_control_objective_link": (),
+    "resource_type_control": (),
 }
 
 

@@ -8,13 +8,24 @@ from typing import Any
 import attrs
 
 from airview_herald._wire import camel
-from airview_herald.airview._calls import create, find, many, one, read, save, target
+from airview_herald.airview._calls import (
+    create,
+    create_unseen,
+    find,
+    many,
+    one,
+    read,
+    save,
+    target,
+    update,
+)
 from airview_herald.airview.models import (
     Application,
     ComplianceGroup,
     Control,
     Environment,
     ResourceType,
+    ResourceTypeControl,
     Service,
     TechnicalControl,
 )
@@ -132,6 +143,42 @@ def create_control(control: Control) -> Call[Control]:
     return create("/controls/", body, one(Control))
 
 
+def get_resource_type_control_link(
+    control_id: int, resource_type_id: int
+) -> Call[ResourceTypeControl | None]:
+    """`GET /resource-types-controls/?controlId=&resourceTypeId=`: some one, if there are more."""
+    query = {"controlId": control_id, "resourceTypeId": resource_type_id}
+    return find("/resource-types-controls/", query, one(ResourceTypeControl))
+
+
+def create_resource_type_control_link(
+    control_id: int, resource_type_id: int
+) -> Call[ResourceTypeControl]:
+    """`POST /resource-types-controls/`. Nothing keeps the server from making a second one."""
+    body = {"controlId": control_id, "resourceTypeId": resource_type_id}
+    return create("/resource-types-controls/", body, one(ResourceTypeControl))
+
+
+def create_exclusion(
+    summary: str,
+    control_id: int,
+    resources: Sequence[int],
+    *,
+    is_limited_exclusion: bool,
+    notes: str | None,
+) -> Call[None]:
+    """`POST /exclusions/`: the answer is a 201 that names nothing."""
+    body: dict[str, Any] = {
+        "summary": summary,
+        "isLimitedExclusion": is_limited_exclusion,
+        "controlId": control_id,
+        "resources": list(resources),
+    }
+    if notes is not None:
+        body["notes"] = notes
+    return create_unseen("/exclusions/", body)
+
+
 def get_technical_controls(system_id: int, reference: str) -> Call[list[TechnicalControl]]:
     """`GET /technical-controls/?systemId=&reference=`: none or one."""
     query = {"systemId": system_id, "reference": reference}
@@ -157,6 +204,16 @@ def create_application(application: Application) -> Call[int]:
     """`POST /applications/`: the id. Nothing keeps the server from making a second one."""
     body = {"name": application.name, "applicationType": application.type}
     return create("/applications/", body, lambda reply: one(_Application)(reply).id)
+
+
+def update_application(application: Application) -> Call[None]:
+    """`PUT /applications/{id}`: its name and its type, and nothing else."""
+    body = {
+        "id": application.id,
+        "name": application.name,
+        "applicationType": application.type,
+    }
+    return update(f"/applications/{application.id}", body)
 
 
 def get_application_environment(kind: str, reference: str) -> Call[Application | None]:

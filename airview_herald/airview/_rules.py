@@ -224,6 +224,15 @@ class Rules:
         if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= MAX_ID:
             raise self._error(field, f"must be an integer from {least} to {MAX_ID}, not {value!r}")
 
+    def ids(self, field: str, values: Sequence[int]) -> None:
+        """Check a list of ids, each of which may be there once."""
+        if isinstance(values, str) or not isinstance(values, Sequence):
+            raise self._error(field, f"must be a list of ids, not {type(values).__name__}")
+        for index, value in enumerate(values):
+            self.integer(f"{field}[{index}]", value)
+            if value in values[:index]:
+                raise self._error(f"{field}[{index}]", f"{value} is listed twice")
+
     def given(self, field: str, value: int | None) -> int:
         """Return an id that an earlier operation should have filled in."""
         if value is None:

@@ -28,6 +28,7 @@ __all__ = [
     "QualityModel",
     "Resource",
     "ResourceType",
+    "ResourceTypeControl",
     "Service",
     "ServiceType",
     "SystemStage",
@@ -286,6 +287,21 @@ class ResourceType:
     name: str
     id: int | None = None
     service: Service | None = None
+
+
+@attrs.frozen
+class ResourceTypeControl:
+    """A control that resources of a type are held to.
+
+    Attributes:
+        control_id: The id of the control.
+        resource_type_id: The id of the resource type.
+        id: The server's id. The server accepts several links of one pair, and answers with any.
+    """
+
+    control_id: int
+    resource_type_id: int
+    id: int | None = None
 
 
 @attrs.frozen

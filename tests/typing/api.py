@@ -33,6 +33,7 @@ from airview_herald.airview import (
     QualityModel,
     Resource,
     ResourceType,
+    ResourceTypeControl,
     Service,
     ServiceType,
     Stage,
@@ -132,6 +133,8 @@ async def handler(airview: AirView) -> None:
         assert_type(await airview.handle_technical_control(CHECK), TechnicalControl)
         kind = ResourceType("vm", "VM", service=Service("ec2", "EC2", ServiceType.VIRTUAL_MACHINE))
         assert_type(await airview.handle_resource_type(kind), ResourceType)
+        held = await airview.handle_resource_type_control_link(CONTROL, kind)
+        assert_type(held, ResourceTypeControl)
         objective = await airview.handle_framework_control_objective(OBJECTIVE)
         assert_type(objective, FrameworkControlObjective)
         assert_type(objective.framework_section.framework.id, int | None)
@@ -236,6 +239,16 @@ async def low_level(backend: Backend) -> None:
     assert_type(await backend.get_resource_type("vm"), ResourceType | None)
     kind = await backend.create_resource_type(ResourceType("vm", "VM", service=service))
     assert_type(kind, ResourceType)
+    held = await backend.get_resource_type_control_link(CONTROL, kind)
+    assert_type(held, ResourceTypeControl | None)
+    made = await backend.create_resource_type_control_link(CONTROL, kind)
+    assert_type(made, ResourceTypeControl)
+    await backend.create_exclusion("Accepted risk", 12, [301, 302])
+    await backend.create_exclusion(
+        "Accepted risk", 12, (301,), is_limited_exclusion=True, notes="Ref RISK-7"
+    )
+    await backend.update_application(application)
+    await backend.update_application(application, environment.id)
     assert_type(await backend.get_resource_id("i-0abc", 15), int | None)
     assert_type(await backend.create_resource("i-0abc", 15), int)
     await backend.save_resource(Resource("i-0abc", application, "web-1", kind))

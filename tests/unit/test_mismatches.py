@@ -13,6 +13,7 @@ from airview_herald.airview.models import (
     Control,
     Environment,
     ResourceType,
+    ResourceTypeControl,
     Service,
     TechnicalControl,
 )
@@ -33,6 +34,7 @@ STORED = {
     "framework": NIST,
     "framework_section": ACCESS,
     "framework_control_objective": FrameworkControlObjective("AC-1", "/nist/ac-1", ACCESS, 8),
+    "resource_type_control": ResourceTypeControl(12, 7, 3),
     "framework_control_objective_link": FrameworkControlObjectiveLink(8, 12),
 }
 STAGING = Environment("Staging", "STG")

@@ -18,6 +18,7 @@ from airview_herald.airview.models import (
     Environment,
     QualityModel,
     ResourceType,
+    ResourceTypeControl,
     Service,
     ServiceType,
     TechnicalControl,
@@ -53,6 +54,11 @@ READS = {
     "get_application_environment": (
         _routes.get_application_environment("aws_account_id", "a/b~c"),
         "/referenced-application-environments/?type=aws_account_id&reference=a%2Fb~c",
+        True,
+    ),
+    "get_resource_type_control_link": (
+        _routes.get_resource_type_control_link(12, 7),
+        "/resource-types-controls/?controlId=12&resourceTypeId=7",
         True,
     ),
     "get_resource": (
@@ -102,6 +108,11 @@ CREATES = {
         _routes.create_resource_type(ResourceType("vm", "VM")),
         "/resource-types/",
         b'{"name":"VM","reference":"vm"}',
+    ),
+    "create_resource_type_control_link": (
+        _routes.create_resource_type_control_link(12, 7),
+        "/resource-types-controls/",
+        b'{"controlId":12,"resourceTypeId":7}',
     ),
     "create_control": (
         _routes.create_control(CONTROL),
@@ -194,14 +205,43 @@ def test_saves_are_built_as_registered(call, target, body):
     assert call.decode(reply(b"", 204)) is None
 
 
+@pytest.mark.parametrize(
+    ("notes", "more"), [(None, b""), ("Ref RISK-7\u00e9", b',"notes":"Ref RISK-7\\u00e9"')]
+)
+def test_an_exclusion_is_built_as_registered(notes, more):
+    """An exclusion succeeds with 201 alone, whose `null` says nothing."""
+    call = _routes.create_exclusion(
+        "Accepted risk", 12, (301, 302), is_limited_exclusion=False, notes=notes
+    )
+    assert (call.method, call.target, call.success) == ("POST", "/exclusions/", 201)
+    assert (call.retry_class, call.absent) == (RetryClass.CREATE, False)
+    assert call.body == (
+        b'{"summary":"Accepted risk","isLimitedExclusion":false,"controlId":12,'
+        b'"resources":[301,302]' + more + b"}"
+    )
+    assert call.decode(reply(None, 201)) is None
+
+
+def test_an_applications_update_is_built_as_registered():
+    """The three fields that the route takes are sent, and sending them twice does no harm."""
+    call = _routes.update_application(Application("Payments", "1", "TECHNICAL_SERVICE", id=9))
+    assert (call.method, call.target, call.success) == ("PUT", "/applications/9", 204)
+    assert (call.retry_class, call.absent) == (RetryClass.ABSOLUTE, False)
+    assert call.body == b'{"id":9,"name":"Payments","applicationType":"TECHNICAL_SERVICE"}'
+    assert call.decode(reply(b"", 204)) is None
+
+
 def test_every_route_is_checked_here():
     """A route function added to the module is missed by no test of this file."""
     functions = {
         name
         for name, value in vars(_routes).items()
-        if callable(value) and name.startswith(("get_", "create_", "save_"))
+        if name.startswith(("get_", "create_", "save_", "update_"))
+        and value.__module__ == _routes.__name__
     }
-    assert {name.partition(",")[0] for name in (*READS, *CREATES, *SAVES)} == functions
+    of_their_own = {"create_exclusion", "update_application"}
+    tabled = {name.partition(",")[0] for name in (*READS, *CREATES, *SAVES)}
+    assert tabled | of_their_own == functions
 
 
 ANY_TEXT = st.text(min_size=1)
@@ -330,6 +370,16 @@ ANSWERS = {
         _routes.create_resource_type(ResourceType("vm", "VM")),
         TYPE_ROW | {"serviceId": None},
         StoredResourceType(7, "VM", "vm"),
+    ),
+    "resource type's control": (
+        _routes.get_resource_type_control_link(12, 7),
+        {"controlId": 12, "id": 3, "resourceTypeId": 7},
+        ResourceTypeControl(12, 7, 3),
+    ),
+    "new resource type's control": (
+        _routes.create_resource_type_control_link(12, 7),
+        {"controlId": 12, "id": 3, "resourceTypeId": 7},
+        ResourceTypeControl(12, 7, 3),
     ),
     "controls": (_routes.get_controls("x"), [CONTROL_ROW, CONTROL_ROW], [THE_CONTROL] * 2),
     "new control": (_routes.create_control(CONTROL), CONTROL_ROW, THE_CONTROL),

@@ -456,3 +456,23 @@ def test_what_is_no_control_objective_is_refused():
     """A section is not one of its own objectives."""
     rule = "must be a FrameworkControlObjective, not FrameworkSection"
     refused(check_objective, SECTION, "objective", rule)
+
+
+@pytest.mark.parametrize("values", [[], [301], (301, 302)])
+def test_lists_of_ids_may_be_empty(values):
+    """Any sequence of different ids passes."""
+    Rules(values).ids("resources", values)
+
+
+@pytest.mark.parametrize(
+    ("values", "field", "rule"),
+    [
+        ("301", "resources", "must be a list of ids, not str"),
+        ({301}, "resources", "must be a list of ids, not set"),
+        ([301, 0], "resources[1]", f"{ID}0"),
+        ([301, 302, 301], "resources[2]", "301 is listed twice"),
+    ],
+)
+def test_lists_of_ids_hold_each_once(values, field, rule):
+    """The server refuses a list that names a row twice, with a text that says something else."""
+    refused(lambda given: Rules(given).ids("resources", given), values, field, rule)
