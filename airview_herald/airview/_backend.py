@@ -10,10 +10,10 @@ import attrs
 from airview_herald.airview import _routes
 from airview_herald.airview._calls import first
 from airview_herald.airview._framework_backend import FrameworkBackend
+from airview_herald.airview._reading_backend import ReadingBackend
 from airview_herald.airview._rules import MAX_ADDITIONAL_DATA, Rules
 from airview_herald.airview.models import (
     Application,
-    ComplianceGroup,
     Control,
     Environment,
     MonitoredResourceState,
@@ -26,7 +26,7 @@ from airview_herald.airview.models import (
 )
 
 
-class Backend(FrameworkBackend):
+class Backend(FrameworkBackend, ReadingBackend):
     """One documented method for each route of AirView; made by `AirView`, as `airview.backend`.
 
     Every method checks what it is given before it sends anything (`InputError`), and raises a
@@ -344,26 +344,6 @@ class Backend(FrameworkBackend):
                 technical_control_id, resource_id, state, additional_data
             )
         )
-
-    async def get_compliance(
-        self,
-        select: Sequence[str],
-        filter: str | None = None,  # noqa: A002 - the route's own word
-    ) -> list[ComplianceGroup]:
-        """Count monitored resources that are not DELETED: `GET /compliance/`.
-
-        Args:
-            select: What to group by, in the route's names: `applicationName`, `controlSeverity`
-                and so on. `technicalControlName`, `systemName` and `systemStage` group, but the
-                server leaves them out of its answer.
-            filter: An OData expression over the same names, and `is_compliant`. The server
-                lower-cases all of it, texts included: write `tolower(controlName) eq 'encrypt'`.
-
-        Returns:
-            A row for each distinct combination, in no defined order.
-        """
-        Rules(select).compliance(select, filter)
-        return await self.send(_routes.get_compliance(select, filter))
 
 
 def _linked(control: Control, resource_type: ResourceType) -> tuple[int, int]:

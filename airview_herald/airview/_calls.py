@@ -45,8 +45,8 @@ def read_error(reply: Reply) -> ErrorBody:
 
 
 def target(path: str, query: dict[str, Any]) -> str:
-    """Return a path with its query, encoded."""
-    return f"{path}?{urlencode(query, quote_via=quote, safe='')}"
+    """Return a path with its query, if it has one, encoded."""
+    return f"{path}?{urlencode(query, quote_via=quote, safe='')}" if query else path
 
 
 def read(where: str, decoder: Callable[[Reply], T]) -> Call[T]:

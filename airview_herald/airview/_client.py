@@ -35,7 +35,6 @@ from airview_herald.airview.frameworks import (
 )
 from airview_herald.airview.models import (
     ComplianceEvent,
-    ComplianceGroup,
     Control,
     Resource,
     ResourceType,
@@ -43,6 +42,7 @@ from airview_herald.airview.models import (
     SystemStage,
     TechnicalControl,
 )
+from airview_herald.airview.readings import ComplianceGroup
 from airview_herald.auth import BearerToken
 from airview_herald.errors import ConfigurationError
 from airview_herald.transport._connections import Connections

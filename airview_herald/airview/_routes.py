@@ -21,7 +21,6 @@ from airview_herald.airview._calls import (
 )
 from airview_herald.airview.models import (
     Application,
-    ComplianceGroup,
     Control,
     Environment,
     ResourceType,
@@ -29,6 +28,7 @@ from airview_herald.airview.models import (
     Service,
     TechnicalControl,
 )
+from airview_herald.airview.readings import ApplicationEnvironment, RecordedApplication
 from airview_herald.transport._call import Call, Reply
 
 
@@ -60,27 +60,6 @@ class StoredResourceType:
     name: str
     reference: str
     service_id: int | None = None
-
-
-@attrs.frozen
-class _Application:
-    id: int
-    name: str
-    application_type: str
-
-
-@attrs.frozen
-class _Reference:
-    type: str
-    reference: str
-
-
-@attrs.frozen
-class _ApplicationEnvironment:
-    id: int
-    application: _Application
-    environment: Environment
-    references: tuple[_Reference, ...]
 
 
 def get_system(name: str) -> Call[System | None]:
@@ -203,7 +182,7 @@ def create_technical_control(system_id: int, control: TechnicalControl) -> Call[
 def create_application(application: Application) -> Call[int]:
     """`POST /applications/`: the id. Nothing keeps the server from making a second one."""
     body = {"name": application.name, "applicationType": application.type}
-    return create("/applications/", body, lambda reply: one(_Application)(reply).id)
+    return create("/applications/", body, lambda reply: one(RecordedApplication)(reply).id)
 
 
 def update_application(application: Application) -> Call[None]:
@@ -274,20 +253,12 @@ def save_monitored_resource(
     )
 
 
-def get_compliance(select: Sequence[str], filter_: str | None) -> Call[list[ComplianceGroup]]:
-    """`GET /compliance/?$select=&$filter=`."""
-    query = {"$select": ",".join(select)}
-    if filter_:
-        query["$filter"] = filter_
-    return read(target("/compliance/", query), many(ComplianceGroup))
-
-
 def _resource_key(reference: str, application_environment_id: int) -> dict[str, Any]:
     return {"applicationEnvironmentId": application_environment_id, "reference": reference}
 
 
 def _application(reference: str) -> Callable[[Reply], Application]:
-    read_row = one(_ApplicationEnvironment)
+    read_row = one(ApplicationEnvironment)
 
     def decoder(reply: Reply) -> Application:
         row = read_row(reply)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import AsyncIterator, Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import assert_type
 
@@ -12,14 +13,22 @@ import httpx
 from airview_herald import AirView, AirViewHeraldError
 from airview_herald.airview import (
     Application,
+    ApplicationEnvironment,
+    ApplicationReference,
+    ApplicationType,
     Backend,
     BackendConfig,
     BackendFailureException,
     ComplianceEvent,
     ComplianceGroup,
     Control,
+    ControlOverview,
+    ControlOverviewResource,
+    ControlOverviewTotals,
     ControlSeverity,
     Environment,
+    FlaggedResource,
+    FlaggedTechnicalControl,
     Framework,
     FrameworkControlObjective,
     FrameworkControlObjectiveLink,
@@ -31,6 +40,7 @@ from airview_herald.airview import (
     Outcome,
     OutcomeStatus,
     QualityModel,
+    RecordedApplication,
     Resource,
     ResourceType,
     ResourceTypeControl,
@@ -274,6 +284,33 @@ async def frameworks(backend: Backend) -> None:
     assert_type(link, FrameworkControlObjectiveLink | None)
     created = await backend.create_framework_control_objective_link(made, CONTROL)
     assert_type(created, FrameworkControlObjectiveLink)
+
+
+async def readings(backend: Backend) -> None:
+    """What is recorded, in typed rows."""
+    assert_type(await backend.get_applications(), list[RecordedApplication])
+    assert_type(await backend.get_applications("TECHNICAL_SERVICE"), list[RecordedApplication])
+    application = await backend.get_application(9)
+    assert_type(application, RecordedApplication | None)
+    if application is not None:
+        assert_type(application.application_type, ApplicationType | str)
+    places = await backend.get_application_environments(9)
+    assert_type(places, list[ApplicationEnvironment])
+    assert_type(places[0].references, tuple[ApplicationReference, ...])
+    place = await backend.get_application_environment_by_id(15)
+    assert_type(place, ApplicationEnvironment | None)
+    assert_type(await backend.get_technical_control_by_id(31), TechnicalControl | None)
+    assert_type(await backend.get_quality_models(9), list[QualityModel | str])
+    overviews = await backend.get_control_overviews(9, quality_model=QualityModel.SECURITY)
+    assert_type(overviews, list[ControlOverview])
+    flagged = await backend.get_flagged(9)
+    assert_type(flagged, list[FlaggedTechnicalControl])
+    assert_type(flagged[0].raised_date_time, datetime)
+    assert_type(flagged[0].resources, tuple[FlaggedResource, ...])
+    totals = await backend.get_control_overview_totals(9)
+    assert_type(totals, ControlOverviewTotals | None)
+    resources = await backend.get_control_overview_resources(9, 31)
+    assert_type(resources, list[ControlOverviewResource])
 
 
 async def failures(airview: AirView) -> None:

@@ -1,10 +1,11 @@
 import pickle
+from datetime import UTC, datetime
 from enum import StrEnum
 
 import attrs
 import pytest
 
-from airview_herald.airview import frameworks, models
+from airview_herald.airview import frameworks, models, readings
 from airview_herald.airview.frameworks import (
     Framework,
     FrameworkControlObjective,
@@ -15,7 +16,6 @@ from airview_herald.airview.models import (
     Application,
     ApplicationType,
     ComplianceEvent,
-    ComplianceGroup,
     Control,
     ControlSeverity,
     Environment,
@@ -29,6 +29,17 @@ from airview_herald.airview.models import (
     SystemStage,
     TechnicalControl,
     TechnicalControlAction,
+)
+from airview_herald.airview.readings import (
+    ApplicationEnvironment,
+    ApplicationReference,
+    ComplianceGroup,
+    ControlOverview,
+    ControlOverviewResource,
+    ControlOverviewTotals,
+    FlaggedResource,
+    FlaggedTechnicalControl,
+    RecordedApplication,
 )
 
 REQUIRED = attrs.NOTHING
@@ -105,6 +116,37 @@ CHECK = TechnicalControl("EC2 patching", "ec2-patching", TechnicalControlAction.
 SERVICE = Service("ec2", "EC2", ServiceType.VIRTUAL_MACHINE)
 NIST = Framework("NIST 800-53", "/nist", 1)
 ACCESS = FrameworkSection("Access Control", "/nist/ac", NIST, 5)
+RECORDED = RecordedApplication(9, "Payments", ApplicationType.TECHNICAL_SERVICE)
+OVERVIEW = ControlOverview(
+    31,
+    "EC2 patching",
+    TechnicalControlAction.LOG,
+    ControlSeverity.HIGH,
+    "ccf",
+    SystemStage.BUILD,
+    applied=3,
+    exempt=0,
+)
+OVERSEEN = ControlOverviewResource(
+    301,
+    "web-1",
+    "Production",
+    ServiceType.DATABASE,
+    MonitoredResourceState.FLAGGED,
+    pending=False,
+)
+FLAGGED = FlaggedTechnicalControl(
+    31,
+    "EC2 patching",
+    12,
+    "Patch servers",
+    ControlSeverity.HIGH,
+    "Production",
+    "ccf",
+    SystemStage.MONITOR,
+    datetime(2023, 9, 18, 13, 21, 24, tzinfo=UTC),
+    (FlaggedResource(301, "web-1"),),
+)
 INSTANCES = [
     UNKNOWN,
     APPLICATION,
@@ -120,6 +162,14 @@ INSTANCES = [
     FrameworkControlObjective("AC-1", "/nist/ac-1", ACCESS, 8),
     FrameworkControlObjectiveLink(8, 12),
     ComplianceGroup(7, 5, application_name="Payments"),
+    RECORDED,
+    ApplicationReference("aws_account_id", "1"),
+    ApplicationEnvironment(15, RECORDED, UNKNOWN, (ApplicationReference("aws_account_id", "1"),)),
+    OVERVIEW,
+    OVERSEEN,
+    ControlOverviewTotals(2, 0, 1, 1),
+    FlaggedResource(301, "web-1"),
+    FLAGGED,
 ]
 ENUMERATED = [
     (lambda value: Application("n", "r", value).type, ApplicationType.TECHNICAL_SERVICE),
@@ -135,6 +185,19 @@ ENUMERATED = [
         lambda value: ComplianceGroup(1, 1, control_severity=value).control_severity,
         ControlSeverity.LOW,
     ),
+    (
+        lambda value: RecordedApplication(9, "n", value).application_type,
+        ApplicationType.APPLICATION_SERVICE,
+    ),
+    (
+        lambda value: attrs.evolve(OVERVIEW, control_action=value).control_action,
+        TechnicalControlAction.INCIDENT,
+    ),
+    (lambda value: attrs.evolve(OVERVIEW, severity=value).severity, ControlSeverity.MEDIUM),
+    (lambda value: attrs.evolve(OVERVIEW, system_stage=value).system_stage, SystemStage.MONITOR),
+    (lambda value: attrs.evolve(OVERSEEN, type=value).type, ServiceType.CONTAINER),
+    (lambda value: attrs.evolve(OVERSEEN, status=value).status, MonitoredResourceState.DELETED),
+    (lambda value: attrs.evolve(FLAGGED, system_stage=value).system_stage, SystemStage.BUILD),
 ]
 OF_EACH_CLASS = pytest.mark.parametrize("instance", INSTANCES, ids=lambda each: type(each).__name__)
 OF_EACH_FIELD = pytest.mark.parametrize(("stored", "member"), ENUMERATED)
@@ -159,8 +222,14 @@ def test_enumerations_hold_the_documented_values(cls):
 def test_every_class_of_the_modules_is_checked_here():
     """A class added to the models is missed by no test of this file."""
     checked = {*ENUMERATIONS, *(type(each) for each in INSTANCES)}
-    assert {cls.__name__ for cls in checked} == {*models.__all__, *frameworks.__all__}
-    assert set(DOCUMENTED) == {type(each) for each in INSTANCES} - {ComplianceGroup}
+    assert {cls.__name__ for cls in checked} == {
+        *models.__all__,
+        *frameworks.__all__,
+        *readings.__all__,
+    }
+    assert set(DOCUMENTED) == {type(each) for each in INSTANCES} - {
+        getattr(readings, name) for name in readings.__all__
+    }
 
 
 @OF_EACH_CLASS
@@ -230,3 +299,11 @@ def test_a_group_is_built_from_its_counts_alone():
     rest = attrs.asdict(group, filter=lambda field, _: field.default is None)
     assert len(rest) == 8
     assert set(rest.values()) == {None}
+
+
+@pytest.mark.parametrize("text", ["high", "HIGH", "High"])
+def test_a_severity_in_lower_case_is_a_member(text):
+    """The aggregations write severities in lower case; whoever compares them need not know."""
+    assert attrs.evolve(FLAGGED, severity=text).severity is ControlSeverity.HIGH
+    for other in ("grave", "", None, ["list"]):
+        assert attrs.evolve(FLAGGED, severity=other).severity == other
