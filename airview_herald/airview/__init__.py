@@ -3,10 +3,16 @@
 from airview_herald.airview._backend import Backend
 from airview_herald.airview._client import AirView
 from airview_herald.airview._config import BackendConfig
+from airview_herald.airview._handler import Handler, get_handler
 from airview_herald.airview._ingest import IngestStream
 from airview_herald.airview._mismatches import Mismatch
 from airview_herald.airview._outcomes import IngestReport, Outcome, OutcomeStatus
 from airview_herald.airview._recording import Stage
+from airview_herald.airview._tokens import (
+    get_aws_cognito_token,
+    get_azure_token,
+    get_oauth_token,
+)
 from airview_herald.airview.frameworks import (
     Framework,
     FrameworkControlObjective,
@@ -67,6 +73,7 @@ __all__ = [
     "FrameworkControlObjective",
     "FrameworkControlObjectiveLink",
     "FrameworkSection",
+    "Handler",
     "IngestReport",
     "IngestStream",
     "Mismatch",
@@ -84,4 +91,8 @@ __all__ = [
     "SystemStage",
     "TechnicalControl",
     "TechnicalControlAction",
+    "get_aws_cognito_token",
+    "get_azure_token",
+    "get_handler",
+    "get_oauth_token",
 ]

@@ -33,6 +33,7 @@ from airview_herald.airview import (
     FrameworkControlObjective,
     FrameworkControlObjectiveLink,
     FrameworkSection,
+    Handler,
     IngestReport,
     IngestStream,
     Mismatch,
@@ -50,6 +51,10 @@ from airview_herald.airview import (
     SystemStage,
     TechnicalControl,
     TechnicalControlAction,
+    get_aws_cognito_token,
+    get_azure_token,
+    get_handler,
+    get_oauth_token,
 )
 from airview_herald.auth import BearerToken, ClientCredentials
 from airview_herald.errors import (
@@ -132,6 +137,28 @@ def clients() -> list[AirView]:
             auth=BearerToken("token"),
         ),
     ]
+
+
+def documented_clients(handler: Handler) -> list[AirView]:
+    """The documented ways to a client; the documented name is the client's own class."""
+    config = BackendConfig(URL, "token", "ccf", SystemStage.MONITOR, "aws_account_id")
+    return [
+        handler,
+        get_handler(URL, "ccf", "MONITOR", "aws_account_id", "Bearer token"),
+        Handler.from_config(config),
+        AirView.from_config(config, timeout=10.0, headers={"X": "y"}),
+    ]
+
+
+async def tokens() -> None:
+    """The documented token functions return a header's value."""
+    endpoint = "https://login.example.com/token"
+    assert_type(await get_oauth_token(endpoint, "id", "secret", "scope"), str)
+    assert_type(await get_oauth_token(endpoint, "id", "secret", None, {"X": "y"}), str)
+    assert_type(await get_azure_token("id", "secret", "tenant", "scope"), str)
+    assert_type(await get_aws_cognito_token("id", "secret", "pool", "eu-west-1"), str)
+    async with httpx.AsyncClient() as http:
+        await get_aws_cognito_token("id", "secret", "pool", "eu-west-1", "scope", http=http)
 
 
 async def handler(airview: AirView) -> None:
