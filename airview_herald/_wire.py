@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from types import GenericAlias, UnionType
 from typing import Any, TypeVar, Union, get_args, get_origin
 
@@ -53,6 +54,7 @@ def make_converter() -> cattrs.Converter:
     for scalar in (bool, int, str):
         converter.register_structure_hook(scalar, _strict(scalar))
 
+    converter.register_structure_hook(datetime, _moment)
     converter.register_structure_hook_func(_is_open_set, _open_set)
 
     @converter.register_structure_hook_factory(_is_list)
@@ -112,6 +114,17 @@ def _strict(scalar: type[Any]) -> Any:
         return value
 
     return structure
+
+
+def _moment(value: Any, _: type[Any]) -> datetime:
+    """Return an ISO 8601 text as a moment; one without an offset is in UTC."""
+    if not isinstance(value, str):
+        raise _NotThatTypeError("a date and time", value)
+    try:
+        moment = datetime.fromisoformat(value)
+    except ValueError:
+        raise ValueError(f"expected a date and time in ISO 8601, got {value[:40]!r}") from None
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
 
 
 def _is_list(kind: Any) -> bool:

@@ -21,7 +21,8 @@ from typing import IO
 import anyio
 
 from airview_herald.airview import AirView, Control, IngestReport, QualityModel, SystemStage
-from airview_herald.airview.models import ComplianceGroup, ControlSeverity
+from airview_herald.airview.models import ControlSeverity
+from airview_herald.airview.readings import ComplianceGroup
 from airview_herald.auth import ClientCredentials
 from airview_herald.sources import SarifEvents, SarifRule, read_sarif
 

@@ -3,16 +3,27 @@
 from airview_herald.airview._backend import Backend
 from airview_herald.airview._client import AirView
 from airview_herald.airview._config import BackendConfig
+from airview_herald.airview._handler import Handler, get_handler
 from airview_herald.airview._ingest import IngestStream
 from airview_herald.airview._mismatches import Mismatch
 from airview_herald.airview._notes import Orphan
 from airview_herald.airview._outcomes import IngestReport, Outcome, OutcomeStatus
 from airview_herald.airview._recording import Stage
+from airview_herald.airview._tokens import (
+    get_aws_cognito_token,
+    get_azure_token,
+    get_oauth_token,
+)
+from airview_herald.airview.frameworks import (
+    Framework,
+    FrameworkControlObjective,
+    FrameworkControlObjectiveLink,
+    FrameworkSection,
+)
 from airview_herald.airview.models import (
     Application,
     ApplicationType,
     ComplianceEvent,
-    ComplianceGroup,
     Control,
     ControlSeverity,
     Environment,
@@ -20,17 +31,31 @@ from airview_herald.airview.models import (
     QualityModel,
     Resource,
     ResourceType,
+    ResourceTypeControl,
     Service,
     ServiceType,
     SystemStage,
     TechnicalControl,
     TechnicalControlAction,
 )
+from airview_herald.airview.readings import (
+    ApplicationEnvironment,
+    ApplicationReference,
+    ComplianceGroup,
+    ControlOverview,
+    ControlOverviewResource,
+    ControlOverviewTotals,
+    FlaggedResource,
+    FlaggedTechnicalControl,
+    RecordedApplication,
+)
 from airview_herald.errors import BackendFailureException
 
 __all__ = [
     "AirView",
     "Application",
+    "ApplicationEnvironment",
+    "ApplicationReference",
     "ApplicationType",
     "Backend",
     "BackendConfig",
@@ -38,8 +63,18 @@ __all__ = [
     "ComplianceEvent",
     "ComplianceGroup",
     "Control",
+    "ControlOverview",
+    "ControlOverviewResource",
+    "ControlOverviewTotals",
     "ControlSeverity",
     "Environment",
+    "FlaggedResource",
+    "FlaggedTechnicalControl",
+    "Framework",
+    "FrameworkControlObjective",
+    "FrameworkControlObjectiveLink",
+    "FrameworkSection",
+    "Handler",
     "IngestReport",
     "IngestStream",
     "Mismatch",
@@ -48,12 +83,18 @@ __all__ = [
     "Outcome",
     "OutcomeStatus",
     "QualityModel",
+    "RecordedApplication",
     "Resource",
     "ResourceType",
+    "ResourceTypeControl",
     "Service",
     "ServiceType",
     "Stage",
     "SystemStage",
     "TechnicalControl",
     "TechnicalControlAction",
+    "get_aws_cognito_token",
+    "get_azure_token",
+    "get_handler",
+    "get_oauth_token",
 ]

@@ -2,99 +2,37 @@
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Awaitable, Sequence
-from typing import Self, TypeVar
+import math
+from collections.abc import Sequence
 
 import attrs
 
 from airview_herald.airview import _routes
-from airview_herald.airview._adoption import create_or_adopt
-from airview_herald.airview._config import BackendConfig
-from airview_herald.airview._memory import Memory
-from airview_herald.airview._routes import System
+from airview_herald.airview._calls import first
+from airview_herald.airview._framework_backend import FrameworkBackend
+from airview_herald.airview._reading_backend import ReadingBackend
 from airview_herald.airview._rules import MAX_ADDITIONAL_DATA, Rules
 from airview_herald.airview.models import (
     Application,
-    ComplianceGroup,
     Control,
     Environment,
     MonitoredResourceState,
     Resource,
     ResourceType,
+    ResourceTypeControl,
     Service,
     SystemStage,
     TechnicalControl,
 )
-from airview_herald.transport._call import Call
-from airview_herald.transport._operation import Operation
-from airview_herald.transport._send import Transport
-
-T = TypeVar("T")
 
 
-class Backend:
+class Backend(FrameworkBackend, ReadingBackend):
     """One documented method for each route of AirView; made by `AirView`, as `airview.backend`.
 
     Every method checks what it is given before it sends anything (`InputError`), and raises a
     `StatusError` when the server refuses, a `TransportError` when no whole answer arrives. A
     look-up answers `None` only for a 404 in AirView's own shape; any other is a `NotFoundError`.
     """
-
-    def __init__(self, config: BackendConfig, transport: Transport) -> None:
-        self.config = config
-        self.transport = transport
-        self.operation: Operation | None = None
-        self._systems: Memory[str, System] = Memory(1)
-
-    def on_account(self, operation: Operation) -> Self:
-        """Return a sibling whose requests go on one operation's account."""
-        sibling = copy.copy(self)
-        sibling.operation = operation
-        return sibling
-
-    def get_url(self, route: str) -> str:
-        """Return the full URL of a route."""
-        return f"{self.transport.options.base_url}/{route.removeprefix('/')}"
-
-    async def system(self) -> System:
-        """Return this client's own system, recording it if it is new; asked for once.
-
-        Routes: `GET /systems/`, `POST /systems/`.
-        """
-        operation = self.operation or self.transport.operation()
-        name, stage = self.config.system_name, self.config.system_stage
-
-        async def look() -> System | None:
-            return await self.transport.send(_routes.get_system(name), operation)
-
-        async def find(_: bool) -> System:  # noqa: FBT001 - it looks first in any case
-            found = await look()
-            if found is not None:
-                return found
-            create = _routes.create_system(name, stage)
-            made, _ = await create_or_adopt(
-                self.transport, operation, look, lambda: self.transport.send(create, operation)
-            )
-            return made
-
-        return await self._systems.resolve(name, find, lambda: self.transport.expired(operation))
-
-    def known_system(self) -> System | None:
-        """Return this client's own system if it was asked for already."""
-        return self._systems.get(self.config.system_name)
-
-    def forget_system(self) -> None:
-        """Ask for this client's own system again: a restored server may not know its id."""
-        self._systems.forget(self.config.system_name)
-
-    @property
-    def system_id(self) -> Awaitable[int]:
-        """The id of this client's own system: `await backend.system_id`."""
-        return self._system_id()
-
-    async def _system_id(self) -> int:
-        return (await self.system()).id
 
     async def get_system_id_by_name(self, name: str) -> int | None:
         """Return a system's id, or `None`: `GET /systems/`."""
@@ -147,6 +85,25 @@ class Backend:
             environment = attrs.evolve(environment, id=environment_id)
         return attrs.evolve(application, id=identifier, environment=environment)
 
+    async def update_application(
+        self,
+        application: Application,
+        environment_id: int | None = None,  # noqa: ARG002 - documented, though the route refuses it
+    ) -> None:
+        """Change an application's name and type: `PUT /applications/{id}`.
+
+        Args:
+            application: With its `id`. Its environment and its reference stay as they are.
+            environment_id: Not sent: the route has no use for it.
+
+        Raises:
+            NotFoundError: There is no application of that id.
+        """
+        rules = Rules(application)
+        rules.application("application", application)
+        rules.given("application.id", application.id)
+        await self.send(_routes.update_application(application))
+
     async def create_application_environment(self, application: Application) -> Application:
         """Put an application into its environment, under its reference.
 
@@ -175,8 +132,7 @@ class Backend:
         Route: `GET /controls/`.
         """
         Rules(control).control("control", control)
-        found = await self.send(_routes.get_controls(control.name))
-        return min(found, key=_by_id, default=None)
+        return first(await self.send(_routes.get_controls(control.name)))
 
     async def create_control(self, control: Control) -> Control:
         """Record a control: `POST /controls/`. The server accepts any number of one name."""
@@ -193,8 +149,7 @@ class Backend:
         """
         Rules(reference).reference("reference", reference)
         system = await self.system()
-        found = await self.send(_routes.get_technical_controls(system.id, reference))
-        return min(found, key=_by_id, default=None)
+        return first(await self.send(_routes.get_technical_controls(system.id, reference)))
 
     async def create_technical_control(
         self, technical_control: TechnicalControl
@@ -252,6 +207,74 @@ class Backend:
             rules.given("resource_type.service.id", resource_type.service.id)
         row = await self.send(_routes.create_resource_type(resource_type))
         return attrs.evolve(resource_type, name=row.name, id=row.id)
+
+    async def get_resource_type_control_link(
+        self, control: Control, resource_type: ResourceType
+    ) -> ResourceTypeControl | None:
+        """Return the link between a control and a resource type, or `None`.
+
+        Route: `GET /resource-types-controls/`.
+
+        Args:
+            control: With its `id`.
+            resource_type: With its `id`.
+        """
+        return await self.send(
+            _routes.get_resource_type_control_link(*_linked(control, resource_type))
+        )
+
+    async def create_resource_type_control_link(
+        self, control: Control, resource_type: ResourceType
+    ) -> ResourceTypeControl:
+        """Link a control to a resource type: `POST /resource-types-controls/`.
+
+        The server accepts any number of links of one pair, and counts each.
+
+        Args:
+            control: With its `id`.
+            resource_type: With its `id`.
+        """
+        return await self.send(
+            _routes.create_resource_type_control_link(*_linked(control, resource_type))
+        )
+
+    async def create_exclusion(
+        self,
+        summary: str,
+        control_id: int,
+        resources: Sequence[int],
+        *,
+        is_limited_exclusion: bool = False,
+        notes: str | None = None,
+    ) -> None:
+        """Exclude resources from a control: `POST /exclusions/`.
+
+        No route reads exclusions back: when no answer arrives, nothing tells whether it is there.
+
+        Args:
+            summary: Why, in short.
+            control_id: The control's id.
+            resources: The ids of the resources. One that is excluded from the control already is
+                refused by the server, and nothing is stored.
+            is_limited_exclusion: Whether the exclusion is a limited one.
+            notes: More about it.
+        """
+        rules = Rules(resources)
+        rules.text("summary", summary, math.inf)
+        rules.integer("control_id", control_id)
+        rules.ids("resources", resources)
+        rules.kind("is_limited_exclusion", is_limited_exclusion, bool)
+        if notes is not None:
+            rules.text("notes", notes, math.inf)
+        await self.send(
+            _routes.create_exclusion(
+                summary,
+                control_id,
+                resources,
+                is_limited_exclusion=is_limited_exclusion,
+                notes=notes,
+            )
+        )
 
     async def get_resource_id(self, reference: str, application_environment_id: int) -> int | None:
         """Return a resource's id, or `None`: `GET /resources/`."""
@@ -322,30 +345,12 @@ class Backend:
             )
         )
 
-    async def get_compliance(
-        self,
-        select: Sequence[str],
-        filter: str | None = None,  # noqa: A002 - the route's own word
-    ) -> list[ComplianceGroup]:
-        """Count monitored resources that are not DELETED: `GET /compliance/`.
 
-        Args:
-            select: What to group by, in the route's names: `applicationName`, `controlSeverity`
-                and so on. `technicalControlName`, `systemName` and `systemStage` group, but the
-                server leaves them out of its answer.
-            filter: An OData expression over the same names, and `is_compliant`. The server
-                lower-cases all of it, texts included: write `tolower(controlName) eq 'encrypt'`.
-
-        Returns:
-            A row for each distinct combination, in no defined order.
-        """
-        Rules(select).compliance(select, filter)
-        return await self.send(_routes.get_compliance(select, filter))
-
-    async def send(self, call: Call[T]) -> T:
-        """Send a call on this backend's account, or on one of its own."""
-        return await self.transport.send(call, self.operation or self.transport.operation())
-
-
-def _by_id(row: Control | TechnicalControl) -> int:
-    return row.id or 0
+def _linked(control: Control, resource_type: ResourceType) -> tuple[int, int]:
+    """Return the ids of both."""
+    Rules(control).control("control", control)
+    Rules(resource_type).resource_type("resource_type", resource_type)
+    return (
+        Rules(control).given("control.id", control.id),
+        Rules(resource_type).given("resource_type.id", resource_type.id),
+    )

@@ -1,9 +1,4 @@
-"""Definitions and resources: found or recorded once, by one task, for everybody who asks.
-
-AirView has no upsert: each definition is a look and, when it is absent, a create, which may lose
-a race or be left in doubt by a broken connection. What is found is remembered for the life of the
-client.
-"""
+"""What recording an event needs: its definitions and its resource, looked for and made."""
 
 from __future__ import annotations
 
@@ -15,10 +10,11 @@ import anyio
 import attrs
 
 from airview_herald.airview._adoption import create_or_adopt
+from airview_herald.airview._definitions import Definitions, Key
 from airview_herald.airview._guess import Guess
 from airview_herald.airview._looks import LOOKS
 from airview_herald.airview._memory import Memory
-from airview_herald.airview._mismatches import Mismatch, mismatches
+from airview_herald.airview._mismatches import Mismatch
 from airview_herald.airview._notes import Asker
 from airview_herald.airview.models import (
     Application,
@@ -26,33 +22,17 @@ from airview_herald.airview.models import (
     Control,
     Environment,
     ResourceType,
+    ResourceTypeControl,
     Service,
     TechnicalControl,
 )
-from airview_herald.errors import (
-    AirViewHeraldError,
-    BadRequestError,
-    ConflictError,
-    ValidationError,
-)
+from airview_herald.errors import AirViewHeraldError
 from airview_herald.transport._call import RetryClass
 
 T = TypeVar("T")
 
-Key = tuple[str, str]
-
-_VERDICTS = (BadRequestError, ConflictError, ValidationError)
 _MAX_DEFINITIONS = 10_000
 _ABSENT = 0
-
-
-@attrs.define(eq=False)
-class _Entry:
-    """A definition as the server has it, and how the last asker's differed."""
-
-    stored: Any
-    given: Any = None
-    mismatches: tuple[Mismatch, ...] = ()
 
 
 class Catalogue:
@@ -67,11 +47,10 @@ class Catalogue:
     """
 
     def __init__(self, cache_size: int) -> None:
-        self._definitions: Memory[Key, _Entry] = Memory(min(cache_size, _MAX_DEFINITIONS))
+        self.definitions = Definitions(min(cache_size, _MAX_DEFINITIONS))
         self._parents: Memory[str, int] = Memory(_MAX_DEFINITIONS)
         self._resources: Memory[tuple[int, str], int] = Memory(cache_size)
         self._guess = Guess()
-        self._doubts: dict[Key, float] = {}
         self._bare: dict[str, Application] = {}
         self._rechecking = anyio.Lock()
         self.restorations: int = 0
@@ -159,10 +138,9 @@ class Catalogue:
 
     async def _parent_id(self, asker: Asker, control: Control) -> int:
         """Return the id of a parent control, 0 if the server has none; never record it."""
-        known = self._definitions.get(("control", control.name))
-        if known is not None:
-            identifier: int = known.stored.id
-            return identifier
+        known: Control | None = self.definitions.stored(("control", control.name))
+        if known is not None and known.id is not None:
+            return known.id
 
         async def find(_: bool) -> int:  # noqa: FBT001 - as `Memory.resolve` calls it
             found = await asker.backend.get_control(control)
@@ -187,6 +165,21 @@ class Catalogue:
 
         key = ("resource_type", resource_type.reference)
         return await self._define(asker, key, resource_type, create)
+
+    async def resource_type_control(
+        self, asker: Asker, control: Control, resource_type: ResourceType
+    ) -> ResourceTypeControl:
+        """Return the link of a control to a resource type, recording whatever is new."""
+        backend = asker.backend
+        control = await self.control(asker, control)
+        resource_type = await self.resource_type(asker, resource_type)
+        return await self.definitions.define(
+            asker,
+            ("resource_type_control", f"{control.id}/{resource_type.id}"),
+            control,
+            lambda: backend.get_resource_type_control_link(control, resource_type),
+            lambda: backend.create_resource_type_control_link(control, resource_type),
+        )
 
     async def resource_id(
         self, asker: Asker, reference: str, application_environment_id: int
@@ -257,82 +250,24 @@ class Catalogue:
         if technical_control.control is not None:
             given["control", technical_control.control.name] = technical_control.control
         for key, definition in given.items():
-            entry = self._definitions.get(key)
-            if entry is not None:
+            stored = self.definitions.stored(key)
+            if stored is not None:
                 found = await LOOKS[key[0]](asker.backend, definition)
-                lost = lost or found is None or found.id != entry.stored.id
+                lost = lost or found is None or found.id != stored.id
         return lost
 
     def _forget_all(self) -> None:
         """Forget every id: all come from the server as it was before."""
-        for memory in (self._definitions, self._parents, self._resources):
-            memory.clear()
+        self.definitions.clear()
+        self._parents.clear()
+        self._resources.clear()
         self._bare.clear()
 
     async def _define(
         self, asker: Asker, key: Key, given: T, create: Callable[[], Awaitable[T]]
     ) -> T:
-        """Return a definition from memory, from the server, or newly recorded."""
-        entry = self._definitions.get(key)
-        if entry is None:
-            verdict = asker.notes.verdict(key)
-            if verdict is not None:
-                raise verdict
-
-            async def find(_: bool) -> _Entry:  # noqa: FBT001 - the look comes first in any case
-                return _Entry(await self._look_or_create(asker, key, given, create))
-
-            try:
-                entry = await self._definitions.resolve(key, find, asker.expired)
-            except _VERDICTS as refusal:
-                asker.notes.refuse(key, refusal)
-                raise
-        if entry.given is not given:
-            entry.given = given
-            entry.mismatches = tuple(mismatches(*key, entry.stored, given))
-        if entry.mismatches:
-            asker.notes.differ(entry.mismatches)
-        stored: T = entry.stored
-        return stored
-
-    async def _look_or_create(
-        self, asker: Asker, key: Key, given: T, create: Callable[[], Awaitable[T]]
-    ) -> T:
-        """Look, and create what is absent, unless an earlier create is still in doubt."""
-        transport = asker.backend.transport
-
-        async def look() -> T | None:
-            found: T | None = await LOOKS[key[0]](asker.backend, given)
-            return found
-
-        found = await look()
-        doubt = self._doubts.pop(key, None)
-        if found is None and doubt is not None:
-            self._doubt(key, doubt)
-            await transport.wait_until(doubt, asker.operation)
-            found = await look()
-        if found is not None:
-            return found
-        try:
-            made, _ = await create_or_adopt(
-                transport, asker.operation, look, create, partial(self._doubt, key)
-            )
-        except BaseException:
-            if asker.operation.in_flight is RetryClass.CREATE:
-                self._doubt(key, transport.settled_at())
-            raise
-        self._doubts.pop(key, None)
-        return made
-
-    def _doubt(self, key: Key, until: float) -> None:
-        """Note until when a create may still be running on the server.
-
-        A doubt whose time has passed needs no wait, so the older ones may go.
-        """
-        self._doubts.pop(key, None)
-        self._doubts[key] = until
-        if len(self._doubts) > _MAX_DEFINITIONS:
-            del self._doubts[next(iter(self._doubts))]
+        look: Callable[[], Awaitable[T | None]] = partial(LOOKS[key[0]], asker.backend, given)
+        return await self.definitions.define(asker, key, given, look, create)
 
 
 def _compare_system(asker: Asker) -> None:

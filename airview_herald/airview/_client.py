@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from importlib.metadata import version
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import httpx
 
 from airview_herald._origin import checked_url
-from airview_herald._secret import Secret
-from airview_herald.airview import _routes
 from airview_herald.airview._backend import Backend
+from airview_herald.airview._calls import read_error
 from airview_herald.airview._catalogue import Catalogue
-from airview_herald.airview._config import BackendConfig
+from airview_herald.airview._config import BackendConfig, checked_headers, checked_timeout
+from airview_herald.airview._framework_catalogue import FrameworkCatalogue
 from airview_herald.airview._ingest import (
     Events,
     IngestSettings,
@@ -28,23 +27,25 @@ from airview_herald.airview._notes import Asker
 from airview_herald.airview._outcomes import IngestReport
 from airview_herald.airview._recording import Errand, Recorder, lane_key
 from airview_herald.airview._rules import Rules
+from airview_herald.airview.frameworks import (
+    FrameworkControlObjective,
+    FrameworkControlObjectiveLink,
+)
 from airview_herald.airview.models import (
     ComplianceEvent,
-    ComplianceGroup,
     Control,
     Resource,
     ResourceType,
+    ResourceTypeControl,
     SystemStage,
     TechnicalControl,
 )
+from airview_herald.airview.readings import ComplianceGroup
 from airview_herald.auth import BearerToken
 from airview_herald.errors import ConfigurationError
 from airview_herald.transport._connections import Connections
 from airview_herald.transport._retry import Retry
-from airview_herald.transport._send import Options, Transport
-
-_TIMEOUT = httpx.Timeout(30.0, connect=5.0)
-_TOTAL = 120.0
+from airview_herald.transport._send import TIMEOUT, TOTAL, Options, Transport
 
 
 class AirView:
@@ -88,7 +89,7 @@ class AirView:
         referencing_type: str,
         auth: httpx.Auth | str | None = None,
         http: httpx.AsyncBaseTransport | httpx.AsyncClient | None = None,
-        timeout: float | httpx.Timeout = _TIMEOUT,
+        timeout: float | httpx.Timeout = TIMEOUT,
         retry: Retry | None = None,
         headers: Mapping[str, str] | None = None,
         allow_http: bool = False,
@@ -112,21 +113,47 @@ class AirView:
             auth,
             Options(
                 base_url=url,
-                headers=_headers(headers),
-                timeout=_checked_timeout(timeout),
-                total=_TOTAL,
+                headers=checked_headers(headers),
+                timeout=checked_timeout(timeout),
+                total=TOTAL,
                 retry=Retry() if retry is None else retry,
                 settle=settle,
             ),
-            _routes.read_error,
+            read_error,
         )
         config = BackendConfig(url, None, system_name, system_stage, referencing_type)
         self._backend = Backend(config, transport)
         self._catalogue = Catalogue(cache_size)
+        self._frameworks = FrameworkCatalogue(self._catalogue)
         self._recorder = Recorder(
             self._backend, self._catalogue, Lanes(transport.clock, transport.sleep)
         )
         self._entered: bool | None = None
+
+    @classmethod
+    def from_config(cls, backend_config: BackendConfig, **options: Any) -> Self:
+        """Return a client with the documented settings.
+
+        Args:
+            backend_config: Where it records, and as which system; its token, if it has one, is
+                sent as it is for as long as the client lives.
+            **options: As for the class. An `auth` that renews its tokens goes with a
+                configuration whose token is `None`.
+
+        Raises:
+            ConfigurationError: A setting cannot work, or there are a token and an `auth`.
+        """
+        if backend_config.token is not None:
+            if options.get("auth") is not None:
+                raise ConfigurationError("auth: the configuration has a token already")
+            options["auth"] = BearerToken(backend_config.token)
+        return cls(
+            backend_config.base_url,
+            system_name=backend_config.system_name,
+            system_stage=backend_config.system_stage,
+            referencing_type=backend_config.referencing_type,
+            **options,
+        )
 
     async def __aenter__(self) -> Self:
         if self._entered is not None:
@@ -196,6 +223,48 @@ class AirView:
         asker = self._asker()
         Rules(resource_type).resource_type("resource_type", resource_type)
         return await self._catalogue.resource_type(asker, resource_type)
+
+    async def handle_resource_type_control_link(
+        self, control: Control, resource_type: ResourceType
+    ) -> ResourceTypeControl:
+        """Return the link of a control to a resource type, recording whatever is new.
+
+        Routes: `GET` and `POST /resource-types-controls/`, those of `handle_control` and those of
+        `handle_resource_type`.
+        """
+        asker = self._asker()
+        Rules(control).control("control", control)
+        Rules(resource_type).resource_type("resource_type", resource_type)
+        return await self._catalogue.resource_type_control(asker, control, resource_type)
+
+    async def handle_framework_control_objective(
+        self, framework_control_objective: FrameworkControlObjective
+    ) -> FrameworkControlObjective:
+        """Return a control objective with its ids, recording whatever of it is new.
+
+        That is its framework, its section and itself: `GET` and `POST` of `/frameworks/`,
+        `/frameworks/{id}/sections/` and `/frameworks/{id}/sections/{id}/control-objectives/`.
+        """
+        asker = self._asker()
+        Rules(framework_control_objective).framework_control_objective(
+            "framework_control_objective", framework_control_objective
+        )
+        return await self._frameworks.objective(asker, framework_control_objective)
+
+    async def handle_framework_control_objective_link(
+        self, framework_control_objective: FrameworkControlObjective, control: Control
+    ) -> FrameworkControlObjectiveLink:
+        """Return the link of a control objective to a control, recording whatever is new.
+
+        Routes: `GET` and `POST /frameworks/framework-control-objective-link/`, those of
+        `handle_control` and those of `handle_framework_control_objective`.
+        """
+        asker = self._asker()
+        Rules(framework_control_objective).framework_control_objective(
+            "framework_control_objective", framework_control_objective
+        )
+        Rules(control).control("control", control)
+        return await self._frameworks.link(asker, framework_control_objective, control)
 
     async def handle_resource(self, resource: Resource) -> None:
         """Create or update a resource, with whatever it needs that is new.
@@ -317,20 +386,3 @@ class AirView:
         if not self._entered:
             state = "is closed" if self._entered is False else "must be entered first"
             raise RuntimeError(f"this client {state}: use it inside `async with`")
-
-
-def _headers(headers: Mapping[str, str] | None) -> dict[str, Secret]:
-    every = {
-        "Accept": "application/json",
-        "User-Agent": f"airview-herald/{version('airview-herald')}",
-        **(headers or {}),
-    }
-    return {name: Secret(value, f"headers[{name!r}]") for name, value in every.items()}
-
-
-def _checked_timeout(timeout: float | httpx.Timeout) -> httpx.Timeout:
-    if not isinstance(timeout, httpx.Timeout):
-        timeout = httpx.Timeout(timeout, connect=min(timeout, 5.0))
-    if any(seconds is not None and not seconds > 0 for seconds in timeout.as_dict().values()):
-        raise ConfigurationError("timeout: must be more than 0 seconds")
-    return timeout

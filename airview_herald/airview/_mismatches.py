@@ -14,8 +14,10 @@ class Mismatch:
 
     Attributes:
         kind: What it is: `system`, `environment`, `application`, `control`,
-            `technical_control`, `resource_type` or `service`.
-        key: Its name, abbreviation or reference.
+            `technical_control`, `resource_type`, `service`, `framework`, `framework_section` or
+            `framework_control_objective`.
+        key: Its name, abbreviation or reference; the names of sections and control objectives
+            come after their parent's id, as in `1/Access Control`.
         field: The field that differs.
         stored: What the server has, and keeps.
         given: What the caller's object says.
@@ -35,6 +37,11 @@ _COMPARED = {
     "technical_control": ("name", "control_action", "ttl", "is_blocking", "control_id"),
     "resource_type": ("name", "service.reference"),
     "service": ("name", "type"),
+    "framework": ("link",),
+    "framework_section": ("link",),
+    "framework_control_objective": ("link",),
+    "framework_control_objective_link": (),
+    "resource_type_control": (),
 }
 
 

@@ -12,6 +12,11 @@ import re
 from collections.abc import Sequence
 from enum import StrEnum
 
+from airview_herald.airview.frameworks import (
+    Framework,
+    FrameworkControlObjective,
+    FrameworkSection,
+)
 from airview_herald.airview.models import (
     Application,
     ApplicationType,
@@ -139,6 +144,26 @@ class Rules:
         self.text(f"{field}.name", service.name)
         self.member(f"{field}.type", service.type, ServiceType)
 
+    def framework(self, field: str, framework: Framework) -> None:
+        """Check a framework."""
+        self.kind(field, framework, Framework)
+        self.key(f"{field}.name", framework.name)
+        self.text(f"{field}.link", framework.link)
+
+    def framework_section(self, field: str, section: FrameworkSection) -> None:
+        """Check a section and its framework."""
+        self.kind(field, section, FrameworkSection)
+        self.key(f"{field}.name", section.name)
+        self.text(f"{field}.link", section.link)
+        self.framework(f"{field}.framework", section.framework)
+
+    def framework_control_objective(self, field: str, objective: FrameworkControlObjective) -> None:
+        """Check a control objective, its section and its framework."""
+        self.kind(field, objective, FrameworkControlObjective)
+        self.key(f"{field}.name", objective.name)
+        self.text(f"{field}.link", objective.link)
+        self.framework_section(f"{field}.framework_section", objective.framework_section)
+
     def system(self, name: str, stage: SystemStage | str) -> None:
         """Check a system's name and stage."""
         self.key("system_name", name)
@@ -198,6 +223,15 @@ class Rules:
         """Check an id or a number of minutes: 32 bits, not negative, no boolean."""
         if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= MAX_ID:
             raise self._error(field, f"must be an integer from {least} to {MAX_ID}, not {value!r}")
+
+    def ids(self, field: str, values: Sequence[int]) -> None:
+        """Check a list of ids, each of which may be there once."""
+        if isinstance(values, str) or not isinstance(values, Sequence):
+            raise self._error(field, f"must be a list of ids, not {type(values).__name__}")
+        for index, value in enumerate(values):
+            self.integer(f"{field}[{index}]", value)
+            if value in values[:index]:
+                raise self._error(f"{field}[{index}]", f"{value} is listed twice")
 
     def given(self, field: str, value: int | None) -> int:
         """Return an id that an earlier operation should have filled in."""

@@ -11,16 +11,23 @@ text: in an answer it is passed on as it came, in a request it is refused before
 
 from __future__ import annotations
 
-from enum import StrEnum
-from typing import TypeVar
-
 import attrs
+
+from airview_herald.airview import enumerations
+from airview_herald.airview.enumerations import (
+    ApplicationType,
+    ControlSeverity,
+    MonitoredResourceState,
+    QualityModel,
+    ServiceType,
+    SystemStage,
+    TechnicalControlAction,
+)
 
 __all__ = [
     "Application",
     "ApplicationType",
     "ComplianceEvent",
-    "ComplianceGroup",
     "Control",
     "ControlSeverity",
     "Environment",
@@ -28,117 +35,13 @@ __all__ = [
     "QualityModel",
     "Resource",
     "ResourceType",
+    "ResourceTypeControl",
     "Service",
     "ServiceType",
     "SystemStage",
     "TechnicalControl",
     "TechnicalControlAction",
 ]
-
-
-class SystemStage(StrEnum):
-    """Where in the life of a resource a system looks at it."""
-
-    BUILD = "BUILD"
-    MONITOR = "MONITOR"
-
-
-class ApplicationType(StrEnum):
-    """What an application is."""
-
-    BUSINESS_APPLICATION = "BUSINESS_APPLICATION"
-    TECHNICAL_SERVICE = "TECHNICAL_SERVICE"
-    APPLICATION_SERVICE = "APPLICATION_SERVICE"
-
-
-class ServiceType(StrEnum):
-    """What kind of service resources belong to."""
-
-    UNKNOWN = "UNKNOWN"
-    VIRTUAL_MACHINE = "VIRTUAL_MACHINE"
-    CONTAINER = "CONTAINER"
-    NETWORK = "NETWORK"
-    REPOSITORY = "REPOSITORY"
-    PIPELINE = "PIPELINE"
-    OBJECT_STORAGE = "OBJECT_STORAGE"
-    DATABASE = "DATABASE"
-    FUNCTION = "FUNCTION"
-    STORAGE = "STORAGE"
-
-
-class TechnicalControlAction(StrEnum):
-    """What a breach of a technical control leads to."""
-
-    LOG = "LOG"
-    INCIDENT = "INCIDENT"
-    TASK = "TASK"
-    VULNERABILITY = "VULNERABILITY"
-
-
-class QualityModel(StrEnum):
-    """The quality that a control protects."""
-
-    LOG_EXCELLENCE = "LOG_EXCELLENCE"
-    SECURITY = "SECURITY"
-    RELIABILITY = "RELIABILITY"
-    PERFORMANCE_EFFICIENCY = "PERFORMANCE_EFFICIENCY"
-    COST_OPTIMISATION = "COST_OPTIMISATION"
-    PORTABILITY = "PORTABILITY"
-    USABILITY_AND_COMPATIBILITY = "USABILITY_AND_COMPATIBILITY"
-
-
-class ControlSeverity(StrEnum):
-    """How grave a breach of a control is."""
-
-    CRITICAL = "CRITICAL"
-    HIGH = "HIGH"
-    MEDIUM = "MEDIUM"
-    LOW = "LOW"
-
-
-class MonitoredResourceState(StrEnum):
-    """What a technical control last said of a resource."""
-
-    FLAGGED = "FLAGGED"
-    MONITORING = "MONITORING"
-    DELETED = "DELETED"
-    UNRESPONSIVE = "UNRESPONSIVE"
-
-
-E = TypeVar("E", bound=StrEnum)
-
-
-def _member(members: type[E], value: E | str) -> E | str:
-    """Return the member with that text; anything else stays as it is."""
-    return members.__members__.get(value, value) if isinstance(value, str) else value
-
-
-def _application_type(value: ApplicationType | str) -> ApplicationType | str:
-    return _member(ApplicationType, value)
-
-
-def _service_type(value: ServiceType | str) -> ServiceType | str:
-    return _member(ServiceType, value)
-
-
-def _action(value: TechnicalControlAction | str) -> TechnicalControlAction | str:
-    return _member(TechnicalControlAction, value)
-
-
-def _quality_model(value: QualityModel | str | None) -> QualityModel | str | None:
-    return value if value is None else _member(QualityModel, value)
-
-
-def _severity(value: ControlSeverity | str) -> ControlSeverity | str:
-    return _member(ControlSeverity, value)
-
-
-def _severity_or_none(value: ControlSeverity | str | None) -> ControlSeverity | str | None:
-    return value if value is None else _member(ControlSeverity, value)
-
-
-def _state(value: MonitoredResourceState | str) -> MonitoredResourceState | str:
-    return _member(MonitoredResourceState, value)
 
 
 @attrs.frozen
@@ -176,7 +79,7 @@ class Application:
     name: str
     reference: str
     type: ApplicationType | str = attrs.field(
-        default=ApplicationType.BUSINESS_APPLICATION, converter=_application_type
+        default=ApplicationType.BUSINESS_APPLICATION, converter=enumerations.application_type
     )
     environment: Environment = _UNKNOWN_ENVIRONMENT
     id: int | None = None
@@ -198,11 +101,15 @@ class Control:
     """
 
     name: str
-    quality_model: QualityModel | str | None = attrs.field(default=None, converter=_quality_model)
+    quality_model: QualityModel | str | None = attrs.field(
+        default=None, converter=enumerations.quality_model
+    )
     service_id: int | None = None
     service_name: str | None = None
     id: int | None = None
-    severity: ControlSeverity | str = attrs.field(default=ControlSeverity.LOW, converter=_severity)
+    severity: ControlSeverity | str = attrs.field(
+        default=ControlSeverity.LOW, converter=enumerations.severity
+    )
 
 
 @attrs.frozen
@@ -225,7 +132,9 @@ class TechnicalControl:
 
     name: str
     reference: str
-    control_action: TechnicalControlAction | str = attrs.field(converter=_action)
+    control_action: TechnicalControlAction | str = attrs.field(
+        converter=enumerations.control_action
+    )
     id: int | None = None
     ttl: int | None = None
     is_blocking: bool | None = None
@@ -250,7 +159,7 @@ class ComplianceEvent:
     resource_reference: str
     application: Application
     technical_control: TechnicalControl
-    status: MonitoredResourceState | str = attrs.field(converter=_state)
+    status: MonitoredResourceState | str = attrs.field(converter=enumerations.monitoring_state)
     additional_data: str = ""
 
 
@@ -267,7 +176,7 @@ class Service:
 
     reference: str
     name: str
-    type: ServiceType | str = attrs.field(converter=_service_type)
+    type: ServiceType | str = attrs.field(converter=enumerations.service_type)
     id: int | None = None
 
 
@@ -289,6 +198,21 @@ class ResourceType:
 
 
 @attrs.frozen
+class ResourceTypeControl:
+    """A control that resources of a type are held to.
+
+    Attributes:
+        control_id: The id of the control.
+        resource_type_id: The id of the resource type.
+        id: The server's id. The server accepts several links of one pair, and answers with any.
+    """
+
+    control_id: int
+    resource_type_id: int
+    id: int | None = None
+
+
+@attrs.frozen
 class Resource:
     """A resource of an application.
 
@@ -304,39 +228,3 @@ class Resource:
     application: Application
     name: str | None = None
     resource_type: ResourceType | None = None
-
-
-@attrs.frozen
-class ComplianceGroup:
-    """One row of `GET /compliance/`: a combination of what was selected, and its counts.
-
-    The server leaves `technicalControlName`, `systemName` and `systemStage` out of its answer
-    even when they are selected, hence no fields for them here.
-
-    Attributes:
-        total: Monitored resources in the group that are not DELETED.
-        is_compliant: Those of them in MONITORING.
-        excluded: Always 0 with present servers.
-        application_id: As selected, else `None`; so are all the following.
-        application_name: As selected.
-        environment_name: As selected.
-        resource_reference: As selected.
-        technical_control_reference: As selected.
-        control_id: As selected; `None` too for a technical control with no control.
-        control_name: Likewise.
-        control_severity: Likewise.
-    """
-
-    total: int
-    is_compliant: int
-    excluded: int = 0
-    application_id: int | None = None
-    application_name: str | None = None
-    environment_name: str | None = None
-    resource_reference: str | None = None
-    technical_control_reference: str | None = None
-    control_id: int | None = None
-    control_name: str | None = None
-    control_severity: ControlSeverity | str | None = attrs.field(
-        default=None, converter=_severity_or_none
-    )

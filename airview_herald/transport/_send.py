@@ -42,6 +42,10 @@ logger = logging.getLogger("airview_herald")
 
 T = TypeVar("T")
 
+# What a client does unless its caller says otherwise, in seconds.
+TIMEOUT = httpx.Timeout(30.0, connect=5.0)
+TOTAL = 120.0
+
 _UNSURE = (Fate.AMBIGUOUS, Fate.ENDED, Fate.DONE)
 _SETTLING = frozenset({400, 404, 409, 422})
 
@@ -268,7 +272,7 @@ class Transport:
                     response = await self._exchange(outgoing, operation, call.retry_class, attempt)
                 else:
                     try:
-                        response = await self._side_request(outgoing, operation)
+                        response = await self.errand(outgoing, operation)
                     except AirViewHeraldError as error:
                         outgoing = await flow.athrow(error)
                         continue
@@ -279,10 +283,20 @@ class Transport:
         finally:
             await flow.aclose()
 
-    async def _side_request(self, request: httpx.Request, operation: Operation) -> httpx.Response:
-        """Send what a flow asks for on the way, a token say: its own origin, its own class.
+    async def errand(self, request: httpx.Request, operation: Operation) -> httpx.Response:
+        """Send what is needed on the way, a token request say: its own origin, its own class.
 
-        The flow judges the last answer, whatever its status.
+        No credential is added. Whoever asked judges the last answer, whatever its status.
+
+        Args:
+            request: The whole request.
+            operation: The account that it belongs to.
+
+        Returns:
+            The answer, read to its end.
+
+        Raises:
+            AirViewHeraldError: No answer arrived in time.
         """
         for attempt in itertools.count(1):
             facts = RequestFacts(request.method, _bare(request.url), attempts=attempt)

@@ -5,6 +5,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import httpx
+from tables import Tables
+
+from airview_herald.airview import Control, ResourceType
 from airview_herald.sources import read_jsonl, write_jsonl
 
 _README = (Path(__file__).parents[2] / "README.md").read_text()
@@ -64,6 +68,43 @@ async def test_single_calls(sandbox, connect, event, capsys):
         await _defined("handle_compliance_event")["single_calls"](airview, event("i-1"))
     assert "Production" in capsys.readouterr().out
     assert {row["reference"] for row in sandbox.snapshot()["resource"]} == {"i-1", "i-0001"}
+
+
+async def test_links(connect, capsys):
+    """A control is linked to an objective and to a resource type as shown."""
+    control, kind = Control("Patch", "SECURITY"), ResourceType("vm", "VM")
+    async with connect("https://airview.example", http=httpx.MockTransport(Tables())) as airview:
+        await _defined("FrameworkControlObjective(")["links"](airview, control, kind)
+    assert capsys.readouterr().out == "1 1\n"
+
+
+async def test_reading_what_is_flagged(connect, capsys):
+    """What is flagged is printed as shown."""
+    rows = {
+        "/applications/": [{"id": 9, "name": "n", "applicationType": "TECHNICAL_SERVICE"}],
+        "/aggregations/compliance/9": [
+            {
+                "controlId": 12,
+                "controlName": "Patch servers",
+                "environmentName": "Production",
+                "id": 31,
+                "raisedDateTime": "2023-09-18T13:21:24",
+                "resources": [{"id": 301, "name": "web-1", "status": "none"}],
+                "severity": "high",
+                "systemName": "ccf",
+                "systemStage": "MONITOR",
+                "technicalControlName": "EC2 patching",
+                "tickets": [],
+            }
+        ],
+    }
+
+    def answer(request):
+        return httpx.Response(200, json=rows[request.url.path])
+
+    async with connect("https://airview.example", http=httpx.MockTransport(answer)) as airview:
+        await _defined("get_flagged")["flagged"](airview)
+    assert capsys.readouterr().out == "2023-09-18 13:21:24+00:00 HIGH web-1\n"
 
 
 def test_credentials():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import AsyncIterator, Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import assert_type
 
@@ -12,14 +13,27 @@ import httpx
 from airview_herald import AirView, AirViewHeraldError
 from airview_herald.airview import (
     Application,
+    ApplicationEnvironment,
+    ApplicationReference,
+    ApplicationType,
     Backend,
     BackendConfig,
     BackendFailureException,
     ComplianceEvent,
     ComplianceGroup,
     Control,
+    ControlOverview,
+    ControlOverviewResource,
+    ControlOverviewTotals,
     ControlSeverity,
     Environment,
+    FlaggedResource,
+    FlaggedTechnicalControl,
+    Framework,
+    FrameworkControlObjective,
+    FrameworkControlObjectiveLink,
+    FrameworkSection,
+    Handler,
     IngestReport,
     IngestStream,
     Mismatch,
@@ -27,14 +41,20 @@ from airview_herald.airview import (
     Outcome,
     OutcomeStatus,
     QualityModel,
+    RecordedApplication,
     Resource,
     ResourceType,
+    ResourceTypeControl,
     Service,
     ServiceType,
     Stage,
     SystemStage,
     TechnicalControl,
     TechnicalControlAction,
+    get_aws_cognito_token,
+    get_azure_token,
+    get_handler,
+    get_oauth_token,
 )
 from airview_herald.auth import BearerToken, ClientCredentials
 from airview_herald.errors import (
@@ -60,6 +80,9 @@ from airview_herald.transport import PooledTransport, Retry
 APPLICATION = Application("Payments", "123456789012")
 CONTROL = Control("Patch servers", QualityModel.SECURITY, severity=ControlSeverity.HIGH)
 CHECK = TechnicalControl("EC2 patching", "ec2-patching", TechnicalControlAction.TASK)
+NIST = Framework("NIST 800-53", "/nist")
+ACCESS = FrameworkSection("Access Control", "/nist/ac", NIST)
+OBJECTIVE = FrameworkControlObjective("AC-1", "/nist/ac-1", ACCESS)
 EVENT = ComplianceEvent("i-0abc", APPLICATION, CHECK, MonitoredResourceState.FLAGGED)
 URL = "https://airview.example.com/api"
 
@@ -116,6 +139,28 @@ def clients() -> list[AirView]:
     ]
 
 
+def documented_clients(handler: Handler) -> list[AirView]:
+    """The documented ways to a client; the documented name is the client's own class."""
+    config = BackendConfig(URL, "token", "ccf", SystemStage.MONITOR, "aws_account_id")
+    return [
+        handler,
+        get_handler(URL, "ccf", "MONITOR", "aws_account_id", "Bearer token"),
+        Handler.from_config(config),
+        AirView.from_config(config, timeout=10.0, headers={"X": "y"}),
+    ]
+
+
+async def tokens() -> None:
+    """The documented token functions return a header's value."""
+    endpoint = "https://login.example.com/token"
+    assert_type(await get_oauth_token(endpoint, "id", "secret", "scope"), str)
+    assert_type(await get_oauth_token(endpoint, "id", "secret", None, {"X": "y"}), str)
+    assert_type(await get_azure_token("id", "secret", "tenant", "scope"), str)
+    assert_type(await get_aws_cognito_token("id", "secret", "pool", "eu-west-1"), str)
+    async with httpx.AsyncClient() as http:
+        await get_aws_cognito_token("id", "secret", "pool", "eu-west-1", "scope", http=http)
+
+
 async def handler(airview: AirView) -> None:
     """The documented operations of the handler."""
     async with airview as entered:
@@ -125,6 +170,13 @@ async def handler(airview: AirView) -> None:
         assert_type(await airview.handle_technical_control(CHECK), TechnicalControl)
         kind = ResourceType("vm", "VM", service=Service("ec2", "EC2", ServiceType.VIRTUAL_MACHINE))
         assert_type(await airview.handle_resource_type(kind), ResourceType)
+        held = await airview.handle_resource_type_control_link(CONTROL, kind)
+        assert_type(held, ResourceTypeControl)
+        objective = await airview.handle_framework_control_objective(OBJECTIVE)
+        assert_type(objective, FrameworkControlObjective)
+        assert_type(objective.framework_section.framework.id, int | None)
+        link = await airview.handle_framework_control_objective_link(OBJECTIVE, CONTROL)
+        assert_type(link, FrameworkControlObjectiveLink)
         await airview.handle_resource(Resource("i-0abc", APPLICATION, resource_type=kind))
         rows = await airview.get_compliance(["applicationName"], "applicationName eq 'payments'")
         assert_type(rows, list[ComplianceGroup])
@@ -224,6 +276,16 @@ async def low_level(backend: Backend) -> None:
     assert_type(await backend.get_resource_type("vm"), ResourceType | None)
     kind = await backend.create_resource_type(ResourceType("vm", "VM", service=service))
     assert_type(kind, ResourceType)
+    held = await backend.get_resource_type_control_link(CONTROL, kind)
+    assert_type(held, ResourceTypeControl | None)
+    made = await backend.create_resource_type_control_link(CONTROL, kind)
+    assert_type(made, ResourceTypeControl)
+    await backend.create_exclusion("Accepted risk", 12, [301, 302])
+    await backend.create_exclusion(
+        "Accepted risk", 12, (301,), is_limited_exclusion=True, notes="Ref RISK-7"
+    )
+    await backend.update_application(application)
+    await backend.update_application(application, environment.id)
     assert_type(await backend.get_resource_id("i-0abc", 15), int | None)
     assert_type(await backend.create_resource("i-0abc", 15), int)
     await backend.save_resource(Resource("i-0abc", application, "web-1", kind))
@@ -233,6 +295,49 @@ async def low_level(backend: Backend) -> None:
     )
     rows = await backend.get_compliance(("controlName", "controlSeverity"), filter=None)
     assert_type(rows, list[ComplianceGroup])
+
+
+async def frameworks(backend: Backend) -> None:
+    """Frameworks and what they ask for, one route at a time."""
+    assert_type(await backend.get_framework(NIST), Framework | None)
+    assert_type(await backend.create_framework(NIST), Framework)
+    assert_type(await backend.get_framework_section(ACCESS), FrameworkSection | None)
+    assert_type(await backend.create_framework_section(ACCESS), FrameworkSection)
+    found = await backend.get_framework_control_objective(OBJECTIVE)
+    assert_type(found, FrameworkControlObjective | None)
+    made = await backend.create_framework_control_objective(OBJECTIVE)
+    assert_type(made, FrameworkControlObjective)
+    link = await backend.get_framework_control_objective_link(made, CONTROL)
+    assert_type(link, FrameworkControlObjectiveLink | None)
+    created = await backend.create_framework_control_objective_link(made, CONTROL)
+    assert_type(created, FrameworkControlObjectiveLink)
+
+
+async def readings(backend: Backend) -> None:
+    """What is recorded, in typed rows."""
+    assert_type(await backend.get_applications(), list[RecordedApplication])
+    assert_type(await backend.get_applications("TECHNICAL_SERVICE"), list[RecordedApplication])
+    application = await backend.get_application(9)
+    assert_type(application, RecordedApplication | None)
+    if application is not None:
+        assert_type(application.application_type, ApplicationType | str)
+    places = await backend.get_application_environments(9)
+    assert_type(places, list[ApplicationEnvironment])
+    assert_type(places[0].references, tuple[ApplicationReference, ...])
+    place = await backend.get_application_environment_by_id(15)
+    assert_type(place, ApplicationEnvironment | None)
+    assert_type(await backend.get_technical_control_by_id(31), TechnicalControl | None)
+    assert_type(await backend.get_quality_models(9), list[QualityModel | str])
+    overviews = await backend.get_control_overviews(9, quality_model=QualityModel.SECURITY)
+    assert_type(overviews, list[ControlOverview])
+    flagged = await backend.get_flagged(9)
+    assert_type(flagged, list[FlaggedTechnicalControl])
+    assert_type(flagged[0].raised_date_time, datetime)
+    assert_type(flagged[0].resources, tuple[FlaggedResource, ...])
+    totals = await backend.get_control_overview_totals(9)
+    assert_type(totals, ControlOverviewTotals | None)
+    resources = await backend.get_control_overview_resources(9, 31)
+    assert_type(resources, list[ControlOverviewResource])
 
 
 async def failures(airview: AirView) -> None:

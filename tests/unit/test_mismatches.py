@@ -2,17 +2,26 @@ import attrs
 import pytest
 
 from airview_herald.airview._mismatches import Mismatch, mismatches
+from airview_herald.airview.frameworks import (
+    Framework,
+    FrameworkControlObjective,
+    FrameworkControlObjectiveLink,
+    FrameworkSection,
+)
 from airview_herald.airview.models import (
     Application,
     Control,
     Environment,
     ResourceType,
+    ResourceTypeControl,
     Service,
     TechnicalControl,
 )
 
 CONTROL = Control("Patch servers", "SECURITY", id=12, severity="HIGH")
 SERVICE = Service("ec2", "EC2", "VIRTUAL_MACHINE", 3)
+NIST = Framework("NIST 800-53", "/nist", 1)
+ACCESS = FrameworkSection("Access Control", "/nist/ac", NIST, 5)
 STORED = {
     "environment": Environment("Production", "PRD", 1),
     "application": Application("Payments", "1", environment=Environment("Production", "PRD", 1)),
@@ -22,6 +31,11 @@ STORED = {
     ),
     "resource_type": ResourceType("vm", "Virtual machine", 7, SERVICE),
     "service": SERVICE,
+    "framework": NIST,
+    "framework_section": ACCESS,
+    "framework_control_objective": FrameworkControlObjective("AC-1", "/nist/ac-1", ACCESS, 8),
+    "resource_type_control": ResourceTypeControl(12, 7, 3),
+    "framework_control_objective_link": FrameworkControlObjectiveLink(8, 12),
 }
 STAGING = Environment("Staging", "STG")
 
@@ -70,6 +84,9 @@ def test_equal_definitions_do_not_differ(kind):
         ),
         ("service", "name", {"name": "x"}, "EC2", "x"),
         ("service", "type", {"type": "DATABASE"}, "VIRTUAL_MACHINE", "DATABASE"),
+        ("framework", "link", {"link": "/x"}, "/nist", "/x"),
+        ("framework_section", "link", {"link": "/x"}, "/nist/ac", "/x"),
+        ("framework_control_objective", "link", {"link": "/x"}, "/nist/ac-1", "/x"),
     ],
 )
 def test_each_field_that_differs_is_told(kind, field, change, stored, given):

@@ -1,15 +1,21 @@
 import pickle
+from datetime import UTC, datetime
 from enum import StrEnum
 
 import attrs
 import pytest
 
-from airview_herald.airview import models
+from airview_herald.airview import frameworks, models, readings
+from airview_herald.airview.frameworks import (
+    Framework,
+    FrameworkControlObjective,
+    FrameworkControlObjectiveLink,
+    FrameworkSection,
+)
 from airview_herald.airview.models import (
     Application,
     ApplicationType,
     ComplianceEvent,
-    ComplianceGroup,
     Control,
     ControlSeverity,
     Environment,
@@ -17,11 +23,23 @@ from airview_herald.airview.models import (
     QualityModel,
     Resource,
     ResourceType,
+    ResourceTypeControl,
     Service,
     ServiceType,
     SystemStage,
     TechnicalControl,
     TechnicalControlAction,
+)
+from airview_herald.airview.readings import (
+    ApplicationEnvironment,
+    ApplicationReference,
+    ComplianceGroup,
+    ControlOverview,
+    ControlOverviewResource,
+    ControlOverviewTotals,
+    FlaggedResource,
+    FlaggedTechnicalControl,
+    RecordedApplication,
 )
 
 REQUIRED = attrs.NOTHING
@@ -63,8 +81,22 @@ DOCUMENTED = {
         "additional_data": "",
     },
     Service: {"reference": REQUIRED, "name": REQUIRED, "type": REQUIRED, "id": None},
+    ResourceTypeControl: {"control_id": REQUIRED, "resource_type_id": REQUIRED, "id": None},
     ResourceType: {"reference": REQUIRED, "name": REQUIRED, "id": None, "service": None},
     Resource: {"reference": REQUIRED, "application": REQUIRED, "name": None, "resource_type": None},
+    Framework: {"name": REQUIRED, "link": REQUIRED, "id": None},
+    FrameworkSection: {"name": REQUIRED, "link": REQUIRED, "framework": REQUIRED, "id": None},
+    FrameworkControlObjective: {
+        "name": REQUIRED,
+        "link": REQUIRED,
+        "framework_section": REQUIRED,
+        "id": None,
+    },
+    FrameworkControlObjectiveLink: {
+        "framework_control_objective_id": REQUIRED,
+        "control_id": REQUIRED,
+        "id": None,
+    },
 }
 
 ENUMERATIONS = {
@@ -82,6 +114,39 @@ ENUMERATIONS = {
 APPLICATION = Application("Payments", "123456789012")
 CHECK = TechnicalControl("EC2 patching", "ec2-patching", TechnicalControlAction.VULNERABILITY)
 SERVICE = Service("ec2", "EC2", ServiceType.VIRTUAL_MACHINE)
+NIST = Framework("NIST 800-53", "/nist", 1)
+ACCESS = FrameworkSection("Access Control", "/nist/ac", NIST, 5)
+RECORDED = RecordedApplication(9, "Payments", ApplicationType.TECHNICAL_SERVICE)
+OVERVIEW = ControlOverview(
+    31,
+    "EC2 patching",
+    TechnicalControlAction.LOG,
+    ControlSeverity.HIGH,
+    "ccf",
+    SystemStage.BUILD,
+    applied=3,
+    exempt=0,
+)
+OVERSEEN = ControlOverviewResource(
+    301,
+    "web-1",
+    "Production",
+    ServiceType.DATABASE,
+    MonitoredResourceState.FLAGGED,
+    pending=False,
+)
+FLAGGED = FlaggedTechnicalControl(
+    31,
+    "EC2 patching",
+    12,
+    "Patch servers",
+    ControlSeverity.HIGH,
+    "Production",
+    "ccf",
+    SystemStage.MONITOR,
+    datetime(2023, 9, 18, 13, 21, 24, tzinfo=UTC),
+    (FlaggedResource(301, "web-1"),),
+)
 INSTANCES = [
     UNKNOWN,
     APPLICATION,
@@ -90,8 +155,21 @@ INSTANCES = [
     ComplianceEvent("i-0abc", APPLICATION, CHECK, MonitoredResourceState.FLAGGED, "why"),
     SERVICE,
     ResourceType("vm", "Virtual machine", 7, SERVICE),
+    ResourceTypeControl(12, 7, 3),
     Resource("i-0abc", APPLICATION),
+    NIST,
+    ACCESS,
+    FrameworkControlObjective("AC-1", "/nist/ac-1", ACCESS, 8),
+    FrameworkControlObjectiveLink(8, 12),
     ComplianceGroup(7, 5, application_name="Payments"),
+    RECORDED,
+    ApplicationReference("aws_account_id", "1"),
+    ApplicationEnvironment(15, RECORDED, UNKNOWN, (ApplicationReference("aws_account_id", "1"),)),
+    OVERVIEW,
+    OVERSEEN,
+    ControlOverviewTotals(2, 0, 1, 1),
+    FlaggedResource(301, "web-1"),
+    FLAGGED,
 ]
 ENUMERATED = [
     (lambda value: Application("n", "r", value).type, ApplicationType.TECHNICAL_SERVICE),
@@ -107,6 +185,19 @@ ENUMERATED = [
         lambda value: ComplianceGroup(1, 1, control_severity=value).control_severity,
         ControlSeverity.LOW,
     ),
+    (
+        lambda value: RecordedApplication(9, "n", value).application_type,
+        ApplicationType.APPLICATION_SERVICE,
+    ),
+    (
+        lambda value: attrs.evolve(OVERVIEW, control_action=value).control_action,
+        TechnicalControlAction.INCIDENT,
+    ),
+    (lambda value: attrs.evolve(OVERVIEW, severity=value).severity, ControlSeverity.MEDIUM),
+    (lambda value: attrs.evolve(OVERVIEW, system_stage=value).system_stage, SystemStage.MONITOR),
+    (lambda value: attrs.evolve(OVERSEEN, type=value).type, ServiceType.CONTAINER),
+    (lambda value: attrs.evolve(OVERSEEN, status=value).status, MonitoredResourceState.DELETED),
+    (lambda value: attrs.evolve(FLAGGED, system_stage=value).system_stage, SystemStage.BUILD),
 ]
 OF_EACH_CLASS = pytest.mark.parametrize("instance", INSTANCES, ids=lambda each: type(each).__name__)
 OF_EACH_FIELD = pytest.mark.parametrize(("stored", "member"), ENUMERATED)
@@ -128,11 +219,17 @@ def test_enumerations_hold_the_documented_values(cls):
     assert list(cls.__members__) == ENUMERATIONS[cls].split()
 
 
-def test_every_class_of_the_module_is_checked_here():
+def test_every_class_of_the_modules_is_checked_here():
     """A class added to the models is missed by no test of this file."""
     checked = {*ENUMERATIONS, *(type(each) for each in INSTANCES)}
-    assert {cls.__name__ for cls in checked} == set(models.__all__)
-    assert set(DOCUMENTED) == {type(each) for each in INSTANCES} - {ComplianceGroup}
+    assert {cls.__name__ for cls in checked} == {
+        *models.__all__,
+        *frameworks.__all__,
+        *readings.__all__,
+    }
+    assert set(DOCUMENTED) == {type(each) for each in INSTANCES} - {
+        getattr(readings, name) for name in readings.__all__
+    }
 
 
 @OF_EACH_CLASS
@@ -202,3 +299,11 @@ def test_a_group_is_built_from_its_counts_alone():
     rest = attrs.asdict(group, filter=lambda field, _: field.default is None)
     assert len(rest) == 8
     assert set(rest.values()) == {None}
+
+
+@pytest.mark.parametrize("text", ["high", "HIGH", "High"])
+def test_a_severity_in_lower_case_is_a_member(text):
+    """The aggregations write severities in lower case; whoever compares them need not know."""
+    assert attrs.evolve(FLAGGED, severity=text).severity is ControlSeverity.HIGH
+    for other in ("grave", "", None, ["list"]):
+        assert attrs.evolve(FLAGGED, severity=other).severity == other

@@ -81,7 +81,9 @@ def members(module):
     for name in module.__all__:
         value = getattr(module, name)
         if inspect.isclass(value):
-            for attribute, member in vars(value).items():
+            ours = [cls for cls in value.__mro__ if cls.__module__.startswith("airview_herald")]
+            every = {name: member for cls in ours for name, member in vars(cls).items()}
+            for attribute, member in every.items():
                 if not attribute.startswith("_") and (
                     inspect.isfunction(member) or isinstance(member, property | classmethod)
                 ):

@@ -1,26 +1,42 @@
 import json
+from datetime import UTC, datetime
 from urllib.parse import parse_qs, quote, urlsplit
 
+import attrs
 import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airview_herald.airview import _routes
-from airview_herald.airview._routes import StoredResource, StoredResourceType, System, read_error
+from airview_herald.airview import _reading_routes, _routes
+from airview_herald.airview._calls import read_error
+from airview_herald.airview._routes import StoredResource, StoredResourceType, System
 from airview_herald.airview.models import (
     Application,
     ApplicationType,
-    ComplianceGroup,
     Control,
     ControlSeverity,
     Environment,
+    MonitoredResourceState,
     QualityModel,
     ResourceType,
+    ResourceTypeControl,
     Service,
     ServiceType,
+    SystemStage,
     TechnicalControl,
     TechnicalControlAction,
+)
+from airview_herald.airview.readings import (
+    ApplicationEnvironment,
+    ApplicationReference,
+    ComplianceGroup,
+    ControlOverview,
+    ControlOverviewResource,
+    ControlOverviewTotals,
+    FlaggedResource,
+    FlaggedTechnicalControl,
+    RecordedApplication,
 )
 from airview_herald.errors import DecodeError, RequestFacts
 from airview_herald.transport._call import ErrorBody, Reply, RetryClass
@@ -54,23 +70,76 @@ READS = {
         "/referenced-application-environments/?type=aws_account_id&reference=a%2Fb~c",
         True,
     ),
+    "get_resource_type_control_link": (
+        _routes.get_resource_type_control_link(12, 7),
+        "/resource-types-controls/?controlId=12&resourceTypeId=7",
+        True,
+    ),
     "get_resource": (
         _routes.get_resource(AWKWARD, 15),
         f"/resources/?applicationEnvironmentId=15&reference={ENCODED}",
         True,
     ),
+    "get_applications": (_reading_routes.get_applications(None), "/applications/", False),
+    "get_applications, of a type": (
+        _reading_routes.get_applications("TECHNICAL_SERVICE"),
+        "/applications/?applicationType=TECHNICAL_SERVICE",
+        False,
+    ),
+    "get_application": (_reading_routes.get_application(9), "/applications/9", True),
+    "get_application_environments": (
+        _reading_routes.get_application_environments(9),
+        "/applications/9/application-environments",
+        False,
+    ),
+    "get_application_environment_by_id": (
+        _reading_routes.get_application_environment_by_id(15),
+        "/application-environments/15",
+        True,
+    ),
+    "get_technical_control_by_id": (
+        _reading_routes.get_technical_control_by_id(31),
+        "/technical-controls/31",
+        True,
+    ),
+    "get_quality_models": (
+        _reading_routes.get_quality_models(9),
+        "/applications/9/quality-models/",
+        False,
+    ),
+    "get_control_overviews": (
+        _reading_routes.get_control_overviews(9, None),
+        "/applications/9/control-overviews/",
+        False,
+    ),
+    "get_control_overviews, of a quality model": (
+        _reading_routes.get_control_overviews(9, QualityModel.SECURITY),
+        "/applications/9/control-overviews/?qualityModel=SECURITY",
+        False,
+    ),
+    "get_flagged": (_reading_routes.get_flagged(9), "/aggregations/compliance/9", False),
+    "get_control_overview_totals": (
+        _reading_routes.get_control_overview_totals(9),
+        "/aggregations/control-overview-totals/9/",
+        False,
+    ),
+    "get_control_overview_resources": (
+        _reading_routes.get_control_overview_resources(9, 31),
+        "/aggregations/control-overview-resources/9/?technicalControlId=31",
+        False,
+    ),
     "get_compliance": (
-        _routes.get_compliance(["applicationId", "controlName"], None),
+        _reading_routes.get_compliance(["applicationId", "controlName"], None),
         "/compliance/?%24select=applicationId%2CcontrolName",
         False,
     ),
     "get_compliance, filtered": (
-        _routes.get_compliance(("controlName",), "contains(controlName, 'a+b')"),
+        _reading_routes.get_compliance(("controlName",), "contains(controlName, 'a+b')"),
         "/compliance/?%24select=controlName&%24filter=contains%28controlName%2C%20%27a%2Bb%27%29",
         False,
     ),
     "get_compliance, empty filter": (
-        _routes.get_compliance(["controlName"], ""),
+        _reading_routes.get_compliance(["controlName"], ""),
         "/compliance/?%24select=controlName",
         False,
     ),
@@ -101,6 +170,11 @@ CREATES = {
         _routes.create_resource_type(ResourceType("vm", "VM")),
         "/resource-types/",
         b'{"name":"VM","reference":"vm"}',
+    ),
+    "create_resource_type_control_link": (
+        _routes.create_resource_type_control_link(12, 7),
+        "/resource-types-controls/",
+        b'{"controlId":12,"resourceTypeId":7}',
     ),
     "create_control": (
         _routes.create_control(CONTROL),
@@ -193,14 +267,44 @@ def test_saves_are_built_as_registered(call, target, body):
     assert call.decode(reply(b"", 204)) is None
 
 
+@pytest.mark.parametrize(
+    ("notes", "more"), [(None, b""), ("Ref RISK-7\u00e9", b',"notes":"Ref RISK-7\\u00e9"')]
+)
+def test_an_exclusion_is_built_as_registered(notes, more):
+    """An exclusion succeeds with 201 alone, whose `null` says nothing."""
+    call = _routes.create_exclusion(
+        "Accepted risk", 12, (301, 302), is_limited_exclusion=False, notes=notes
+    )
+    assert (call.method, call.target, call.success) == ("POST", "/exclusions/", 201)
+    assert (call.retry_class, call.absent) == (RetryClass.CREATE, False)
+    assert call.body == (
+        b'{"summary":"Accepted risk","isLimitedExclusion":false,"controlId":12,'
+        b'"resources":[301,302]' + more + b"}"
+    )
+    assert call.decode(reply(None, 201)) is None
+
+
+def test_an_applications_update_is_built_as_registered():
+    """The three fields that the route takes are sent, and sending them twice does no harm."""
+    call = _routes.update_application(Application("Payments", "1", "TECHNICAL_SERVICE", id=9))
+    assert (call.method, call.target, call.success) == ("PUT", "/applications/9", 204)
+    assert (call.retry_class, call.absent) == (RetryClass.ABSOLUTE, False)
+    assert call.body == b'{"id":9,"name":"Payments","applicationType":"TECHNICAL_SERVICE"}'
+    assert call.decode(reply(b"", 204)) is None
+
+
 def test_every_route_is_checked_here():
     """A route function added to the module is missed by no test of this file."""
     functions = {
         name
-        for name, value in vars(_routes).items()
-        if callable(value) and name.startswith(("get_", "create_", "save_"))
+        for module in (_routes, _reading_routes)
+        for name, value in vars(module).items()
+        if name.startswith(("get_", "create_", "save_", "update_"))
+        and value.__module__ == module.__name__
     }
-    assert {name.partition(",")[0] for name in (*READS, *CREATES, *SAVES)} == functions
+    of_their_own = {"create_exclusion", "update_application"}
+    tabled = {name.partition(",")[0] for name in (*READS, *CREATES, *SAVES)}
+    assert tabled | of_their_own == functions
 
 
 ANY_TEXT = st.text(min_size=1)
@@ -229,7 +333,7 @@ def test_any_value_survives_its_query(first, second, number):
             _routes.save_resource(first, number, second, number),
             {"applicationEnvironmentId": str(number), "reference": first},
         ),
-        (_routes.get_compliance([first], second), {"$select": first, "$filter": second}),
+        (_reading_routes.get_compliance([first], second), {"$select": first, "$filter": second}),
     ]:
         assert call.target.isascii()
         found = parse_qs(urlsplit(call.target).query, keep_blank_values=True, strict_parsing=True)
@@ -299,6 +403,57 @@ GROUP_ROW = {
     "isCompliant": 5,
     "total": 7,
 }
+APPLICATION_ROW = {"applicationType": "BUSINESS_APPLICATION", "id": 9, "name": "Payments"}
+RECORDED = RecordedApplication(9, "Payments", ApplicationType.BUSINESS_APPLICATION)
+THE_PLACE = ApplicationEnvironment(
+    15,
+    RECORDED,
+    Environment("Production", "PRD", 1),
+    (ApplicationReference("aws_account_id", "123456789012"),),
+)
+OVERVIEW_ROW = {
+    "applied": 3,
+    "controlAction": "VULNERABILITY",
+    "exempt": 0,
+    "id": 31,
+    "name": "EC2 patching",
+    "severity": "HIGH",
+    "systemName": "aws-config-feed",
+    "systemStage": "MONITOR",
+}
+OVERSEEN_ROW = {
+    "environment": "Production",
+    "id": 301,
+    "name": "web-1",
+    "pending": False,
+    "status": "FLAGGED",
+    "type": "VIRTUAL_MACHINE",
+}
+FLAGGED_ROW = {
+    "controlId": 12,
+    "controlName": "Patch servers",
+    "environmentName": "Production",
+    "id": 31,
+    "raisedDateTime": "2023-09-18T13:21:24.123456",
+    "resources": [{"id": 301, "name": "web-1", "status": "none"}],
+    "severity": "high",
+    "systemName": "aws-config-feed",
+    "systemStage": "MONITOR",
+    "technicalControlName": "EC2 patching",
+    "tickets": [],
+}
+THE_FLAGGED = FlaggedTechnicalControl(
+    31,
+    "EC2 patching",
+    12,
+    "Patch servers",
+    ControlSeverity.HIGH,
+    "Production",
+    "aws-config-feed",
+    SystemStage.MONITOR,
+    datetime(2023, 9, 18, 13, 21, 24, 123456, tzinfo=UTC),
+    (FlaggedResource(301, "web-1"),),
+)
 
 ANSWERS = {
     "system": (_routes.get_system("x"), SYSTEM_ROW, System(4, "aws-config-feed", "MONITOR")),
@@ -329,6 +484,16 @@ ANSWERS = {
         _routes.create_resource_type(ResourceType("vm", "VM")),
         TYPE_ROW | {"serviceId": None},
         StoredResourceType(7, "VM", "vm"),
+    ),
+    "resource type's control": (
+        _routes.get_resource_type_control_link(12, 7),
+        {"controlId": 12, "id": 3, "resourceTypeId": 7},
+        ResourceTypeControl(12, 7, 3),
+    ),
+    "new resource type's control": (
+        _routes.create_resource_type_control_link(12, 7),
+        {"controlId": 12, "id": 3, "resourceTypeId": 7},
+        ResourceTypeControl(12, 7, 3),
     ),
     "controls": (_routes.get_controls("x"), [CONTROL_ROW, CONTROL_ROW], [THE_CONTROL] * 2),
     "new control": (_routes.create_control(CONTROL), CONTROL_ROW, THE_CONTROL),
@@ -364,13 +529,90 @@ ANSWERS = {
         StoredResource(301, "web-1", "i-0abc", 15),
     ),
     "new resource": (_routes.create_resource("x", 15), RESOURCE_ROW, 301),
+    "applications": (_reading_routes.get_applications(None), [APPLICATION_ROW], [RECORDED]),
+    "recorded application": (_reading_routes.get_application(9), APPLICATION_ROW, RECORDED),
+    "application environments": (
+        _reading_routes.get_application_environments(9),
+        [APPLICATION_ENVIRONMENT],
+        [THE_PLACE],
+    ),
+    "application environment by id": (
+        _reading_routes.get_application_environment_by_id(15),
+        APPLICATION_ENVIRONMENT | {"references": []},
+        attrs.evolve(THE_PLACE, references=()),
+    ),
+    "technical control by id": (
+        _reading_routes.get_technical_control_by_id(31),
+        CHECK_ROW,
+        THE_CHECK,
+    ),
+    "quality models": (
+        _reading_routes.get_quality_models(9),
+        [{"name": "SECURITY"}, {"name": "COST_OPTIMISATION"}],
+        [QualityModel.SECURITY, QualityModel.COST_OPTIMISATION],
+    ),
+    "control overviews": (
+        _reading_routes.get_control_overviews(9, None),
+        [OVERVIEW_ROW],
+        [
+            ControlOverview(
+                31,
+                "EC2 patching",
+                TechnicalControlAction.VULNERABILITY,
+                ControlSeverity.HIGH,
+                "aws-config-feed",
+                SystemStage.MONITOR,
+                applied=3,
+                exempt=0,
+            )
+        ],
+    ),
+    "flagged": (_reading_routes.get_flagged(9), [FLAGGED_ROW], [THE_FLAGGED]),
+    "flagged on the second, without a control": (
+        _reading_routes.get_flagged(9),
+        [
+            FLAGGED_ROW
+            | {
+                "controlId": 0,
+                "controlName": "Unmapped",
+                "raisedDateTime": "2023-09-18T13:21:24",
+            }
+        ],
+        [
+            attrs.evolve(
+                THE_FLAGGED,
+                control_id=0,
+                control_name="Unmapped",
+                raised_date_time=datetime(2023, 9, 18, 13, 21, 24, tzinfo=UTC),
+            )
+        ],
+    ),
+    "totals": (
+        _reading_routes.get_control_overview_totals(9),
+        {"high": 0, "low": 1, "medium": 0, "total": 2},
+        ControlOverviewTotals(total=2, high=0, medium=0, low=1),
+    ),
+    "overseen resources": (
+        _reading_routes.get_control_overview_resources(9, 31),
+        [OVERSEEN_ROW],
+        [
+            ControlOverviewResource(
+                301,
+                "web-1",
+                "Production",
+                ServiceType.VIRTUAL_MACHINE,
+                MonitoredResourceState.FLAGGED,
+                pending=False,
+            )
+        ],
+    ),
     "compliance": (
-        _routes.get_compliance(["applicationId", "applicationName"], None),
+        _reading_routes.get_compliance(["applicationId", "applicationName"], None),
         [GROUP_ROW],
         [ComplianceGroup(7, 5, 0, application_id=9, application_name="Payments")],
     ),
     "compliance without a control": (
-        _routes.get_compliance(["controlId", "controlName", "controlSeverity"], None),
+        _reading_routes.get_compliance(["controlId", "controlName", "controlSeverity"], None),
         [
             {
                 "controlId": None,
@@ -453,6 +695,11 @@ def test_enumerations_that_grew_are_read(call, document, read):
     assert read(call.decode(reply(document))) == "QUANTUM"
 
 
+def test_counts_that_the_server_has_not_are_none():
+    """When nothing is flagged the answer is an empty object."""
+    assert _reading_routes.get_control_overview_totals(9).decode(reply({})) is None
+
+
 def without(row, name):
     """Return a row with a field left out."""
     return {key: value for key, value in row.items() if key != name}
@@ -514,7 +761,25 @@ def without(row, name):
             "$.environment.name",
         ),
         (
-            _routes.get_compliance(["controlName"], None),
+            _reading_routes.get_flagged(9),
+            [FLAGGED_ROW | {"raisedDateTime": "yesterday"}],
+            "expected a date and time in ISO 8601, got 'yesterday' @ $[0].raisedDateTime",
+            "$[0].raisedDateTime",
+        ),
+        (
+            _reading_routes.get_control_overview_totals(9),
+            {"total": 2},
+            "field missing @ $.high",
+            "$.high",
+        ),
+        (
+            _reading_routes.get_quality_models(9),
+            [{"name": None}],
+            "expected a string, got null @ $[0].name",
+            "$[0].name",
+        ),
+        (
+            _reading_routes.get_compliance(["controlName"], None),
             [GROUP_ROW | {"total": 7.5}],
             "expected an integer, got a number @ $[0].total",
             "$[0].total",

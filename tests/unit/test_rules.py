@@ -6,6 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airview_herald.airview._rules import SELECTABLE, Rules
+from airview_herald.airview.frameworks import (
+    Framework,
+    FrameworkControlObjective,
+    FrameworkSection,
+)
 from airview_herald.airview.models import (
     Application,
     ApplicationType,
@@ -30,6 +35,8 @@ EVENT = ComplianceEvent("i-0abc", APPLICATION, CHECK, "FLAGGED")
 SERVICE = Service("ec2", "EC2", "VIRTUAL_MACHINE")
 TYPE = ResourceType("vm", "Virtual machine", service=SERVICE)
 RESOURCE = Resource("i-0abc", APPLICATION, "web-1", TYPE)
+SECTION = FrameworkSection("Access Control", "/nist/ac", Framework("NIST 800-53", "/nist"))
+OBJECTIVE = FrameworkControlObjective("AC-1", "/nist/ac-1", SECTION)
 
 MAX_ID = 2_147_483_647
 ALPHABET = (
@@ -59,6 +66,11 @@ def check_event(event):
 def check_resource(resource):
     """Check a resource."""
     Rules(resource).resource("resource", resource)
+
+
+def check_objective(objective):
+    """Check a control objective."""
+    Rules(objective).framework_control_objective("objective", objective)
 
 
 def refused(check, subject, field, rule):
@@ -408,3 +420,59 @@ def test_an_event_passes_exactly_when_the_contract_takes_it(event):
     with pytest.raises(InputError) as caught:
         check_event(event)
     assert caught.value.subject is event
+
+
+OBJECTIVE_PARTS = ["", "framework_section.", "framework_section.framework."]
+
+
+@pytest.mark.parametrize("part", OBJECTIVE_PARTS)
+def test_control_objectives_are_checked_to_the_framework(part):
+    """Names and links are texts of at most 500 characters, and a name is not empty."""
+    for name in ("name", "link"):
+        path = part + name
+        check_objective(changed(OBJECTIVE, path, "x" * 500))
+        for value, rule in [
+            ("x" * 501, TOO_LONG),
+            ("a\0b", UNSTORABLE),
+            (None, "must be a text, not NoneType"),
+        ]:
+            refused(check_objective, changed(OBJECTIVE, path, value), f"objective.{path}", rule)
+    check_objective(changed(OBJECTIVE, f"{part}link", ""))
+    nameless = changed(OBJECTIVE, f"{part}name", "")
+    refused(check_objective, nameless, f"objective.{part}name", "must not be empty")
+
+
+@pytest.mark.parametrize(
+    ("path", "wanted"),
+    [("framework_section", "FrameworkSection"), ("framework_section.framework", "Framework")],
+)
+def test_a_control_objective_has_its_parents(path, wanted):
+    """A parent that is missing is refused by its path."""
+    objective = changed(OBJECTIVE, path, None)
+    refused(check_objective, objective, f"objective.{path}", f"must be a {wanted}, not NoneType")
+
+
+def test_what_is_no_control_objective_is_refused():
+    """A section is not one of its own objectives."""
+    rule = "must be a FrameworkControlObjective, not FrameworkSection"
+    refused(check_objective, SECTION, "objective", rule)
+
+
+@pytest.mark.parametrize("values", [[], [301], (301, 302)])
+def test_lists_of_ids_may_be_empty(values):
+    """Any sequence of different ids passes."""
+    Rules(values).ids("resources", values)
+
+
+@pytest.mark.parametrize(
+    ("values", "field", "rule"),
+    [
+        ("301", "resources", "must be a list of ids, not str"),
+        ({301}, "resources", "must be a list of ids, not set"),
+        ([301, 0], "resources[1]", f"{ID}0"),
+        ([301, 302, 301], "resources[2]", "301 is listed twice"),
+    ],
+)
+def test_lists_of_ids_hold_each_once(values, field, rule):
+    """The server refuses a list that names a row twice, with a text that says something else."""
+    refused(lambda given: Rules(given).ids("resources", given), values, field, rule)

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from contextlib import suppress
+from datetime import UTC, datetime, timedelta, timezone
 from enum import StrEnum
 from typing import Any
 
@@ -260,3 +261,37 @@ def test_a_body_has_no_nan():
 def test_camel(name, wire):
     """A field's name on the wire is its Python name in camelCase."""
     assert camel(name) == wire
+
+
+@pytest.mark.parametrize(
+    ("text", "moment"),
+    [
+        ("2023-09-18T13:21:24.123456", datetime(2023, 9, 18, 13, 21, 24, 123456, tzinfo=UTC)),
+        ("2023-09-18T13:21:24", datetime(2023, 9, 18, 13, 21, 24, tzinfo=UTC)),
+        ("2023-09-18T13:21:24Z", datetime(2023, 9, 18, 13, 21, 24, tzinfo=UTC)),
+        (
+            "2023-09-18T13:21:24+02:00",
+            datetime(2023, 9, 18, 13, 21, 24, tzinfo=timezone(timedelta(hours=2))),
+        ),
+    ],
+)
+def test_a_moment_says_its_offset(text, moment):
+    """A date and time without an offset is in UTC, and every one that is read has an offset."""
+    found = read(text, datetime)
+    assert (found, found.utcoffset()) == (moment, moment.utcoffset())
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (1695043284, "expected a date and time, got an integer @ $"),
+        (None, "expected a date and time, got null @ $"),
+        ("", "expected a date and time in ISO 8601, got '' @ $"),
+        ("x" * 100, f"expected a date and time in ISO 8601, got {'x' * 40!r} @ $"),
+    ],
+)
+def test_what_is_no_moment_is_told(value, message):
+    """A number is not guessed to be seconds or milliseconds, and a long text is cut."""
+    with pytest.raises(DecodeError) as caught:
+        read(value, datetime)
+    assert caught.value.message == message

@@ -1,0 +1,86 @@
+"""How a backend sends: on whose account, and as which system."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Awaitable
+from typing import Self, TypeVar
+
+from airview_herald.airview import _routes
+from airview_herald.airview._adoption import create_or_adopt
+from airview_herald.airview._config import BackendConfig
+from airview_herald.airview._memory import Memory
+from airview_herald.airview._routes import System
+from airview_herald.transport._call import Call
+from airview_herald.transport._operation import Operation
+from airview_herald.transport._send import Transport
+
+T = TypeVar("T")
+
+
+class Sender:
+    """What a backend's methods send with.
+
+    Args:
+        config: What the client knows of its server and of itself.
+        transport: What sends.
+    """
+
+    def __init__(self, config: BackendConfig, transport: Transport) -> None:
+        self.config = config
+        self.transport = transport
+        self.operation: Operation | None = None
+        self._systems: Memory[str, System] = Memory(1)
+
+    def on_account(self, operation: Operation) -> Self:
+        """Return a sibling whose requests go on one operation's account."""
+        sibling = copy.copy(self)
+        sibling.operation = operation
+        return sibling
+
+    def get_url(self, route: str) -> str:
+        """Return the full URL of a route."""
+        return f"{self.transport.options.base_url}/{route.removeprefix('/')}"
+
+    async def system(self) -> System:
+        """Return this client's own system, recording it if it is new; asked for once.
+
+        Routes: `GET /systems/`, `POST /systems/`.
+        """
+        operation = self.operation or self.transport.operation()
+        name, stage = self.config.system_name, self.config.system_stage
+
+        async def look() -> System | None:
+            return await self.transport.send(_routes.get_system(name), operation)
+
+        async def find(_: bool) -> System:  # noqa: FBT001 - it looks first in any case
+            found = await look()
+            if found is not None:
+                return found
+            create = _routes.create_system(name, stage)
+            made, _ = await create_or_adopt(
+                self.transport, operation, look, lambda: self.transport.send(create, operation)
+            )
+            return made
+
+        return await self._systems.resolve(name, find, lambda: self.transport.expired(operation))
+
+    def known_system(self) -> System | None:
+        """Return this client's own system if it was asked for already."""
+        return self._systems.get(self.config.system_name)
+
+    def forget_system(self) -> None:
+        """Ask for this client's own system again: a restored server may not know its id."""
+        self._systems.forget(self.config.system_name)
+
+    @property
+    def system_id(self) -> Awaitable[int]:
+        """The id of this client's own system: `await backend.system_id`."""
+        return self._system_id()
+
+    async def _system_id(self) -> int:
+        return (await self.system()).id
+
+    async def send(self, call: Call[T]) -> T:
+        """Send a call on this backend's account, or on one of its own."""
+        return await self.transport.send(call, self.operation or self.transport.operation())
