@@ -11,9 +11,10 @@ from airview_herald.sandbox._answers import (
     plain,
 )
 from airview_herald.sandbox._collections import Collection
-from airview_herald.sandbox._database import APPLICATION_TYPES, Database, DatabaseError, Row
-from airview_herald.sandbox._http import Call, identifier
+from airview_herald.sandbox._database import Database, DatabaseError, Row
+from airview_herald.sandbox._http import Call
 from airview_herald.sandbox._schemas import Field, Schema, integer, reference, text
+from airview_herald.sandbox._tables import APPLICATION_TYPES
 
 _APPLICATION = {"name": Field(text, required=True), "applicationType": Field(text, required=True)}
 _ENVIRONMENT = {"name": Field(text, required=True), "abbreviation": Field(text, required=True)}
@@ -54,7 +55,7 @@ async def _get_applications(call: Call) -> Answer:
 
 
 async def _get_application(call: Call) -> Answer:
-    found = _APPLICATIONS.find(call.database, id=identifier(call.segment))
+    found = _APPLICATIONS.find(call.database, id=call.identifier(call.segment))
     return json_answer(found[0]) if found else plain(404)
 
 
@@ -97,7 +98,7 @@ def _describe(database: Database, row_id: int) -> dict[str, Any] | None:
 
 
 async def _get_application_environment(call: Call) -> Answer:
-    found = _describe(call.database, identifier(call.segment))
+    found = _describe(call.database, call.identifier(call.segment))
     return json_answer(found) if found else plain(404)
 
 

@@ -2,7 +2,7 @@
 
 from airview_herald.sandbox._answers import INTEGRITY, UNIQUE, Answer, json_answer, plain
 from airview_herald.sandbox._collections import Collection
-from airview_herald.sandbox._http import Call, identifier
+from airview_herald.sandbox._http import Call
 from airview_herald.sandbox._schemas import Field, Schema, boolean, integer, reference, text
 
 _SYSTEMS = Collection("system", {"name": Field(text), "stage": Field(text)})
@@ -79,7 +79,7 @@ async def _get_technical_controls(call: Call) -> Answer:
 
 
 async def _get_technical_control(call: Call) -> Answer:
-    found = _TECHNICAL_CONTROLS.find(call.database, id=identifier(call.segment))
+    found = _TECHNICAL_CONTROLS.find(call.database, id=call.identifier(call.segment))
     return json_answer(found[0]) if found else plain(404)
 
 

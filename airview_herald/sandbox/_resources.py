@@ -14,7 +14,7 @@ from airview_herald.sandbox._answers import (
 )
 from airview_herald.sandbox._collections import Collection
 from airview_herald.sandbox._database import IntegrityError
-from airview_herald.sandbox._http import Call, identifier
+from airview_herald.sandbox._http import Call
 from airview_herald.sandbox._schemas import Field, Schema, integer, text
 
 _RESOURCES = Collection(
@@ -50,7 +50,7 @@ async def _get_resource(call: Call) -> Answer:
     environment = call.query.get("applicationEnvironmentId")
     found = _RESOURCES.find(
         call.database,
-        application_environment_id=None if environment is None else identifier(environment),
+        application_environment_id=None if environment is None else call.identifier(environment),
         reference=call.query.get("reference"),
     )
     return json_answer(found[0]) if found else plain(404)

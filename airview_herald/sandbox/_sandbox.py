@@ -11,7 +11,12 @@ import anyio.to_thread
 from starlette.routing import Mount, Route, Router
 from starlette.types import ASGIApp
 
-from airview_herald.sandbox import _applications, _compliance, _definitions, _resources
+from airview_herald.sandbox import (
+    _applications,
+    _compliance,
+    _definitions,
+    _resources,
+)
 from airview_herald.sandbox._database import Database, Row
 from airview_herald.sandbox._http import AirView, Routes
 from airview_herald.sandbox._server import Server
@@ -21,6 +26,7 @@ from airview_herald.sandbox._traffic import RecordedRequests, Recorder
 _AIRVIEW = "/airview"
 _TOKEN = "/oauth2/token"  # noqa: S105 - a path
 _RECORDED = 200_000
+_PATHS = _definitions.PATHS | _applications.PATHS | _resources.PATHS | _compliance.PATHS
 
 
 class _Running(NamedTuple):
@@ -176,9 +182,11 @@ class Sandbox:
             raise RuntimeError("the sandbox is not running: enter it with `with Sandbox() as ...`")
         return self._running
 
+    def _routes(self) -> Routes:
+        return Routes(_PATHS)
+
     def _application(self, database: Database) -> ASGIApp:
-        paths = _definitions.PATHS | _applications.PATHS | _resources.PATHS | _compliance.PATHS
-        airview: ASGIApp = AirView(Routes(paths), database, self._race_window)
+        airview: ASGIApp = AirView(self._routes(), database, self._race_window)
         if self._require_token:
             airview = Gateway(airview, self._issuer)
         token = Route(_TOKEN, self._issuer.answer, methods=["POST"])
