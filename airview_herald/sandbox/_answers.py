@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 INTEGRITY = "Integrity Error, check reference fields"
 UNIQUE = "Unique Constraint Error, check reference field"
 UNEXPECTED_ID = "Id is not expected when creating record"
+ID_DIFFERS = "Id does not match payload"
 KEYS_DIFFER = "Keys in data do not match the keys in the query parameters"
 
 # Not http.HTTPStatus: Python 3.13 renamed 422 to "Unprocessable Content".
