@@ -15,6 +15,7 @@ from airview_herald.sandbox import (
     _applications,
     _compliance,
     _definitions,
+    _frameworks,
     _resources,
 )
 from airview_herald.sandbox._database import Database, Row
@@ -26,7 +27,13 @@ from airview_herald.sandbox._traffic import RecordedRequests, Recorder
 _AIRVIEW = "/airview"
 _TOKEN = "/oauth2/token"  # noqa: S105 - a path
 _RECORDED = 200_000
-_PATHS = _definitions.PATHS | _applications.PATHS | _resources.PATHS | _compliance.PATHS
+_PATHS = (
+    _definitions.PATHS
+    | _applications.PATHS
+    | _resources.PATHS
+    | _frameworks.PATHS
+    | _compliance.PATHS
+)
 
 
 class _Running(NamedTuple):

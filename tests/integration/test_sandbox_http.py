@@ -128,7 +128,6 @@ def test_slashes_at_the_very_start_are_served(sandbox):
         "/application-environments/7/",
         "/systems/1",
         "/exclusions/",
-        "/frameworks/",
         "/systems/1/exclusion-resources/",
     ],
 )

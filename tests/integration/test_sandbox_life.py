@@ -246,9 +246,11 @@ def test_a_file_of_an_older_sandbox_opens(tmp_path):
         connection.execute(f"DROP TABLE {table}")
     connection.close()
     with Sandbox(path) as sandbox:
+        body = {"name": "NIST", "link": "/nist"}
+        assert httpx.post(f"{sandbox.airview_url}/frameworks/", json=body).status_code == 200
         tables = sandbox.snapshot()
     assert tables["system"] == [{"id": 1, **SYSTEM}]
-    assert tables["framework"] == []
+    assert tables["framework"] == [{"id": 1, **body}]
 
 
 def test_snapshots_have_every_table():
