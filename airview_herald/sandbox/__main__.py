@@ -18,6 +18,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         host=options.host,
         port=options.port,
         race_window=options.race_window,
+        exclusion_resources=options.exclusion_resources,
         latency=options.latency,
         require_token=options.require_token,
     )
@@ -62,6 +63,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--require-token", action="store_true", help="answer 401 without a token of this sandbox"
+    )
+    parser.add_argument(
+        "--exclusion-resources",
+        action="store_true",
+        help="serve the exclusion-resource routes of releases before May 2023",
     )
     parser.add_argument(
         "--no-race-window",

@@ -15,12 +15,14 @@ from airview_herald.sandbox import (
     _applications,
     _compliance,
     _definitions,
+    _exclusions,
     _frameworks,
     _resources,
 )
-from airview_herald.sandbox._database import Database, Row
+from airview_herald.sandbox._database import Database, IntegrityError, Row
 from airview_herald.sandbox._http import AirView, Routes
 from airview_herald.sandbox._server import Server
+from airview_herald.sandbox._tables import EXCLUSION_STATES
 from airview_herald.sandbox._tokens import Gateway, TokenIssuer
 from airview_herald.sandbox._traffic import RecordedRequests, Recorder
 
@@ -31,6 +33,7 @@ _PATHS = (
     _definitions.PATHS
     | _applications.PATHS
     | _resources.PATHS
+    | _exclusions.PATHS
     | _frameworks.PATHS
     | _compliance.PATHS
 )
@@ -46,7 +49,8 @@ class Sandbox:
     """AirView over real HTTP on this machine, with its rows in SQLite.
 
     Enter it with `with` or `async with`, or call `start` and `stop`; each start without a
-    `database` begins with empty tables. It behaves as AirView on PostgreSQL does.
+    `database` begins with empty tables. It behaves as AirView on PostgreSQL does unless told
+    otherwise by these arguments.
 
     Args:
         database: A file that keeps the rows; in memory without one.
@@ -55,6 +59,8 @@ class Sandbox:
         race_window: Seconds between the look-up and the insert of a monitored resource's first
             write. First writes of one pair that meet in it insert a row each, as on the server;
             0 serialises them.
+        exclusion_resources: Whether to serve the exclusion-resource routes of releases before
+            May 2023, which are 404 otherwise; `add_exclusion_resource` fills them.
         latency: Seconds added before each answer.
         require_token: Whether AirView's routes answer 401 to callers without a token of this
             sandbox that still holds.
@@ -70,6 +76,7 @@ class Sandbox:
         host: str = "127.0.0.1",
         port: int = 0,
         race_window: float = 0.002,
+        exclusion_resources: bool = False,
         latency: float = 0.0,
         require_token: bool = False,
         client_id: str = "sandbox-client",
@@ -80,6 +87,7 @@ class Sandbox:
         self._host = host
         self._port = port
         self._race_window = race_window
+        self._exclusion_resources = exclusion_resources
         self._latency = latency
         self._require_token = require_token
         self._issuer = TokenIssuer(client_id, client_secret, token_lifetime)
@@ -115,6 +123,38 @@ class Sandbox:
     def expire_tokens(self) -> None:
         """Accept none of the tokens issued so far from now on."""
         self._issuer.expire()
+
+    def add_exclusion_resource(
+        self, technical_control_id: int, resource_id: int, state: str | None = "PENDING"
+    ) -> int:
+        """Add an item to the retired routes, as an exclusion did then; callable from any thread.
+
+        Its application's references are those of the resource's application, and the
+        `_internal_reference` that those releases added.
+
+        Args:
+            technical_control_id: The technical control it is excluded from.
+            resource_id: The excluded resource.
+            state: `NONE`, `PENDING`, `ACTIVE` or null.
+
+        Returns:
+            The item's id.
+
+        Raises:
+            ValueError: There is no such technical control, resource or state.
+            RuntimeError: The sandbox is not running, or serves no `exclusion_resources`.
+        """
+        if not self._exclusion_resources:
+            raise RuntimeError("the retired routes are off: Sandbox(exclusion_resources=True)")
+        if state is not None and state not in EXCLUSION_STATES:
+            raise ValueError(f"an exclusion is {', '.join(EXCLUSION_STATES)}, not {state}")
+        pair = {"technical_control_id": technical_control_id, "resource_id": resource_id}
+        try:
+            return self._run().database.insert("exclusion_resource", {**pair, "state": state})
+        except IntegrityError:
+            raise ValueError(
+                f"no technical control {technical_control_id} or no resource {resource_id}"
+            ) from None
 
     def snapshot(self) -> dict[str, list[Row]]:
         """Return every row by table, ordered by id; callable from any thread."""
@@ -190,7 +230,7 @@ class Sandbox:
         return self._running
 
     def _routes(self) -> Routes:
-        return Routes(_PATHS)
+        return Routes(_PATHS | (_exclusions.RETIRED_PATHS if self._exclusion_resources else {}))
 
     def _application(self, database: Database) -> ASGIApp:
         airview: ASGIApp = AirView(self._routes(), database, self._race_window)

@@ -55,6 +55,14 @@ def test_signals_end_it_cleanly(number):
 
 
 @posix
+def test_a_switch_reaches_the_sandbox():
+    """The retired routes are an option."""
+    with process("--port", "0", "--exclusion-resources") as (_, line):
+        url = line.split()[1]
+        assert httpx.get(f"{url}/systems/1/exclusion-resources/").content == b"[]\n"
+
+
+@posix
 def test_a_database_file_persists(tmp_path):
     """Rows outlive the process."""
     path = tmp_path / "airview.db"

@@ -127,7 +127,6 @@ def test_slashes_at_the_very_start_are_served(sandbox):
         "/technical-controls/1/",
         "/application-environments/7/",
         "/systems/1",
-        "/exclusions/",
         "/systems/1/exclusion-resources/",
     ],
 )
