@@ -12,6 +12,7 @@ from starlette.routing import Mount, Route, Router
 from starlette.types import ASGIApp
 
 from airview_herald.sandbox import (
+    _aggregations,
     _applications,
     _compliance,
     _definitions,
@@ -35,6 +36,7 @@ _PATHS = (
     | _resources.PATHS
     | _exclusions.PATHS
     | _frameworks.PATHS
+    | _aggregations.PATHS
     | _compliance.PATHS
 )
 
