@@ -18,6 +18,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         host=options.host,
         port=options.port,
         race_window=options.race_window,
+        sqlite=options.sqlite,
         exclusion_resources=options.exclusion_resources,
         latency=options.latency,
         require_token=options.require_token,
@@ -64,6 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--require-token", action="store_true", help="answer 401 without a token of this sandbox"
     )
+    parser.add_argument("--sqlite", action="store_true", help="be as lenient as AirView on SQLite")
     parser.add_argument(
         "--exclusion-resources",
         action="store_true",

@@ -1,4 +1,4 @@
-"""The rows in SQLite, which refuses what PostgreSQL refuses."""
+"""The rows in SQLite, which refuses what PostgreSQL refuses or, if told to, little."""
 
 import contextlib
 import os
@@ -60,12 +60,15 @@ class Database:
 
     Args:
         path: The file to keep the rows in; in memory without one.
+        lenient: Whether to hold what SQLite holds: texts of any length and with a NUL in them,
+            unknown members of an enumeration, integers of 64 bits.
 
     Raises:
         OSError: The file cannot be used.
     """
 
-    def __init__(self, path: str | os.PathLike[str] | None) -> None:
+    def __init__(self, path: str | os.PathLike[str] | None, *, lenient: bool = False) -> None:
+        self.lenient = lenient
         self._lock = threading.RLock()
         try:
             self._connection = sqlite3.connect(
@@ -93,6 +96,7 @@ class Database:
         connection.execute("PRAGMA synchronous = OFF")
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute(f"PRAGMA ignore_check_constraints = {self.lenient:d}")
         with self.transaction():
             connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
             for statement in STATEMENTS:
@@ -148,7 +152,7 @@ class Database:
         return tables
 
     def _execute(self, sql: str, parameters: tuple[object, ...]) -> sqlite3.Cursor:
-        if not all(map(_storable, parameters)):
+        if not (self.lenient or all(map(_storable, parameters))):
             raise DatabaseError("a NUL character or an integer beyond 32 bits")
         try:
             return self._connection.execute(sql, parameters)
@@ -156,5 +160,5 @@ class Database:
             if error.sqlite_errorcode == sqlite3.SQLITE_CONSTRAINT_CHECK:
                 raise DatabaseError(*error.args) from error
             raise IntegrityError(*error.args) from error
-        except UnicodeEncodeError as error:
+        except (OverflowError, UnicodeEncodeError) as error:
             raise DatabaseError(*error.args) from error

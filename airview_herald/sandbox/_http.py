@@ -55,12 +55,16 @@ class Call:
         except InvalidError as error:
             raise RefusalError(invalid("query", error.errors)) from None
 
-    def identifier(self, text: str) -> int:
-        """Read an id as PostgreSQL reads the text it is compared with.
+    def identifier(self, text: str) -> int | str:
+        """Read an id as the database reads the text that it is compared with.
+
+        PostgreSQL wants an integer; SQLite takes any text, which then equals no id.
 
         Raises:
             DatabaseError: It is no integer.
         """
+        if self.database.lenient:
+            return text
         if not _INTEGER.fullmatch(text):
             raise DatabaseError("not an integer")
         return int(text)

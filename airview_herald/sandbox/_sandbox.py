@@ -61,6 +61,13 @@ class Sandbox:
         race_window: Seconds between the look-up and the insert of a monitored resource's first
             write. First writes of one pair that meet in it insert a row each, as on the server;
             0 serialises them.
+        sqlite: Whether to be as lenient as AirView on SQLite. Texts of any length, with a NUL in
+            them too, are stored. An unknown member of an enumeration is stored although the
+            answer is 500 (on a first write of a monitored resource even 204), and every route
+            that reads the row is 500 from then on. Text in place of an id equals none: 404 or an
+            empty list instead of 500; so does an unknown type of applications. In filters
+            `contains` looks at no case; an unknown field, and an enumeration beside a value,
+            match nothing.
         exclusion_resources: Whether to serve the exclusion-resource routes of releases before
             May 2023, which are 404 otherwise; `add_exclusion_resource` fills them.
         latency: Seconds added before each answer.
@@ -78,6 +85,7 @@ class Sandbox:
         host: str = "127.0.0.1",
         port: int = 0,
         race_window: float = 0.002,
+        sqlite: bool = False,
         exclusion_resources: bool = False,
         latency: float = 0.0,
         require_token: bool = False,
@@ -89,6 +97,7 @@ class Sandbox:
         self._host = host
         self._port = port
         self._race_window = race_window
+        self._sqlite = sqlite
         self._exclusion_resources = exclusion_resources
         self._latency = latency
         self._require_token = require_token
@@ -174,7 +183,7 @@ class Sandbox:
                 raise RuntimeError("the sandbox is running already")
             listener = _listen(self._host, self._port)
             try:
-                database = Database(self._path)
+                database = Database(self._path, lenient=self._sqlite)
             except OSError:
                 listener.close()
                 raise

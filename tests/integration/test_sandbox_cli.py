@@ -55,10 +55,11 @@ def test_signals_end_it_cleanly(number):
 
 
 @posix
-def test_a_switch_reaches_the_sandbox():
-    """The retired routes are an option."""
-    with process("--port", "0", "--exclusion-resources") as (_, line):
+def test_the_switches_reach_the_sandbox():
+    """Leniency and the retired routes are options."""
+    with process("--port", "0", "--sqlite", "--exclusion-resources") as (_, line):
         url = line.split()[1]
+        assert httpx.get(f"{url}/technical-controls/one").status_code == 404
         assert httpx.get(f"{url}/systems/1/exclusion-resources/").content == b"[]\n"
 
 
