@@ -23,6 +23,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         latency=options.latency,
         require_token=options.require_token,
     )
+    for method, path, status in options.force:
+        try:
+            sandbox.force(method, path, int(status))
+        except ValueError as error:
+            sys.stderr.write(f"error: {error}\n")
+            return 2
     with _signals() as ended:
         try:
             sandbox.start()
@@ -70,6 +76,14 @@ def _parser() -> argparse.ArgumentParser:
         "--exclusion-resources",
         action="store_true",
         help="serve the exclusion-resource routes of releases before May 2023",
+    )
+    parser.add_argument(
+        "--force",
+        action="append",
+        default=[],
+        nargs=3,
+        metavar=("METHOD", "PATH", "STATUS"),
+        help="answer a route with an error, such as GET /systems/ 503; may be repeated",
     )
     parser.add_argument(
         "--no-race-window",

@@ -21,6 +21,7 @@ from airview_herald.sandbox import (
     _resources,
 )
 from airview_herald.sandbox._database import Database, IntegrityError, Row
+from airview_herald.sandbox._forced import ForcedStatuses, Forcing
 from airview_herald.sandbox._http import AirView, Routes
 from airview_herald.sandbox._server import Server
 from airview_herald.sandbox._tables import EXCLUSION_STATES
@@ -52,7 +53,7 @@ class Sandbox:
 
     Enter it with `with` or `async with`, or call `start` and `stop`; each start without a
     `database` begins with empty tables. It behaves as AirView on PostgreSQL does unless told
-    otherwise by these arguments.
+    otherwise: by these arguments, and by `force` for a status of your choice on any route.
 
     Args:
         database: A file that keeps the rows; in memory without one.
@@ -102,6 +103,7 @@ class Sandbox:
         self._latency = latency
         self._require_token = require_token
         self._issuer = TokenIssuer(client_id, client_secret, token_lifetime)
+        self._forced = ForcedStatuses()
         self._requests = RecordedRequests(_RECORDED)
         self._lifecycle = threading.Lock()
         self._running: _Running | None = None
@@ -134,6 +136,29 @@ class Sandbox:
     def expire_tokens(self) -> None:
         """Accept none of the tokens issued so far from now on."""
         self._issuer.expire()
+
+    def force(self, method: str, path: str, status: int, *, times: int | None = None) -> None:
+        """Answer a route with an error instead of serving it; callable from any thread.
+
+        500 comes in AirView's shape, any other status as a gateway's HTML page. Nothing is
+        stored, no token is asked for, and requests are recorded as always.
+
+        Args:
+            method: The method, in any case.
+            path: The path below `airview_url` as sent, slashes included, such as `/systems/`;
+                `{id}` stands for any one segment, as in `/applications/{id}`.
+            status: The status, 400 to 599.
+            times: How many requests get it; all until `unforce` without it. Of several that
+                apply the latest one counts, and the one before it once that is used up.
+
+        Raises:
+            ValueError: The status is no error, or the path does not start with a slash.
+        """
+        self._forced.add(method, path, status, times)
+
+    def unforce(self) -> None:
+        """Serve every route as AirView does from now on."""
+        self._forced.clear()
 
     def add_exclusion_resource(
         self, technical_control_id: int, resource_id: int, state: str | None = "PENDING"
@@ -247,6 +272,7 @@ class Sandbox:
         airview: ASGIApp = AirView(self._routes(), database, self._race_window)
         if self._require_token:
             airview = Gateway(airview, self._issuer)
+        airview = Forcing(airview, self._forced)
         token = Route(_TOKEN, self._issuer.answer, methods=["POST"])
         router = Router([Mount(_AIRVIEW, airview), token], redirect_slashes=False)
         return Recorder(router, self._requests, self._latency)
