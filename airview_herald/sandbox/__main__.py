@@ -18,9 +18,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         host=options.host,
         port=options.port,
         race_window=options.race_window,
+        sqlite=options.sqlite,
+        exclusion_resources=options.exclusion_resources,
         latency=options.latency,
         require_token=options.require_token,
     )
+    for method, path, status in options.force:
+        try:
+            sandbox.force(method, path, int(status))
+        except ValueError as error:
+            sys.stderr.write(f"error: {error}\n")
+            return 2
     with _signals() as ended:
         try:
             sandbox.start()
@@ -62,6 +70,20 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--require-token", action="store_true", help="answer 401 without a token of this sandbox"
+    )
+    parser.add_argument("--sqlite", action="store_true", help="be as lenient as AirView on SQLite")
+    parser.add_argument(
+        "--exclusion-resources",
+        action="store_true",
+        help="serve the exclusion-resource routes of releases before May 2023",
+    )
+    parser.add_argument(
+        "--force",
+        action="append",
+        default=[],
+        nargs=3,
+        metavar=("METHOD", "PATH", "STATUS"),
+        help="answer a route with an error, such as GET /systems/ 503; may be repeated",
     )
     parser.add_argument(
         "--no-race-window",

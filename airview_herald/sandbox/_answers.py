@@ -6,7 +6,10 @@ from typing import Any, NamedTuple
 
 INTEGRITY = "Integrity Error, check reference fields"
 UNIQUE = "Unique Constraint Error, check reference field"
+EXCLUDED = "Exclusions already exist for resources provided"
+INCOMPLETE = "Bad Request"
 UNEXPECTED_ID = "Id is not expected when creating record"
+ID_DIFFERS = "Id does not match payload"
 KEYS_DIFFER = "Keys in data do not match the keys in the query parameters"
 
 # Not http.HTTPStatus: Python 3.13 renamed 422 to "Unprocessable Content".
@@ -68,7 +71,9 @@ def invalid(location: str, errors: Mapping[str, Any]) -> Answer:
     return json_answer(body, 422)
 
 
+CREATED = json_answer(None, 201)
 BAD_REQUEST = json_answer(_PHRASES[400], 400)
+CONFLICT = json_answer(_PHRASES[409], 409)
 INVALID_JSON = json_answer(
     {"code": 400, "errors": {"json": ["Invalid JSON body."]}, "status": _PHRASES[400]}, 400
 )

@@ -3,7 +3,9 @@
 from typing import Any
 
 from airview_herald.sandbox._answers import (
+    ID_DIFFERS,
     INTEGRITY,
+    NO_CONTENT,
     UNEXPECTED_ID,
     Answer,
     json_answer,
@@ -11,9 +13,10 @@ from airview_herald.sandbox._answers import (
     plain,
 )
 from airview_herald.sandbox._collections import Collection
-from airview_herald.sandbox._database import APPLICATION_TYPES, Database, DatabaseError, Row
-from airview_herald.sandbox._http import Call, identifier
+from airview_herald.sandbox._database import Database, DatabaseError, Row, require_members
+from airview_herald.sandbox._http import Call
 from airview_herald.sandbox._schemas import Field, Schema, integer, reference, text
+from airview_herald.sandbox._tables import APPLICATION_TYPES
 
 _APPLICATION = {"name": Field(text, required=True), "applicationType": Field(text, required=True)}
 _ENVIRONMENT = {"name": Field(text, required=True), "abbreviation": Field(text, required=True)}
@@ -38,6 +41,14 @@ _FIND_REFERENCED = """
     SELECT application_environment_id AS id FROM application_environment_reference
     WHERE type = ? AND reference = ?
 """
+_FIND_OF_APPLICATION = (
+    "SELECT id FROM application_environment WHERE application_id IS ? ORDER BY id"
+)
+_UPDATE_APPLICATION = "UPDATE application SET name = ?, application_type = ? WHERE id = ?"
+_UPDATE = "UPDATE application_environment SET application_id = ?, environment_id = ? WHERE id = ?"
+_DELETE_REFERENCES = """
+    DELETE FROM application_environment_reference WHERE application_environment_id = ?
+"""
 _FIND_REFERENCES = """
     SELECT type, reference FROM application_environment_reference
     WHERE application_environment_id = ? ORDER BY id
@@ -48,14 +59,37 @@ async def _get_applications(call: Call) -> Answer:
     if "applicationType" not in call.query:
         return json_answer(_APPLICATIONS.find(call.database))
     application_type = call.query["applicationType"]
-    if application_type not in APPLICATION_TYPES:
+    if not call.database.lenient and application_type not in APPLICATION_TYPES:
         return plain(500)
     return json_answer(_APPLICATIONS.find(call.database, application_type=application_type))
 
 
 async def _get_application(call: Call) -> Answer:
-    found = _APPLICATIONS.find(call.database, id=identifier(call.segment))
+    found = _APPLICATIONS.find(call.database, id=call.identifier(call.segment))
     return json_answer(found[0]) if found else plain(404)
+
+
+async def _put_application(call: Call) -> Answer:
+    values = call.load(_APPLICATIONS.schema)
+    refusal = _refuse_other_id(call, values)
+    if refusal is not None:
+        return refusal
+    if not _APPLICATIONS.find(call.database, id=values["id"]):
+        return plain(404)
+    require_members([values], application_type=APPLICATION_TYPES)
+    columns = ("name", "application_type", "id")
+    try:
+        call.database.write(_UPDATE_APPLICATION, *(values[column] for column in columns))
+    except DatabaseError:
+        return message(400, INTEGRITY)
+    return NO_CONTENT
+
+
+def _refuse_other_id(call: Call, values: Row) -> Answer | None:
+    """Return what a PUT is refused with whose body does not repeat the path's id."""
+    if "id" not in values:
+        return plain(500)
+    return None if values["id"] == int(call.segment) else message(400, ID_DIFFERS)
 
 
 async def _create_application_environment(call: Call) -> Answer:
@@ -66,22 +100,46 @@ async def _create_application_environment(call: Call) -> Answer:
         return plain(500)
     references = values.pop("references")
     try:
-        row_id = _insert(call.database, values, references)
+        with call.database.transaction():
+            row_id = call.database.insert("application_environment", values)
+            _insert_references(call.database, row_id, references)
     except DatabaseError:
         return message(400, INTEGRITY)
     return json_answer(_describe(call.database, row_id))
 
 
-def _insert(database: Database, values: Row, references: list[Row]) -> int:
-    with database.transaction():
-        row_id = database.insert("application_environment", values)
-        for reference in references:
-            row = {"application_environment_id": row_id, **reference}
-            database.insert("application_environment_reference", row)
-    return row_id
+def _insert_references(database: Database, row_id: int, references: list[Row]) -> None:
+    for values in references:
+        row = {"application_environment_id": row_id, **values}
+        database.insert("application_environment_reference", row)
 
 
-def _describe(database: Database, row_id: int) -> dict[str, Any] | None:
+async def _put_application_environment(call: Call) -> Answer:
+    values = call.load(_APPLICATION_ENVIRONMENT)
+    refusal = _refuse_other_id(call, values)
+    if refusal is not None:
+        return refusal
+    row_id = values["id"]
+    if not call.database.rows(_FIND, row_id):
+        return plain(404)
+    if "application" in values or "environment" in values:
+        return plain(500)
+    # The server inserts before it deletes: what is there already and sent again is a duplicate.
+    present = call.database.rows(_FIND_REFERENCES, row_id)
+    if any(reference in present for reference in values["references"]):
+        return message(400, INTEGRITY)
+    try:
+        with call.database.transaction():
+            call.database.write(_DELETE_REFERENCES, row_id)
+            _insert_references(call.database, row_id, values["references"])
+            columns = ("application_id", "environment_id", "id")
+            call.database.write(_UPDATE, *(values[column] for column in columns))
+    except DatabaseError:
+        return message(400, INTEGRITY)
+    return NO_CONTENT
+
+
+def _describe(database: Database, row_id: int | str) -> dict[str, Any] | None:
     found = database.rows(_FIND, row_id)
     if not found:
         return None
@@ -97,8 +155,13 @@ def _describe(database: Database, row_id: int) -> dict[str, Any] | None:
 
 
 async def _get_application_environment(call: Call) -> Answer:
-    found = _describe(call.database, identifier(call.segment))
+    found = _describe(call.database, call.identifier(call.segment))
     return json_answer(found) if found else plain(404)
+
+
+async def _get_application_environments(call: Call) -> Answer:
+    found = call.database.rows(_FIND_OF_APPLICATION, call.identifier(call.segment))
+    return json_answer([_describe(call.database, row["id"]) for row in found])
 
 
 async def _get_referenced_application_environment(call: Call) -> Answer:
@@ -111,8 +174,12 @@ async def _get_referenced_application_environment(call: Call) -> Answer:
 
 PATHS = {
     "/applications/": {"GET": _get_applications, "POST": _APPLICATIONS.create},
-    "/applications/<int>": {"GET": _get_application},
+    "/applications/<int>": {"GET": _get_application, "PUT": _put_application},
+    "/applications/<text>/application-environments": {"GET": _get_application_environments},
     "/application-environments/": {"POST": _create_application_environment},
-    "/application-environments/<int>": {"GET": _get_application_environment},
+    "/application-environments/<int>": {
+        "GET": _get_application_environment,
+        "PUT": _put_application_environment,
+    },
     "/referenced-application-environments/": {"GET": _get_referenced_application_environment},
 }

@@ -10,9 +10,16 @@ from airview_herald.sandbox._answers import (
     json_answer,
     message,
 )
-from airview_herald.sandbox._database import Database, DatabaseError, IntegrityError, Row
+from airview_herald.sandbox._database import (
+    Database,
+    DatabaseError,
+    IntegrityError,
+    Row,
+    require_members,
+)
 from airview_herald.sandbox._http import Call
 from airview_herald.sandbox._schemas import Field, Schema, boolean, integer
+from airview_herald.sandbox._tables import MEMBERS
 
 
 class Collection:
@@ -39,13 +46,24 @@ class Collection:
         self._unexpected_id = message(refusal[0], UNEXPECTED_ID)
         self._refused = refused
         self._booleans = [name for name, field in fields.items() if field.parse is boolean]
+        members = MEMBERS.get(table, {})
+        self._members = {
+            name: members[column]
+            for name, column in self.schema.columns.items()
+            if column in members
+        }
         columns = ", ".join(f'{column} AS "{name}"' for name, column in self.schema.columns.items())
         self._select = f"SELECT {columns} FROM {table}"  # noqa: S608 - the schema names both
 
     def find(self, database: Database, **where: object) -> list[Row]:
-        """Return the rows whose columns equal `where`, as they go over the wire, by id."""
-        condition = " AND ".join(f"{column} = ?" for column in where) or "TRUE"
+        """Return the rows whose columns equal `where`, as they go over the wire, by id.
+
+        Raises:
+            DatabaseError: One of them holds what is no member of an enumeration.
+        """
+        condition = " AND ".join(f"{column} IS ?" for column in where) or "TRUE"
         rows = database.rows(f"{self._select} WHERE {condition} ORDER BY id", *where.values())
+        require_members(rows, **self._members)
         for name in self._booleans:
             for row in rows:
                 row[name] = bool(row[name])
@@ -69,6 +87,7 @@ class Collection:
         """Serve a POST that stores its body as a row and answers with it."""
         values = self.load(call)
         values["id"] = self.insert(call.database, values)
-        return json_answer(
-            {name: values.get(column) for name, column in self.schema.columns.items()}
-        )
+        row = {name: values.get(column) for name, column in self.schema.columns.items()}
+        # A lenient database has stored it by now, and cannot read it back.
+        require_members([row], **self._members)
+        return json_answer(row)

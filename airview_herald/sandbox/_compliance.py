@@ -3,7 +3,7 @@
 import sqlite3
 
 from airview_herald.sandbox._answers import Answer, json_answer, message
-from airview_herald.sandbox._database import DatabaseError
+from airview_herald.sandbox._database import DatabaseError, require_members
 from airview_herald.sandbox._http import Call
 from airview_herald.sandbox._odata import (
     FilterError,
@@ -12,6 +12,7 @@ from airview_herald.sandbox._odata import (
     Sql,
     compile_filter,
 )
+from airview_herald.sandbox._tables import SEVERITIES
 
 _NO_SELECTION = "The $select query parameter must be passed"
 _BAD_SELECTION = (
@@ -71,7 +72,9 @@ async def _get_compliance(call: Call) -> Answer:
     names = [_WIRE_NAMES[name] for name in wanted]
     text = call.query.get("$filter")
     try:
-        condition = compile_filter(text, _FILTERABLE) if text else Sql("TRUE", Kind.FLAG)
+        condition = Sql("TRUE", Kind.FLAG)
+        if text:
+            condition = compile_filter(text, _FILTERABLE, lenient=call.database.lenient)
         if "severity" in names:
             return message(400, _NOT_EXECUTED)
         query = _QUERY.format(
@@ -81,11 +84,14 @@ async def _get_compliance(call: Call) -> Answer:
             condition=condition.text,
             groups=", ".join(_SELECTABLE[name].text for name in names),
         )
-        return json_answer(call.database.rows(query, *condition.parameters))
+        rows = call.database.rows(query, *condition.parameters)
     except FilterSyntaxError:
         return message(400, _NOT_PARSED)
     except (FilterError, DatabaseError, sqlite3.OperationalError):
         return message(400, _NOT_EXECUTED)
+    if "controlSeverity" in names:
+        require_members(rows, controlSeverity=SEVERITIES)
+    return json_answer(rows)
 
 
 PATHS = {"/compliance/": {"GET": _get_compliance}}

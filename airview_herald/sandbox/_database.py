@@ -1,17 +1,17 @@
-"""AirView's tables in SQLite, which refuse what PostgreSQL refuses."""
+"""The rows in SQLite, which refuses what PostgreSQL refuses or, if told to, little."""
 
 import contextlib
 import os
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
+
+from airview_herald.sandbox._tables import BOOLEANS, STATEMENTS, TABLES
 
 # Marks a file as a sandbox's: nothing else writes this number into a SQLite header.
 _APPLICATION_ID = 0x41565342
 _INT32 = range(-(2**31), 2**31)
-
-APPLICATION_TYPES = ("BUSINESS_APPLICATION", "TECHNICAL_SERVICE", "APPLICATION_SERVICE")
 
 Row = dict[str, Any]
 
@@ -28,87 +28,27 @@ class IntegrityError(DatabaseError):
     """A duplicate, a parent that does not exist, or a missing column: the server cannot tell."""
 
 
-def _text(column: str, length: int = 500) -> str:
-    return f"{column} TEXT NOT NULL CHECK (length({column}) <= {length})"
+def require_members(rows: Iterable[Row], **columns: tuple[str, ...]) -> None:
+    """Refuse rows that hold what is no member of an enumeration, as the server does on reading.
+
+    Args:
+        rows: The rows.
+        columns: The members by column; a null is none of them and passes.
+
+    Raises:
+        DatabaseError: A row holds another text.
+    """
+    for row in rows:
+        for column, members in columns.items():
+            if row[column] is not None and row[column] not in members:
+                raise DatabaseError(f"{row[column]!r} is no {column}")
 
 
-def _one_of(column: str, *members: str) -> str:
-    return f"{column} TEXT NOT NULL CHECK ({column} IN {members})"
-
-
-def _parent(table: str) -> str:
-    return f"{table}_id INTEGER REFERENCES {table} (id)"
-
-
-_TABLES = {
-    "system": (_text("name"), _one_of("stage", "BUILD", "MONITOR"), "UNIQUE (name)"),
-    "environment": (_text("name"), _text("abbreviation", 10), "UNIQUE (abbreviation)"),
-    "service": (
-        _text("name"),
-        _text("reference"),
-        _one_of(
-            *("type", "UNKNOWN", "VIRTUAL_MACHINE", "CONTAINER", "NETWORK", "REPOSITORY"),
-            *("PIPELINE", "OBJECT_STORAGE", "DATABASE", "FUNCTION", "STORAGE"),
-        ),
-        "UNIQUE (reference)",
-    ),
-    "resource_type": (
-        _text("name"),
-        _text("reference"),
-        _parent("service"),
-        "UNIQUE (reference)",
-    ),
-    "control": (
-        _text("name"),
-        _one_of(
-            *("quality_model", "LOG_EXCELLENCE", "SECURITY", "RELIABILITY"),
-            *("PERFORMANCE_EFFICIENCY", "COST_OPTIMISATION", "PORTABILITY"),
-            "USABILITY_AND_COMPATIBILITY",
-        ),
-        _one_of("severity", "CRITICAL", "HIGH", "MEDIUM", "LOW"),
-    ),
-    "technical_control": (
-        _text("name"),
-        _text("reference"),
-        _one_of("control_action", "LOG", "INCIDENT", "TASK", "VULNERABILITY"),
-        "is_blocking INTEGER NOT NULL",
-        "ttl INTEGER",
-        _parent("system") + " NOT NULL",
-        _parent("control"),
-        "UNIQUE (reference, system_id)",
-    ),
-    "application": (_text("name"), _one_of("application_type", *APPLICATION_TYPES)),
-    "application_environment": (
-        _parent("application") + " NOT NULL",
-        _parent("environment"),
-    ),
-    "application_environment_reference": (
-        _parent("application_environment") + " NOT NULL",
-        _text("type"),
-        _text("reference"),
-        "UNIQUE (reference, type)",
-        "UNIQUE (application_environment_id, type)",
-    ),
-    "resource": (
-        _text("name"),
-        _text("reference"),
-        _parent("resource_type"),
-        _parent("application_environment"),
-        "UNIQUE (reference, application_environment_id)",
-    ),
-    "monitored_resource": (
-        _parent("technical_control") + " NOT NULL",
-        _parent("resource") + " NOT NULL",
-        _one_of("monitoring_state", "FLAGGED", "MONITORING", "DELETED", "UNRESPONSIVE"),
-        _text("additional_data", 8000),
-        "last_modified TEXT NOT NULL",
-        "last_seen TEXT NOT NULL",
-    ),
-}
-_INDEXES = {
-    "control_by_name": "control (name)",
-    "monitored_resource_by_pair": "monitored_resource (technical_control_id, resource_id)",
-}
+def _storable(value: object) -> bool:
+    """Whether PostgreSQL has a column for a value."""
+    if isinstance(value, str):
+        return "\0" not in value
+    return not isinstance(value, int) or value in _INT32
 
 
 def _null_or(function: Callable[[str], str]) -> Callable[[str | None], str | None]:
@@ -120,12 +60,15 @@ class Database:
 
     Args:
         path: The file to keep the rows in; in memory without one.
+        lenient: Whether to hold what SQLite holds: texts of any length and with a NUL in them,
+            unknown members of an enumeration, integers of 64 bits.
 
     Raises:
         OSError: The file cannot be used.
     """
 
-    def __init__(self, path: str | os.PathLike[str] | None) -> None:
+    def __init__(self, path: str | os.PathLike[str] | None, *, lenient: bool = False) -> None:
+        self.lenient = lenient
         self._lock = threading.RLock()
         try:
             self._connection = sqlite3.connect(
@@ -153,15 +96,11 @@ class Database:
         connection.execute("PRAGMA synchronous = OFF")
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute(f"PRAGMA ignore_check_constraints = {self.lenient:d}")
         with self.transaction():
             connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
-            for table, columns in _TABLES.items():
-                connection.execute(
-                    f"CREATE TABLE IF NOT EXISTS {table} "
-                    f"(id INTEGER PRIMARY KEY, {', '.join(columns)})"
-                )
-            for index, columns_of in _INDEXES.items():
-                connection.execute(f"CREATE INDEX IF NOT EXISTS {index} ON {columns_of}")
+            for statement in STATEMENTS:
+                connection.execute(statement)
 
     def close(self) -> None:
         """Close the connection; every row of a file is on disk then."""
@@ -188,15 +127,15 @@ class Database:
             return [dict(zip(names, row, strict=True)) for row in cursor]
 
     def write(self, sql: str, *parameters: object) -> int:
-        """Run an INSERT or UPDATE and return the number of rows it wrote."""
+        """Run an INSERT, UPDATE or DELETE and return the number of rows it wrote."""
         with self._lock:
             return self._execute(sql, parameters).rowcount
 
     def insert(self, table: str, values: Row) -> int:
         """Add one row and return its id."""
-        columns = ", ".join(values) or "id"
-        marks = ", ".join("?" * len(values)) or "NULL"
-        sql = f"INSERT INTO {table} ({columns}) VALUES ({marks})"  # noqa: S608 - schemas name both
+        columns, marks = ", ".join(values), ", ".join("?" * len(values))
+        what = f"({columns}) VALUES ({marks})" if values else "DEFAULT VALUES"
+        sql = f"INSERT INTO {table} {what}"
         with self._lock:
             return self._execute(sql, tuple(values.values())).lastrowid or 0
 
@@ -204,26 +143,22 @@ class Database:
         """Return every row of every table, ordered by id."""
         with self._lock:
             tables = {
-                table: self.rows(f"SELECT * FROM {table} ORDER BY id")  # noqa: S608 - ours
-                for table in _TABLES
+                table: self.rows(f"SELECT * FROM {table} ORDER BY rowid")  # noqa: S608 - ours
+                for table in TABLES
             }
-        for row in tables["technical_control"]:
-            row["is_blocking"] = bool(row["is_blocking"])
+        for table, column in BOOLEANS:
+            for row in tables[table]:
+                row[column] = bool(row[column])
         return tables
 
     def _execute(self, sql: str, parameters: tuple[object, ...]) -> sqlite3.Cursor:
-        for value in parameters:
-            if isinstance(value, str):
-                storable = "\0" not in value
-            else:
-                storable = not isinstance(value, int) or value in _INT32
-            if not storable:
-                raise DatabaseError("a NUL character or an integer beyond 32 bits")
+        if not (self.lenient or all(map(_storable, parameters))):
+            raise DatabaseError("a NUL character or an integer beyond 32 bits")
         try:
             return self._connection.execute(sql, parameters)
         except sqlite3.IntegrityError as error:
             if error.sqlite_errorcode == sqlite3.SQLITE_CONSTRAINT_CHECK:
                 raise DatabaseError(*error.args) from error
             raise IntegrityError(*error.args) from error
-        except UnicodeEncodeError as error:
+        except (OverflowError, UnicodeEncodeError) as error:
             raise DatabaseError(*error.args) from error

@@ -2,7 +2,7 @@
 
 from airview_herald.sandbox._answers import INTEGRITY, UNIQUE, Answer, json_answer, plain
 from airview_herald.sandbox._collections import Collection
-from airview_herald.sandbox._http import Call, identifier
+from airview_herald.sandbox._http import Call
 from airview_herald.sandbox._schemas import Field, Schema, boolean, integer, reference, text
 
 _SYSTEMS = Collection("system", {"name": Field(text), "stage": Field(text)})
@@ -29,6 +29,11 @@ _CONTROLS = Collection(
         "qualityModel": Field(text, required=True),
         "severity": Field(text, required=True),
     },
+)
+_RESOURCE_TYPE_CONTROLS = Collection(
+    "resource_type_control",
+    {"controlId": Field(integer), "resourceTypeId": Field(integer)},
+    refusal=(409, INTEGRITY),
 )
 _TECHNICAL_CONTROLS = Collection(
     "technical_control",
@@ -73,13 +78,23 @@ async def _get_controls(call: Call) -> Answer:
     return json_answer(_CONTROLS.find(call.database, **({"name": name} if name else {})))
 
 
+async def _get_resource_type_control(call: Call) -> Answer:
+    control, resource_type = map(call.query.get, ("controlId", "resourceTypeId"))
+    found = _RESOURCE_TYPE_CONTROLS.find(
+        call.database,
+        control_id=None if control is None else call.identifier(control),
+        resource_type_id=None if resource_type is None else call.identifier(resource_type),
+    )
+    return json_answer(found[0]) if found else plain(404)
+
+
 async def _get_technical_controls(call: Call) -> Answer:
     where = call.load_query(_TECHNICAL_CONTROL_QUERY)
     return json_answer(_TECHNICAL_CONTROLS.find(call.database, **where))
 
 
 async def _get_technical_control(call: Call) -> Answer:
-    found = _TECHNICAL_CONTROLS.find(call.database, id=identifier(call.segment))
+    found = _TECHNICAL_CONTROLS.find(call.database, id=call.identifier(call.segment))
     return json_answer(found[0]) if found else plain(404)
 
 
@@ -89,6 +104,10 @@ PATHS = {
     "/services/": {"GET": _get_services, "POST": _SERVICES.create},
     "/resource-types/": {"GET": _get_resource_type, "POST": _RESOURCE_TYPES.create},
     "/controls/": {"GET": _get_controls, "POST": _CONTROLS.create},
+    "/resource-types-controls/": {
+        "GET": _get_resource_type_control,
+        "POST": _RESOURCE_TYPE_CONTROLS.create,
+    },
     "/technical-controls/": {
         "GET": _get_technical_controls,
         "POST": _TECHNICAL_CONTROLS.create,

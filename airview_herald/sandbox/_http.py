@@ -26,7 +26,7 @@ class Call:
     """One request that found its route.
 
     Attributes:
-        segment: What the variable part of the path matched.
+        segment: What the variable part of the path matched; the last one if it has several.
         race_window: Seconds between the look-up and the insert of a first write.
     """
 
@@ -55,6 +55,20 @@ class Call:
         except InvalidError as error:
             raise RefusalError(invalid("query", error.errors)) from None
 
+    def identifier(self, text: str) -> int | str:
+        """Read an id as the database reads the text that it is compared with.
+
+        PostgreSQL wants an integer; SQLite takes any text, which then equals no id.
+
+        Raises:
+            DatabaseError: It is no integer.
+        """
+        if self.database.lenient:
+            return text
+        if not _INTEGER.fullmatch(text):
+            raise DatabaseError("not an integer")
+        return int(text)
+
 
 Handler = Callable[[Call], Awaitable[Answer]]
 Methods = Mapping[str, Handler]
@@ -68,6 +82,7 @@ class Routes:
     """
 
     def __init__(self, paths: Mapping[str, Methods]) -> None:
+        self.paths = paths
         self._fixed = {path: methods for path, methods in paths.items() if "<" not in path}
         self._patterns = [
             (re.compile(path.replace("<int>", "([0-9]+)").replace("<text>", "([^/]+)")), methods)
@@ -76,12 +91,12 @@ class Routes:
         ]
 
     def find(self, path: str) -> tuple[Methods, str] | None:
-        """Return the methods of a path and what its variable part matched."""
+        """Return the methods of a path and what its last variable part matched."""
         if (methods := self._fixed.get(path)) is not None:
             return methods, ""
         for pattern, methods in self._patterns:
             if match := pattern.fullmatch(path):
-                return methods, match[1]
+                return methods, match.groups()[-1]
         return None
 
     def neighbour(self, path: str, method: str) -> str | None:
@@ -148,17 +163,6 @@ def parse_query(text: str) -> dict[str, str]:
     for name, value in parse_qsl(text, keep_blank_values=True, errors="surrogateescape"):
         query.setdefault(name, _UNDECODABLE.sub(_escape, value))
     return query
-
-
-def identifier(text: str) -> int:
-    """Read an id as PostgreSQL reads the text it is compared with.
-
-    Raises:
-        DatabaseError: It is no integer.
-    """
-    if not _INTEGER.fullmatch(text):
-        raise DatabaseError("not an integer")
-    return int(text)
 
 
 def _allowed(methods: Methods) -> set[str]:

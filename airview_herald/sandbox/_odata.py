@@ -48,6 +48,8 @@ class Kind(Enum):
     FLAG = auto()
     ENUMERATION = auto()
     NULL = auto()
+    # What equals nothing, not even null: SQLite's idea of a field that does not exist.
+    NOTHING = auto()
 
 
 class Sql(NamedTuple):
@@ -101,12 +103,18 @@ class _Junction:
 _Expression = _Literal | _Name | _Function | _Comparison | _Membership | _Not | _Junction
 
 
-def compile_filter(text: str, fields: Mapping[str, Sql]) -> Sql:
+_NOTHING = Sql("NULL", Kind.NOTHING)
+_NO_VALUES = (Kind.ENUMERATION, Kind.NOTHING)
+
+
+def compile_filter(text: str, fields: Mapping[str, Sql], *, lenient: bool = False) -> Sql:
     """Turn an expression into an SQL condition.
 
     Args:
         text: The expression as sent.
         fields: The SQL of each field, by lower-case name.
+        lenient: Whether to do as SQLite does: what does not exist, and an enumeration beside a
+            value, match nothing, and `contains` looks at no case.
 
     Raises:
         FilterSyntaxError: It cannot be parsed.
@@ -114,7 +122,7 @@ def compile_filter(text: str, fields: Mapping[str, Sql]) -> Sql:
     """
     try:
         expression = _Parser(text.lower()).parse()
-        return _truth(_Compiler(fields).compile(expression))
+        return _truth(_Compiler(fields, lenient=lenient).compile(expression))
     except RecursionError:
         raise FilterSyntaxError("nested too deeply") from None
 
@@ -205,23 +213,24 @@ class _Parser:
 
 
 class _Compiler:
-    def __init__(self, fields: Mapping[str, Sql]) -> None:
+    def __init__(self, fields: Mapping[str, Sql], *, lenient: bool) -> None:
         self._fields = fields
+        self._lenient = lenient
 
     def compile(self, expression: _Expression) -> Sql:  # noqa: PLR0911 - one for each class
         match expression:
             case _Literal():
                 return _literal(expression)
             case _Name(name):
-                if name not in self._fields:
-                    raise FilterError(f"no field {name}")
-                return self._fields[name]
+                return self._field(name)
             case _Function(name, arguments):
-                return _call(name, [self.compile(argument) for argument in arguments])
+                return self._call(name, [self.compile(argument) for argument in arguments])
             case _Comparison(operator, left, right):
-                return _compare(operator, self.compile(left), self.compile(right))
+                return self._compare(operator, self.compile(left), self.compile(right))
             case _Membership(member, of):
-                equals = [_compare("eq", self.compile(member), self.compile(each)) for each in of]
+                equals = [
+                    self._compare("eq", self.compile(member), self.compile(each)) for each in of
+                ]
                 return _join(" OR ", equals)
             case _Not(operand):
                 inner = _truth(self.compile(operand))
@@ -229,6 +238,49 @@ class _Compiler:
             case _Junction(operator, operands):
                 truths = [_truth(self.compile(operand)) for operand in operands]
                 return _join(f" {operator.upper()} ", truths)
+
+    def _field(self, name: str) -> Sql:
+        if name in self._fields:
+            return self._fields[name]
+        if self._lenient:
+            return _NOTHING
+        raise FilterError(f"no field {name}")
+
+    def _call(self, name: str, arguments: list[Sql]) -> Sql:
+        if name not in _FUNCTIONS:
+            raise FilterError(f"no function {name}")
+        if self._lenient and any(argument.kind in _NO_VALUES for argument in arguments):
+            return _NOTHING
+        if any(argument.kind not in (Kind.TEXT, Kind.NULL) for argument in arguments):
+            raise FilterError(f"{name} takes text")
+        template = _FUNCTIONS[name]
+        if self._lenient and name == "contains":
+            template = "(instr(lower({0}), lower({1})) > 0)"
+        order = [int(index) for index in re.findall(r"\{(\d)\}", template)]
+        return Sql(
+            template.format(*(argument.text for argument in arguments)),
+            Kind.FLAG if "{1}" in template else Kind.TEXT,
+            tuple(value for index in order for value in arguments[index].parameters),
+        )
+
+    def _compare(self, operator: str, left: Sql, right: Sql) -> Sql:
+        sign = _COMPARISONS[operator]
+        kinds = {left.kind, right.kind}
+        if Kind.NOTHING in kinds:
+            return _NOTHING
+        if Kind.NULL in kinds:
+            sign = {"eq": "IS", "ne": "IS NOT"}.get(operator, sign)
+        elif Kind.ENUMERATION in kinds:
+            if self._lenient:
+                return _NOTHING
+            raise FilterError("no member of an enumeration is lower case")
+        else:
+            left, right = _as_number(left, right), _as_number(right, left)
+            kinds = {left.kind, right.kind}
+            if len(kinds) > 1 and kinds != {Kind.FLAG, Kind.NUMBER}:
+                raise FilterError("the sides cannot be compared")
+        parameters = left.parameters + right.parameters
+        return Sql(f"({left.text} {sign} {right.text})", Kind.FLAG, parameters)
 
 
 def _literal(literal: _Literal) -> Sql:
@@ -243,34 +295,6 @@ def _literal(literal: _Literal) -> Sql:
     if _PARAMETER.search(f"'{value}'"):
         raise FilterError("a colon that marks a parameter")
     return Sql("?", Kind.TEXT, (value,))
-
-
-def _call(name: str, arguments: list[Sql]) -> Sql:
-    if name not in _FUNCTIONS:
-        raise FilterError(f"no function {name}")
-    if any(argument.kind not in (Kind.TEXT, Kind.NULL) for argument in arguments):
-        raise FilterError(f"{name} takes text")
-    template = _FUNCTIONS[name]
-    order = [int(index) for index in re.findall(r"\{(\d)\}", template)]
-    return Sql(
-        template.format(*(argument.text for argument in arguments)),
-        Kind.FLAG if "{1}" in template else Kind.TEXT,
-        tuple(value for index in order for value in arguments[index].parameters),
-    )
-
-
-def _compare(operator: str, left: Sql, right: Sql) -> Sql:
-    sign = _COMPARISONS[operator]
-    if Kind.NULL in (left.kind, right.kind):
-        sign = {"eq": "IS", "ne": "IS NOT"}.get(operator, sign)
-    elif Kind.ENUMERATION in (left.kind, right.kind):
-        raise FilterError("no member of an enumeration is lower case")
-    else:
-        left, right = _as_number(left, right), _as_number(right, left)
-        kinds = {left.kind, right.kind}
-        if len(kinds) > 1 and kinds != {Kind.FLAG, Kind.NUMBER}:
-            raise FilterError("the sides cannot be compared")
-    return Sql(f"({left.text} {sign} {right.text})", Kind.FLAG, left.parameters + right.parameters)
 
 
 def _as_number(side: Sql, other: Sql) -> Sql:
@@ -292,6 +316,6 @@ def _join(operator: str, conditions: list[Sql]) -> Sql:
 
 
 def _truth(sql: Sql) -> Sql:
-    if sql.kind not in (Kind.FLAG, Kind.NULL):
+    if sql.kind not in (Kind.FLAG, Kind.NULL, Kind.NOTHING):
         raise FilterError("not a condition")
     return sql

@@ -13,9 +13,10 @@ from airview_herald.sandbox._answers import (
     plain,
 )
 from airview_herald.sandbox._collections import Collection
-from airview_herald.sandbox._database import IntegrityError
-from airview_herald.sandbox._http import Call, identifier
+from airview_herald.sandbox._database import IntegrityError, require_members
+from airview_herald.sandbox._http import Call
 from airview_herald.sandbox._schemas import Field, Schema, integer, text
+from airview_herald.sandbox._tables import MONITORING_STATES
 
 _RESOURCES = Collection(
     "resource",
@@ -36,6 +37,10 @@ _SAVE_RESOURCE = """
     ON CONFLICT (reference, application_environment_id)
     DO UPDATE SET name = excluded.name, resource_type_id = excluded.resource_type_id
 """
+_FIND_STATE = """
+    SELECT monitoring_state FROM monitored_resource
+    WHERE technical_control_id = ? AND resource_id = ? ORDER BY id LIMIT 1
+"""
 _UPDATE_STATE = """
     UPDATE monitored_resource
     SET last_modified = iif(monitoring_state = ?, last_modified, ?),
@@ -50,7 +55,7 @@ async def _get_resource(call: Call) -> Answer:
     environment = call.query.get("applicationEnvironmentId")
     found = _RESOURCES.find(
         call.database,
-        application_environment_id=None if environment is None else identifier(environment),
+        application_environment_id=None if environment is None else call.identifier(environment),
         reference=call.query.get("reference"),
     )
     return json_answer(found[0]) if found else plain(404)
@@ -76,6 +81,14 @@ async def _put_monitored_resource(call: Call) -> Answer:
     values = call.load(_STATE)
     now = datetime.now(UTC).replace(tzinfo=None).isoformat(timespec="microseconds")
     state = values["monitoring_state"]
+    if call.database.lenient:
+        # A first write stores any state, and no later one reads or replaces what is unknown.
+        keys = (pair["technical_control_id"], pair["resource_id"])
+        found = call.database.rows(_FIND_STATE, *keys)
+        require_members(
+            [*found, {"monitoring_state": state}] if found else [],
+            monitoring_state=MONITORING_STATES,
+        )
     written = call.database.write(
         _UPDATE_STATE,
         *(state, now, state, values["additional_data"], now),

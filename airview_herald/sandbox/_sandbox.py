@@ -11,16 +11,35 @@ import anyio.to_thread
 from starlette.routing import Mount, Route, Router
 from starlette.types import ASGIApp
 
-from airview_herald.sandbox import _applications, _compliance, _definitions, _resources
-from airview_herald.sandbox._database import Database, Row
+from airview_herald.sandbox import (
+    _aggregations,
+    _applications,
+    _compliance,
+    _definitions,
+    _exclusions,
+    _frameworks,
+    _resources,
+)
+from airview_herald.sandbox._database import Database, IntegrityError, Row
+from airview_herald.sandbox._forced import ForcedStatuses, Forcing
 from airview_herald.sandbox._http import AirView, Routes
 from airview_herald.sandbox._server import Server
+from airview_herald.sandbox._tables import EXCLUSION_STATES
 from airview_herald.sandbox._tokens import Gateway, TokenIssuer
 from airview_herald.sandbox._traffic import RecordedRequests, Recorder
 
 _AIRVIEW = "/airview"
 _TOKEN = "/oauth2/token"  # noqa: S105 - a path
 _RECORDED = 200_000
+_PATHS = (
+    _definitions.PATHS
+    | _applications.PATHS
+    | _resources.PATHS
+    | _exclusions.PATHS
+    | _frameworks.PATHS
+    | _aggregations.PATHS
+    | _compliance.PATHS
+)
 
 
 class _Running(NamedTuple):
@@ -33,7 +52,8 @@ class Sandbox:
     """AirView over real HTTP on this machine, with its rows in SQLite.
 
     Enter it with `with` or `async with`, or call `start` and `stop`; each start without a
-    `database` begins with empty tables. It behaves as AirView on PostgreSQL does.
+    `database` begins with empty tables. It behaves as AirView on PostgreSQL does unless told
+    otherwise: by these arguments, and by `force` for a status of your choice on any route.
 
     Args:
         database: A file that keeps the rows; in memory without one.
@@ -42,6 +62,15 @@ class Sandbox:
         race_window: Seconds between the look-up and the insert of a monitored resource's first
             write. First writes of one pair that meet in it insert a row each, as on the server;
             0 serialises them.
+        sqlite: Whether to be as lenient as AirView on SQLite. Texts of any length, with a NUL in
+            them too, are stored. An unknown member of an enumeration is stored although the
+            answer is 500 (on a first write of a monitored resource even 204), and every route
+            that reads the row is 500 from then on. Text in place of an id equals none: 404 or an
+            empty list instead of 500; so does an unknown type of applications. In filters
+            `contains` looks at no case; an unknown field, and an enumeration beside a value,
+            match nothing.
+        exclusion_resources: Whether to serve the exclusion-resource routes of releases before
+            May 2023, which are 404 otherwise; `add_exclusion_resource` fills them.
         latency: Seconds added before each answer.
         require_token: Whether AirView's routes answer 401 to callers without a token of this
             sandbox that still holds.
@@ -57,6 +86,8 @@ class Sandbox:
         host: str = "127.0.0.1",
         port: int = 0,
         race_window: float = 0.002,
+        sqlite: bool = False,
+        exclusion_resources: bool = False,
         latency: float = 0.0,
         require_token: bool = False,
         client_id: str = "sandbox-client",
@@ -67,9 +98,12 @@ class Sandbox:
         self._host = host
         self._port = port
         self._race_window = race_window
+        self._sqlite = sqlite
+        self._exclusion_resources = exclusion_resources
         self._latency = latency
         self._require_token = require_token
         self._issuer = TokenIssuer(client_id, client_secret, token_lifetime)
+        self._forced = ForcedStatuses()
         self._requests = RecordedRequests(_RECORDED)
         self._lifecycle = threading.Lock()
         self._running: _Running | None = None
@@ -103,6 +137,61 @@ class Sandbox:
         """Accept none of the tokens issued so far from now on."""
         self._issuer.expire()
 
+    def force(self, method: str, path: str, status: int, *, times: int | None = None) -> None:
+        """Answer a route with an error instead of serving it; callable from any thread.
+
+        500 comes in AirView's shape, any other status as a gateway's HTML page. Nothing is
+        stored, no token is asked for, and requests are recorded as always.
+
+        Args:
+            method: The method, in any case.
+            path: The path below `airview_url` as sent, slashes included, such as `/systems/`;
+                `{id}` stands for any one segment, as in `/applications/{id}`.
+            status: The status, 400 to 599.
+            times: How many requests get it; all until `unforce` without it. Of several that
+                apply the latest one counts, and the one before it once that is used up.
+
+        Raises:
+            ValueError: The status is no error, or the path does not start with a slash.
+        """
+        self._forced.add(method, path, status, times)
+
+    def unforce(self) -> None:
+        """Serve every route as AirView does from now on."""
+        self._forced.clear()
+
+    def add_exclusion_resource(
+        self, technical_control_id: int, resource_id: int, state: str | None = "PENDING"
+    ) -> int:
+        """Add an item to the retired routes, as an exclusion did then; callable from any thread.
+
+        Its application's references are those of the resource's application, and the
+        `_internal_reference` that those releases added.
+
+        Args:
+            technical_control_id: The technical control it is excluded from.
+            resource_id: The excluded resource.
+            state: `NONE`, `PENDING`, `ACTIVE` or null.
+
+        Returns:
+            The item's id.
+
+        Raises:
+            ValueError: There is no such technical control, resource or state.
+            RuntimeError: The sandbox is not running, or serves no `exclusion_resources`.
+        """
+        if not self._exclusion_resources:
+            raise RuntimeError("the retired routes are off: Sandbox(exclusion_resources=True)")
+        if state is not None and state not in EXCLUSION_STATES:
+            raise ValueError(f"an exclusion is {', '.join(EXCLUSION_STATES)}, not {state}")
+        pair = {"technical_control_id": technical_control_id, "resource_id": resource_id}
+        try:
+            return self._run().database.insert("exclusion_resource", {**pair, "state": state})
+        except IntegrityError:
+            raise ValueError(
+                f"no technical control {technical_control_id} or no resource {resource_id}"
+            ) from None
+
     def snapshot(self) -> dict[str, list[Row]]:
         """Return every row by table, ordered by id; callable from any thread."""
         return self._run().database.snapshot()
@@ -119,7 +208,7 @@ class Sandbox:
                 raise RuntimeError("the sandbox is running already")
             listener = _listen(self._host, self._port)
             try:
-                database = Database(self._path)
+                database = Database(self._path, lenient=self._sqlite)
             except OSError:
                 listener.close()
                 raise
@@ -176,11 +265,14 @@ class Sandbox:
             raise RuntimeError("the sandbox is not running: enter it with `with Sandbox() as ...`")
         return self._running
 
+    def _routes(self) -> Routes:
+        return Routes(_PATHS | (_exclusions.RETIRED_PATHS if self._exclusion_resources else {}))
+
     def _application(self, database: Database) -> ASGIApp:
-        paths = _definitions.PATHS | _applications.PATHS | _resources.PATHS | _compliance.PATHS
-        airview: ASGIApp = AirView(Routes(paths), database, self._race_window)
+        airview: ASGIApp = AirView(self._routes(), database, self._race_window)
         if self._require_token:
             airview = Gateway(airview, self._issuer)
+        airview = Forcing(airview, self._forced)
         token = Route(_TOKEN, self._issuer.answer, methods=["POST"])
         router = Router([Mount(_AIRVIEW, airview), token], redirect_slashes=False)
         return Recorder(router, self._requests, self._latency)

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 _MISSING = "Missing data for required field."
@@ -61,6 +62,32 @@ def boolean(value: Any) -> bool:
         if value in _FALSE:
             return False
     raise InvalidError(["Not a valid boolean."])
+
+
+def moment(value: object) -> datetime:
+    """Take the ISO 8601 text of a date with a time."""
+    try:
+        if isinstance(value, str) and len(value) > len("2023-09-18"):
+            return datetime.fromisoformat(value)
+    except ValueError:
+        pass
+    raise InvalidError(["Not a valid datetime."])
+
+
+def integers(value: object) -> list[int]:
+    """Take a list of integers; what is wrong with them is keyed by index."""
+    if not isinstance(value, list):
+        raise InvalidError(["Not a valid list."])
+    taken: list[int] = []
+    errors: dict[str, Any] = {}
+    for index, element in enumerate(value):
+        try:
+            taken.append(integer(element))
+        except InvalidError as error:
+            errors[str(index)] = [_NULL] if element is None else error.errors
+    if errors:
+        raise InvalidError(errors)
+    return taken
 
 
 @dataclass(frozen=True, slots=True)

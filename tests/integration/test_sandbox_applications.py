@@ -10,6 +10,7 @@ FAULT = b'{"code":500,"status":"Internal Server Error"}\n'
 INTEGRITY = (
     b'{"code":400,"message":"Integrity Error, check reference fields","status":"Bad Request"}\n'
 )
+MATCH = b'{"code":400,"message":"Id does not match payload","status":"Bad Request"}\n'
 APPLICATION = {"name": "Payments", "applicationType": "BUSINESS_APPLICATION"}
 DESCRIBED = (
     b'{"application":{"applicationType":"BUSINESS_APPLICATION","id":1,"name":"Payments"},'
@@ -193,3 +194,109 @@ def test_objects_and_ids_are_not_for_creates(client, fields, status):
     assert answer.status_code == status
     if status == 400:
         assert answer.json()["message"] == "Id is not expected when creating record"
+
+
+def test_an_application_is_replaced(client, sandbox):
+    """PUT answers with nothing, and the row has the new name and type."""
+    row = {"id": 1, "name": "Billing", "applicationType": "TECHNICAL_SERVICE"}
+    answer = client.put("/applications/1", json=row)
+    assert (answer.status_code, answer.content) == (204, b"")
+    assert client.get("/applications/1").json() == row
+    assert len(sandbox.snapshot()["application"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "fields", "answered"),
+    [
+        ("/applications/1", {}, (500, FAULT)),
+        ("/applications/1", {"id": 2, "applicationType": "SERVICE"}, (400, MATCH)),
+        ("/applications/9", {"id": 9, "applicationType": "SERVICE"}, (404, NOT_FOUND)),
+        ("/applications/1", {"id": 1, "applicationType": "SERVICE"}, (500, FAULT)),
+        ("/applications/1", {"id": 1, "name": "x" * 501}, (400, INTEGRITY)),
+        ("/applications/1", {"id": 1, "name": "\0"}, (400, INTEGRITY)),
+    ],
+)
+def test_a_refused_replacement_changes_nothing(client, sandbox, path, fields, answered):
+    """A missing and another id, an unknown row, type and text are judged in this order."""
+    before = sandbox.snapshot()
+    answer = client.put(path, json={**APPLICATION, **fields})
+    assert (answer.status_code, answer.content) == answered
+    assert sandbox.snapshot() == before
+
+
+def test_the_schema_is_judged_before_the_id(client):
+    """A body that breaks the schema is 422 whatever its id."""
+    answer = client.put("/applications/9", json={"id": 1, "name": "Billing"})
+    missing = ["Missing data for required field."]
+    assert answer.status_code == 422
+    assert answer.json()["errors"] == {"json": {"applicationType": missing}}
+
+
+def test_an_application_environment_is_replaced(client):
+    """PUT replaces the application, the environment and the whole list of references."""
+    client.post("/applications/", json={**APPLICATION, "name": "Billing"})
+    client.post("/environments/", json={"name": "Test", "abbreviation": "TST"})
+    client.post("/application-environments/", json=placed(("account", "1"), ("vault", "1")))
+    moved = placed(("account", "2"), id=1, applicationId=2, environmentId=2)
+    answer = client.put("/application-environments/1", json=moved)
+    assert (answer.status_code, answer.content) == (204, b"")
+    described = client.get("/application-environments/1").json()
+    assert described["application"]["name"] == "Billing"
+    assert described["environment"]["name"] == "Test"
+    assert described["references"] == [{"type": "account", "reference": "2"}]
+
+
+def test_a_reference_that_is_sent_again_collides_with_itself(client, sandbox):
+    """The server's defect: to keep references they are cleared first, and then all put back."""
+    references = [("account", "1"), ("vault", "1")]
+    client.post("/application-environments/", json=placed(*references))
+    before = sandbox.snapshot()
+    again = placed(*references[:1], id=1)
+    answer = client.put("/application-environments/1", json=again)
+    assert (answer.status_code, answer.content) == (400, INTEGRITY)
+    assert sandbox.snapshot() == before
+    for body in (placed(id=1), placed(*references, id=1)):
+        assert client.put("/application-environments/1", json=body).status_code == 204
+    described = client.get("/application-environments/1").json()
+    assert [row["type"] for row in described["references"]] == ["account", "vault"]
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "answered"),
+    [
+        ("/application-environments/1", placed(), (500, FAULT)),
+        ("/application-environments/1", placed(id=2), (400, MATCH)),
+        ("/application-environments/9", placed(id=9), (404, NOT_FOUND)),
+        ("/application-environments/1", placed(id=1, application=APPLICATION), (500, FAULT)),
+        ("/application-environments/1", placed(id=1, applicationId=9), (400, INTEGRITY)),
+        ("/application-environments/1", placed(id=1, environmentId=9), (400, INTEGRITY)),
+        ("/application-environments/1", placed(("taken", "1"), id=1), (400, INTEGRITY)),
+        ("/application-environments/1", placed(("a", "1"), ("a", "2"), id=1), (400, INTEGRITY)),
+        ("/application-environments/1", placed(("a", "x" * 501), id=1), (400, INTEGRITY)),
+        (
+            "/application-environments/1",
+            placed(id=1, references=[{"type": "a"}]),
+            (400, INTEGRITY),
+        ),
+    ],
+)
+def test_a_refused_application_environment_stays(client, sandbox, path, body, answered):
+    """PUT is all or nothing: the references that are there survive a refusal."""
+    client.post("/application-environments/", json=placed(("account", "1")))
+    client.post("/application-environments/", json=placed(("taken", "1")))
+    before = sandbox.snapshot()
+    answer = client.put(path, json=body)
+    assert (answer.status_code, answer.content) == answered
+    assert sandbox.snapshot() == before
+
+
+def test_the_environments_of_an_application_are_listed(client):
+    """Every one of them is described in full; an unknown application has none."""
+    client.post("/application-environments/", json=placed(("aws_account_id", "123456789012")))
+    client.post("/application-environments/", json=placed())
+    listed = client.get("/applications/1/application-environments")
+    assert listed.content.startswith(b"[" + DESCRIBED.rstrip() + b",{")
+    assert [row["id"] for row in listed.json()] == [1, 2]
+    assert client.get("/applications/9/application-environments").content == b"[]\n"
+    answer = client.get("/applications/one/application-environments")
+    assert (answer.status_code, answer.content) == (500, FAULT)

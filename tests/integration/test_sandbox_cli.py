@@ -55,6 +55,26 @@ def test_signals_end_it_cleanly(number):
 
 
 @posix
+def test_the_switches_reach_the_sandbox():
+    """Leniency, the retired routes and forced statuses are options."""
+    forced = [("GET", "/services/", "503"), ("PUT", "/resources/", "429")]
+    arguments = [word for route in forced for word in ("--force", *route)]
+    with process("--port", "0", "--sqlite", "--exclusion-resources", *arguments) as (_, line):
+        url = line.split()[1]
+        assert httpx.get(f"{url}/technical-controls/one").status_code == 404
+        assert httpx.get(f"{url}/systems/1/exclusion-resources/").content == b"[]\n"
+        assert httpx.get(f"{url}/services/").status_code == 503
+        assert httpx.put(f"{url}/resources/").status_code == 429
+
+
+@pytest.mark.parametrize("status", ["204", "many"])
+def test_forced_statuses_are_checked(capsys, status):
+    """What cannot be forced is one line, with exit code 2."""
+    assert main(["--port", "0", "--force", "GET", "/services/", status]) == 2
+    assert re.fullmatch(r"error: .*\n", capsys.readouterr().err)
+
+
+@posix
 def test_a_database_file_persists(tmp_path):
     """Rows outlive the process."""
     path = tmp_path / "airview.db"

@@ -30,12 +30,14 @@ DESCRIBED = (
     b'{"controlAction":"VULNERABILITY","controlId":null,"id":1,"isBlocking":false,'
     b'"name":"EC2 patching","reference":"ec2-patching","systemId":1,"ttl":null}'
 )
+LINK = {"controlId": 1, "resourceTypeId": 1}
 CREATES = [
     ("/systems/", SYSTEM),
     ("/environments/", ENVIRONMENT),
     ("/services/", SERVICE),
     ("/resource-types/", RESOURCE_TYPE),
     ("/controls/", CONTROL),
+    ("/resource-types-controls/", LINK),
     ("/technical-controls/", TECHNICAL_CONTROL),
 ]
 
@@ -84,6 +86,10 @@ def errors(answer):
         ),
         ("/controls/?name=other", b"[]\n"),
         (
+            "/resource-types-controls/?controlId=1&resourceTypeId=1",
+            b'{"controlId":1,"id":1,"resourceTypeId":1}\n',
+        ),
+        (
             "/technical-controls/?systemId=1&reference=ec2-patching",
             b"[" + DESCRIBED + b"]\n",
         ),
@@ -108,6 +114,10 @@ def test_what_was_created_is_found(filled, path, body):
         "/resource-types/?reference=other",
         "/resource-types/?reference=",
         "/resource-types/",
+        "/resource-types-controls/?controlId=1&resourceTypeId=2",
+        "/resource-types-controls/?controlId=1",
+        "/resource-types-controls/?resourceTypeId=1",
+        "/resource-types-controls/",
         "/technical-controls/2",
     ],
 )
@@ -123,6 +133,8 @@ def test_absence_is_plain_404(filled, path):
         "/systems/",
         "/systems/?name=%00",
         "/technical-controls/one",
+        "/resource-types-controls/?controlId=one&resourceTypeId=1",
+        "/resource-types-controls/?controlId=1&resourceTypeId=",
         "/technical-controls/99999999999",
         "/technical-controls/" + "9" * 5000,
     ],
@@ -140,6 +152,13 @@ def test_an_empty_name_is_no_filter_on_controls(filled):
     assert [row["id"] for row in filled.get("/controls/?name=").json()] == [1, 2, 3]
     found = filled.get("/controls/", params={"name": CONTROL["name"]}).json()
     assert [row["id"] for row in found] == [1, 2]
+
+
+def test_a_link_of_nothing_is_found_by_nothing(filled):
+    """Nothing is required of a link, and a missing parameter looks for null."""
+    nothing = b'{"controlId":null,"id":2,"resourceTypeId":null}\n'
+    assert filled.post("/resource-types-controls/", json={}).content == nothing
+    assert filled.get("/resource-types-controls/").content == nothing
 
 
 def test_technical_controls_need_both_parameters(filled):
@@ -163,6 +182,8 @@ def test_technical_controls_need_both_parameters(filled):
         ("/services/", {**SERVICE, "name": "other"}, (400, INTEGRITY)),
         ("/resource-types/", RESOURCE_TYPE, (409, CONFLICT)),
         ("/resource-types/", {"name": "n", "reference": "r", "serviceId": 9}, (409, CONFLICT)),
+        ("/resource-types-controls/", {**LINK, "controlId": 9}, (409, CONFLICT)),
+        ("/resource-types-controls/", {**LINK, "resourceTypeId": 9}, (409, CONFLICT)),
         ("/technical-controls/", TECHNICAL_CONTROL, (400, UNIQUE)),
         ("/technical-controls/", {**TECHNICAL_CONTROL, "systemId": 9}, (400, UNIQUE)),
         (
@@ -184,18 +205,20 @@ def test_integrity_is_one_message(filled, sandbox, path, body, answered):
 
 
 def test_what_may_repeat_is_stored_again(filled):
-    """Names of environments and whole controls may repeat; references per system only."""
+    """Names of environments, controls and their links may repeat; references per system only."""
     assert filled.post("/environments/", json={**ENVIRONMENT, "abbreviation": "P2"}).is_success
     assert filled.post("/controls/", json=CONTROL).json()["id"] == 2
+    assert filled.post("/resource-types-controls/", json=LINK).json()["id"] == 2
     filled.post("/systems/", json={**SYSTEM, "name": "other"})
     assert filled.post("/technical-controls/", json={**TECHNICAL_CONTROL, "systemId": 2}).is_success
 
 
 @pytest.mark.parametrize(("path", "body"), CREATES)
 def test_an_id_is_not_expected(filled, path, body):
-    """A create with an id is refused with its own message, 409 for resource types."""
+    """A create with an id is refused with its own message, 409 for types and their controls."""
     answer = filled.post(path, json={**body, "id": 1})
-    status, phrase = (409, "Conflict") if path == "/resource-types/" else (400, "Bad Request")
+    is_type = path.startswith("/resource-types")
+    status, phrase = (409, "Conflict") if is_type else (400, "Bad Request")
     assert answer.status_code == status
     assert answer.json() == {
         "code": status,

@@ -86,6 +86,8 @@ def test_no_content_has_a_type_and_no_length(sandbox, client):
         ("/technical-controls//5", "/technical-controls/5"),
         ("/systems//", "/systems/"),
         ("/resource-types", "/resource-types/"),
+        ("/applications/1/quality-models", "/applications/1/quality-models/"),
+        ("/frameworks/1/sections?name=", "/frameworks/1/sections/?name="),
     ],
 )
 def test_nearly_right_paths_are_redirected(client, sent, meant):
@@ -127,9 +129,10 @@ def test_slashes_at_the_very_start_are_served(sandbox):
         "/technical-controls/1/",
         "/application-environments/7/",
         "/systems/1",
-        "/exclusions/",
-        "/frameworks/",
+        "/frameworks/one/",
+        "/aggregations/compliance/1/",
         "/systems/1/exclusion-resources/",
+        "/exclusion-resources/1/",
     ],
 )
 def test_unknown_paths_are_plain_404(client, path):
@@ -154,6 +157,8 @@ def test_404_beside_airview_has_another_shape(sandbox):
         ("GET", "/application-environments/"),
         ("POST", "/applications/1"),
         ("PUT", "/technical-controls/1"),
+        ("GET", "/exclusions/"),
+        ("PUT", "/frameworks/1/"),
     ],
 )
 def test_wrong_methods_are_plain_405(client, method, path):

@@ -232,6 +232,27 @@ def test_a_file_keeps_its_rows(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_a_file_of_an_older_sandbox_opens(tmp_path):
+    """Tables that an older file lacks are created, and its rows stay."""
+    path = tmp_path / "airview.db"
+    with Sandbox(path) as sandbox:
+        httpx.post(f"{sandbox.airview_url}/systems/", json=SYSTEM)
+    connection = sqlite3.connect(path)
+    for table in (
+        *("exclusion_resource", "excluded_resource", "exclusion", "resource_type_control"),
+        *("framework_control_objective_link", "framework_control_objective"),
+        *("framework_section", "framework"),
+    ):
+        connection.execute(f"DROP TABLE {table}")
+    connection.close()
+    with Sandbox(path) as sandbox:
+        body = {"name": "NIST", "link": "/nist"}
+        assert httpx.post(f"{sandbox.airview_url}/frameworks/", json=body).status_code == 200
+        tables = sandbox.snapshot()
+    assert tables["system"] == [{"id": 1, **SYSTEM}]
+    assert tables["framework"] == [{"id": 1, **body}]
+
+
 def test_snapshots_have_every_table():
     """Tables are singular, and empty at first."""
     with Sandbox() as sandbox:
@@ -241,6 +262,9 @@ def test_snapshots_have_every_table():
                 *("system", "environment", "service", "resource_type", "control"),
                 *("technical_control", "application", "application_environment"),
                 *("application_environment_reference", "resource", "monitored_resource"),
+                *("resource_type_control", "framework", "framework_section"),
+                *("framework_control_objective", "framework_control_objective_link"),
+                *("exclusion", "excluded_resource", "exclusion_resource"),
             )
         }
 
