@@ -47,7 +47,7 @@ class Catalogue:
     """
 
     def __init__(self, cache_size: int) -> None:
-        self.definitions = Definitions(min(cache_size, _MAX_DEFINITIONS))
+        self.definitions: Definitions = Definitions(min(cache_size, _MAX_DEFINITIONS))
         self._parents: Memory[str, int] = Memory(_MAX_DEFINITIONS)
         self._resources: Memory[tuple[int, str], int] = Memory(cache_size)
         self._guess = Guess()
