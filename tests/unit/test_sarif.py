@@ -94,7 +94,8 @@ def test_ruff_itself(tmp_path):
     (tmp_path / "shop app" / "café.py").write_text("assert 1\n\nassert 2\nimport os\n")
     command = [ruff, "check", "--isolated", "--no-cache", "--exit-zero", "--select", "S101,F401"]
     report = subprocess.run(
-        [*command, "--output-format", "sarif", "."],
+        # By name: a folder is left out when any part of its path is `.nox`, say.
+        [*command, "--output-format", "sarif", "shop app/café.py"],
         cwd=tmp_path,
         stdout=subprocess.PIPE,
         check=True,
