@@ -93,7 +93,8 @@ def _scan(library: Path, report: Path) -> None:
     subprocess.run(
         [sys.executable, "-m", "ruff", "check", "--isolated", "--no-cache", "--exit-zero",
          "--quiet", "--select", "S,B,BLE,TRY,PL,ERA", "--exclude", "site-packages",
-         "--no-respect-gitignore", "--output-format", "sarif", "--output-file", str(report), str(library)],
+         "--no-respect-gitignore", "--output-format", "sarif", "--output-file", str(report),
+         str(library)],
         check=True,
     )  # fmt: skip
 
