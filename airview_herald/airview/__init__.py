@@ -1,6 +1,7 @@
 """AirView: the compliance state of cloud resources."""
 
 from airview_herald.airview._backend import Backend
+from airview_herald.airview._check import Check, Role
 from airview_herald.airview._client import AirView
 from airview_herald.airview._config import BackendConfig
 from airview_herald.airview._handler import Handler, get_handler
@@ -60,6 +61,7 @@ __all__ = [
     "Backend",
     "BackendConfig",
     "BackendFailureException",
+    "Check",
     "ComplianceEvent",
     "ComplianceGroup",
     "Control",
@@ -87,6 +89,7 @@ __all__ = [
     "Resource",
     "ResourceType",
     "ResourceTypeControl",
+    "Role",
     "Service",
     "ServiceType",
     "Stage",

@@ -38,6 +38,12 @@ class Sender:
         sibling.operation = operation
         return sibling
 
+    def over(self, transport: Transport) -> Self:
+        """Return a sibling that sends through another transport."""
+        sibling = copy.copy(self)
+        sibling.transport = transport
+        return sibling
+
     def get_url(self, route: str) -> str:
         """Return the full URL of a route."""
         return f"{self.transport.options.base_url}/{route.removeprefix('/')}"
