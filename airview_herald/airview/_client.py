@@ -112,7 +112,7 @@ class AirView(Operations):
         config = BackendConfig(options.base_url, None, system_name, system_stage, referencing_type)
         session = Session(Connections(http))
         transport = Transport(session.connections, auth, options, read_error)
-        super().__init__(session, Backend(config, transport), cache_size, on_mismatch)
+        super().__init__(session, Backend(config, transport, session), cache_size, on_mismatch)
 
     @classmethod
     def from_config(cls, backend_config: BackendConfig, **options: Any) -> Self:

@@ -14,6 +14,7 @@ from airview_herald.airview._routes import System
 from airview_herald.transport._call import Call
 from airview_herald.transport._operation import Operation
 from airview_herald.transport._send import Transport
+from airview_herald.transport._session import Session
 
 T = TypeVar("T")
 
@@ -24,11 +25,13 @@ class Sender:
     Args:
         config: What the client knows of its server and of itself.
         transport: What sends.
+        session: The life of the client.
     """
 
-    def __init__(self, config: BackendConfig, transport: Transport) -> None:
+    def __init__(self, config: BackendConfig, transport: Transport, session: Session) -> None:
         self.config = config
         self.transport = transport
+        self._session = session
         self.operation: Operation | None = None
         self._systems: Memory[str, System] = Memory(1)
 
@@ -53,7 +56,7 @@ class Sender:
 
         Routes: `GET /systems/`, `POST /systems/`.
         """
-        operation = self.operation or self.transport.operation()
+        operation = self._account()
         name, stage = self.config.system_name, self.config.system_stage
 
         async def look() -> System | None:
@@ -89,4 +92,10 @@ class Sender:
 
     async def send(self, call: Call[T]) -> T:
         """Send a call on this backend's account, or on one of its own."""
-        return await self.transport.send(call, self.operation or self.transport.operation())
+        return await self.transport.send(call, self._account())
+
+    def _account(self) -> Operation:
+        if self.operation is not None:
+            return self.operation
+        self._session.check()
+        return self.transport.operation()
