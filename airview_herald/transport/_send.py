@@ -191,9 +191,8 @@ class Transport:
     def _show(self, reply: Reply, call: Call[T], operation: Operation) -> None:
         """Let the caller see an answer; one that raises leaves open what the request did."""
         if self.options.on_reply is not None:
-            before, operation.in_flight = operation.in_flight, call.retry_class
+            operation.in_flight = call.retry_class
             self.options.on_reply(reply)
-            operation.in_flight = before
 
     def _delay(
         self, retry_class: RetryClass, failure: Failure, attempt: int, operation: Operation
