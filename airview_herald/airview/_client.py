@@ -27,6 +27,7 @@ from airview_herald.airview._notes import Asker
 from airview_herald.airview._outcomes import IngestReport
 from airview_herald.airview._recording import Errand, Recorder, lane_key
 from airview_herald.airview._rules import Rules
+from airview_herald.airview.exclusion_resources import ExclusionResource, ExclusionState
 from airview_herald.airview.frameworks import (
     FrameworkControlObjective,
     FrameworkControlObjectiveLink,
@@ -287,6 +288,18 @@ class AirView:
     ) -> list[ComplianceGroup]:
         """Count what is monitored; see `Backend.get_compliance`."""
         return await self.backend.get_compliance(select, filter)
+
+    async def get_exclusions_by_state(self, state: ExclusionState | str) -> list[ExclusionResource]:
+        """Return what is excluded in a state; see `Backend.get_exclusion_resources`."""
+        return await self.backend.get_exclusion_resources(state)
+
+    async def set_exclusion_resource_state(
+        self,
+        id: int,  # noqa: A002 - the documented name
+        state: ExclusionState | str,
+    ) -> None:
+        """Decide on an exclusion resource; see `Backend.set_exclusion_resource_state`."""
+        await self.backend.set_exclusion_resource_state(id, state)
 
     async def ingest(  # noqa: PLR0913 - each is documented
         self,
