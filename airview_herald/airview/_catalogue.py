@@ -26,7 +26,7 @@ from airview_herald.airview.models import (
     Service,
     TechnicalControl,
 )
-from airview_herald.errors import AirViewHeraldError
+from airview_herald.errors import AirViewHeraldError, InputError
 from airview_herald.transport._call import RetryClass
 
 T = TypeVar("T")
@@ -124,7 +124,11 @@ class Catalogue:
             return attrs.evolve(made, control=None)
 
         key = ("technical_control", given.reference)
-        stored = await self._define(asker, key, given, create)
+        try:
+            stored = await self._define(asker, key, given, create)
+        except InputError as late:
+            # Of the parent: that it is new, and lacks a field, is found out under way.
+            raise InputError(f"technical_control.{late.field}", late.rule, given) from late
         _compare_system(asker)
         if given.control is None:
             return stored
