@@ -78,9 +78,17 @@ class Catalogue:
                 attrs.evolve(self._bare[reference], environment=environment)
             )
 
-        stored = await self._define(asker, ("application", reference), application, create)
+        try:
+            stored = await self._define(asker, ("application", reference), application, create)
+        except BaseException as error:
+            if reference in self._bare:
+                left = self._bare[reference]
+                error.add_note(asker.notes.orphan(left.name, left.id))
+            raise
         bare = self._bare.pop(reference, None)
-        if bare is not None and bare.id != stored.id:
+        if bare is not None and bare.id == stored.id:
+            asker.notes.placed(bare.id)
+        elif bare is not None:
             asker.notes.orphan(bare.name, bare.id)
         return stored
 
