@@ -90,7 +90,7 @@ DEFECTS = {
         "'&'.join(map('='.join, ((name, str(query[name])) for name in query)))",
     ),
     16: Defect(
-        "airview/_client.py", "        Rules(compliance_event).event(compliance_event)\n", ""
+        "airview/_operations.py", "        Rules(compliance_event).event(compliance_event)\n", ""
     ),
     17: Defect("airview/_backend.py", "if control.quality_model is None:", "if False:"),
     18: Defect(

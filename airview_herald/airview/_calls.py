@@ -19,6 +19,7 @@ T = TypeVar("T")
 _OK = 200
 _CREATED = 201
 _NO_CONTENT = 204
+_UNPROCESSABLE = 422
 # What AirView answers with a phrase alone.
 _BARE = frozenset({400, 409})
 
@@ -78,6 +79,16 @@ def save(where: str, body: dict[str, Any]) -> Call[None]:
 def update(where: str, body: dict[str, Any]) -> Call[None]:
     """Return a call that sets a row to what it says, however often it is sent."""
     return Call("PUT", where, RetryClass.ABSOLUTE, _NO_CONTENT, _nothing, dump(body))
+
+
+def refused(method: str, path: str) -> Call[None]:
+    """Return a call that lacks what the route requires: its 422 shows that it is let through."""
+    return Call(method, path, RetryClass.READ, _UNPROCESSABLE, _refusal, dump({}))
+
+
+def _refusal(reply: Reply) -> None:
+    if not read_error(reply).own:
+        raise DecodeError("the 422 is not in AirView's shape", reply.facts, "$")
 
 
 def _nothing(_: Reply) -> None:

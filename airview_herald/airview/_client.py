@@ -1,60 +1,45 @@
-"""The documented handler: records what it is told, finding or making what that needs."""
+"""The client: how it is made, how it lives, and its batches."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import copy
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Self
 
 import httpx
 
-from airview_herald._origin import checked_url
 from airview_herald.airview._backend import Backend
 from airview_herald.airview._calls import read_error
-from airview_herald.airview._catalogue import Catalogue
-from airview_herald.airview._config import BackendConfig, checked_headers, checked_timeout
-from airview_herald.airview._framework_catalogue import FrameworkCatalogue
-from airview_herald.airview._ingest import (
-    Events,
-    IngestSettings,
-    IngestStream,
-    OnOutcome,
-    Progress,
-    Run,
-)
-from airview_herald.airview._lanes import Lanes
-from airview_herald.airview._notes import Asker
+from airview_herald.airview._check import Check, check
+from airview_herald.airview._config import BackendConfig
+from airview_herald.airview._ingest_settings import Events, IngestSettings, OnOutcome, Progress
+from airview_herald.airview._notes import OnMismatch
+from airview_herald.airview._operations import Operations
 from airview_herald.airview._outcomes import IngestReport
-from airview_herald.airview._recording import Errand, Recorder, lane_key
+from airview_herald.airview._plan import Plan, Planner
+from airview_herald.airview._reconciling import Reconciliation
+from airview_herald.airview._recording import Recorder
 from airview_herald.airview._rules import Rules
-from airview_herald.airview.exclusion_resources import ExclusionResource, ExclusionState
-from airview_herald.airview.frameworks import (
-    FrameworkControlObjective,
-    FrameworkControlObjectiveLink,
-)
-from airview_herald.airview.models import (
-    ComplianceEvent,
-    Control,
-    Resource,
-    ResourceType,
-    ResourceTypeControl,
-    SystemStage,
-    TechnicalControl,
-)
-from airview_herald.airview.readings import ComplianceGroup
+from airview_herald.airview._run import Run
+from airview_herald.airview._stream import IngestStream
+from airview_herald.airview.models import SystemStage
 from airview_herald.auth import BearerToken
 from airview_herald.errors import ConfigurationError
 from airview_herald.transport._connections import Connections
+from airview_herald.transport._options import TIMEOUT, OnReply, Options
 from airview_herald.transport._retry import Retry
-from airview_herald.transport._send import TIMEOUT, TOTAL, Options, Transport
+from airview_herald.transport._send import Transport
+from airview_herald.transport._session import Session
 
 
-class AirView:
+class AirView(Operations):
     """Client of one AirView server, recording as one system; use it as `async with`.
 
     All that one client sends shares its connections, its memory of ids and its lanes: for each
     (application, resource, technical control) events are sent one at a time, in the order in
-    which they were given. Two clients, or two processes, are not protected from each other.
+    which they were given. Two clients, or two processes, are not protected from each other. A
+    client belongs to the event loop that enters it.
 
     Args:
         base_url: Where the API is, with its prefix if it has one.
@@ -75,6 +60,11 @@ class AirView:
         cache_size: How many ids are remembered, about 260 bytes each.
         settle: Seconds within which the server surely ends or drops a request that it did not
             answer. Order and row counts are exact as long as it does.
+        on_reply: Called with each answer of the service as it arrived: status, headers, request
+            id, body. Answers that are retried are among them, those of token services are not.
+        on_mismatch: Called by single calls with each definition that exists with other attributes
+            than it is given. The log has a warning of it in any case, once; a batch has them in
+            its report.
 
     Raises:
         ConfigurationError: A setting cannot work; the message names it.
@@ -96,40 +86,30 @@ class AirView:
         allow_http: bool = False,
         cache_size: int = 250_000,
         settle: float = 30.0,
+        on_reply: OnReply | None = None,
+        on_mismatch: OnMismatch | None = None,
     ) -> None:
         rules = Rules(None)
         rules.system(system_name, system_stage)
         rules.reference("referencing_type", referencing_type)
         rules.integer("cache_size", cache_size)
-        if not settle >= 0:
-            raise ConfigurationError("settle: must not be negative")
         auth = BearerToken(auth) if isinstance(auth, str) else auth
         if auth is not None and not isinstance(auth, httpx.Auth):
             raise ConfigurationError("auth: must be an httpx.Auth or a token")
-        bare = auth is None and not headers
-        url = checked_url(base_url, "base_url", allow_http=allow_http or bare)
-        self._connections = Connections(http)
-        transport = Transport(
-            self._connections,
-            auth,
-            Options(
-                base_url=url,
-                headers=checked_headers(headers),
-                timeout=checked_timeout(timeout),
-                total=TOTAL,
-                retry=Retry() if retry is None else retry,
-                settle=settle,
-            ),
-            read_error,
+        options = Options.of(
+            base_url,
+            bare=auth is None,
+            timeout=timeout,
+            retry=retry,
+            headers=headers,
+            allow_http=allow_http,
+            settle=settle,
+            on_reply=on_reply,
         )
-        config = BackendConfig(url, None, system_name, system_stage, referencing_type)
-        self._backend = Backend(config, transport)
-        self._catalogue = Catalogue(cache_size)
-        self._frameworks = FrameworkCatalogue(self._catalogue)
-        self._recorder = Recorder(
-            self._backend, self._catalogue, Lanes(transport.clock, transport.sleep)
-        )
-        self._entered: bool | None = None
+        config = BackendConfig(options.base_url, None, system_name, system_stage, referencing_type)
+        session = Session(Connections(http))
+        transport = Transport(session.connections, auth, options, read_error)
+        super().__init__(session, Backend(config, transport, session), cache_size, on_mismatch)
 
     @classmethod
     def from_config(cls, backend_config: BackendConfig, **options: Any) -> Self:
@@ -157,9 +137,7 @@ class AirView:
         )
 
     async def __aenter__(self) -> Self:
-        if self._entered is not None:
-            raise RuntimeError("an AirView client is entered once; make another one")
-        self._entered = True
+        self._session.enter()
         return self
 
     async def __aexit__(
@@ -168,138 +146,87 @@ class AirView:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._entered = False
-        await self._connections.aclose()
+        await self._session.aclose()
 
-    @property
-    def backend(self) -> Backend:
-        """The low-level client: a documented method for each route."""
-        self._check_open()
-        return self._backend
+    def with_options(
+        self,
+        *,
+        timeout: float | httpx.Timeout | None = None,
+        retry: Retry | None = None,
+        headers: Mapping[str, str] | None = None,
+        on_reply: OnReply | None = None,
+        on_mismatch: OnMismatch | None = None,
+    ) -> Self:
+        """Return a sibling that sends otherwise: `airview.with_options(timeout=2).handle_...`.
 
-    async def handle_compliance_event(self, compliance_event: ComplianceEvent) -> None:
-        """Record an event, with whatever it needs that is new.
+        It is the same client in all else: connections, credential, memory of ids, lanes and life.
+        What is left out stays as it is.
 
-        Routes: `PUT /monitored-resources/`, and looks and creates on the way to it.
+        Args:
+            timeout: As for the class.
+            retry: As for the class.
+            headers: More headers, over those of the same name.
+            on_reply: As for the class.
+            on_mismatch: As for the class.
 
         Raises:
-            InputError: The event breaks a rule; nothing was sent.
-            AirViewHeraldError: It was not recorded, or, when `ambiguous`, may not have been.
+            ConfigurationError: A setting cannot work; the message names it.
         """
-        self._check_open()
-        Rules(compliance_event).event(compliance_event)
-        asker = self._asker()
-        ticket = self._recorder.lanes.join(lane_key(compliance_event))
-        await self._recorder.record(Errand(compliance_event, asker.operation), ticket, asker.notes)
-
-    async def handle_control(self, control: Control) -> Control:
-        """Return a control with its id, recording it if there is none of its name.
-
-        Routes: `GET /controls/`, `POST /controls/`.
-        """
-        asker = self._asker()
-        Rules(control).control("control", control)
-        return await self._catalogue.control(asker, control)
-
-    async def handle_technical_control(
-        self, technical_control: TechnicalControl
-    ) -> TechnicalControl:
-        """Return a technical control with its id, recording it and its parent if it is new.
-
-        The server cannot change one that exists: what is returned is what it has.
-
-        Routes: `GET /technical-controls/`, `POST /technical-controls/`, those of
-        `handle_control`, and `GET /systems/`, `POST /systems/`.
-        """
-        asker = self._asker()
-        Rules(technical_control).technical_control("technical_control", technical_control)
-        return await self._catalogue.technical_control(asker, technical_control)
-
-    async def handle_resource_type(self, resource_type: ResourceType) -> ResourceType:
-        """Return a resource type with its id, recording it and its service if they are new.
-
-        Routes: `GET /resource-types/`, `POST /resource-types/`, `GET /services/`,
-        `POST /services/`.
-        """
-        asker = self._asker()
-        Rules(resource_type).resource_type("resource_type", resource_type)
-        return await self._catalogue.resource_type(asker, resource_type)
-
-    async def handle_resource_type_control_link(
-        self, control: Control, resource_type: ResourceType
-    ) -> ResourceTypeControl:
-        """Return the link of a control to a resource type, recording whatever is new.
-
-        Routes: `GET` and `POST /resource-types-controls/`, those of `handle_control` and those of
-        `handle_resource_type`.
-        """
-        asker = self._asker()
-        Rules(control).control("control", control)
-        Rules(resource_type).resource_type("resource_type", resource_type)
-        return await self._catalogue.resource_type_control(asker, control, resource_type)
-
-    async def handle_framework_control_objective(
-        self, framework_control_objective: FrameworkControlObjective
-    ) -> FrameworkControlObjective:
-        """Return a control objective with its ids, recording whatever of it is new.
-
-        That is its framework, its section and itself: `GET` and `POST` of `/frameworks/`,
-        `/frameworks/{id}/sections/` and `/frameworks/{id}/sections/{id}/control-objectives/`.
-        """
-        asker = self._asker()
-        Rules(framework_control_objective).framework_control_objective(
-            "framework_control_objective", framework_control_objective
+        transport = self._backend.transport
+        options = transport.options.changed(
+            timeout=timeout, retry=retry, headers=headers, on_reply=on_reply
         )
-        return await self._frameworks.objective(asker, framework_control_objective)
-
-    async def handle_framework_control_objective_link(
-        self, framework_control_objective: FrameworkControlObjective, control: Control
-    ) -> FrameworkControlObjectiveLink:
-        """Return the link of a control objective to a control, recording whatever is new.
-
-        Routes: `GET` and `POST /frameworks/framework-control-objective-link/`, those of
-        `handle_control` and those of `handle_framework_control_objective`.
-        """
-        asker = self._asker()
-        Rules(framework_control_objective).framework_control_objective(
-            "framework_control_objective", framework_control_objective
+        backend = self._backend.over(transport.with_options(options))
+        sibling = copy.copy(self)
+        vars(sibling).update(
+            _backend=backend,
+            _recorder=Recorder(backend, self._catalogue, self._recorder.lanes),
+            _warnings=self._warnings.telling(on_mismatch),
         )
-        Rules(control).control("control", control)
-        return await self._frameworks.link(asker, framework_control_objective, control)
+        return sibling
 
-    async def handle_resource(self, resource: Resource) -> None:
-        """Create or update a resource, with whatever it needs that is new.
+    async def check(self) -> Check:
+        """Try, before a batch, whether the server is AirView and grants what recording needs.
 
-        One without a type is recorded bare if it is new, and left as it is otherwise: the
-        server cannot update a resource without a type.
+        A read and a write of each role; what is written is nothing that the server could store.
 
-        Routes: `PUT /resources/` (bare: `GET` and `POST /resources/`), and looks and creates on
-        the way to it.
+        Routes: `GET /systems/`, `POST /environments/`, `GET /resource-types/`,
+        `PUT /monitored-resources/`.
+
+        Returns:
+            What was found.
+
+        Raises:
+            ForbiddenError: The credential lacks roles; the message names them all.
+            AirViewHeraldError: No credential, no connection, or no AirView at the base URL.
         """
-        asker = self._asker()
-        Rules(resource).resource("resource", resource)
-        ticket = self._recorder.lanes.join((resource.application.reference, resource.reference))
-        await self._recorder.save_resource(resource, ticket, asker)
+        self._session.check()
+        return await check(self._backend)
 
-    async def get_compliance(
-        self,
-        select: Sequence[str],
-        filter: str | None = None,  # noqa: A002 - the route's own word
-    ) -> list[ComplianceGroup]:
-        """Count what is monitored; see `Backend.get_compliance`."""
-        return await self.backend.get_compliance(select, filter)
+    async def plan(self, events: Events, *, concurrency: int = 64) -> Plan:
+        """Look what a batch of events would meet and make, and make nothing.
 
-    async def get_exclusions_by_state(self, state: ExclusionState | str) -> list[ExclusionResource]:
-        """Return what is excluded in a state; see `Backend.get_exclusion_resources`."""
-        return await self.backend.get_exclusion_resources(state)
+        What is found is remembered, so that a batch that follows need not look again.
 
-    async def set_exclusion_resource_state(
-        self,
-        id: int,  # noqa: A002 - the documented name
-        state: ExclusionState | str,
-    ) -> None:
-        """Decide on an exclusion resource; see `Backend.set_exclusion_resource_state`."""
-        await self.backend.set_exclusion_resource_state(id, state)
+        Routes: `GET` of `/systems/`, `/environments/`, `/referenced-application-environments/`,
+        `/technical-controls/` and `/controls/`, once for each definition.
+
+        Args:
+            events: As for `ingest`. All of them are taken; their definitions are held, not they.
+            concurrency: Requests in flight at most.
+
+        Returns:
+            The definitions that exist, those that would be recorded, and those that differ from
+            what the events say, with the events that break a rule.
+
+        Raises:
+            InputError: `concurrency` is out of its range, or `events` is nothing to iterate.
+            AirViewHeraldError: A look failed.
+            Exception: What the producer of events raised.
+        """
+        self._session.check()
+        Rules(concurrency).integer("concurrency", concurrency)
+        return await Planner(self._recorder, concurrency).plan(events)
 
     async def ingest(  # noqa: PLR0913 - each is documented
         self,
@@ -310,6 +237,8 @@ class AirView:
         on_outcome: OnOutcome | None = None,
         progress: Progress | None = None,
         deadline: float = 120.0,
+        coalesce: bool = False,
+        reconcile: bool | Reconciliation = False,
     ) -> IngestReport:
         """Record a batch of events concurrently, in order for each resource and control.
 
@@ -325,6 +254,14 @@ class AirView:
             progress: Called, or awaited, with the live report, at most ten times a second, and
                 once at the end.
             deadline: Seconds that an event may take from its first request on.
+            coalesce: Send of the events that wait in one lane the newest only. The others are
+                `skipped`, and their outcomes name the newest in `superseded_by`; when it fails,
+                the one before it is sent.
+            reconcile: Close, once the input has ended, what this system recorded before and the
+                input no longer lists, within the applications that it covers: such records become
+                MONITORING, or what a `Reconciliation` says, by further events of this batch. Their
+                `additional_data` is empty. Nothing is closed when some of the input could not be
+                read, since that might have listed it. About 70 bytes are held for each event.
 
         Returns:
             The report: every event has exactly one outcome.
@@ -334,7 +271,7 @@ class AirView:
                 (authentication, authorisation, configuration). Its `report` is closed.
             InputError: An argument is out of its range.
         """
-        self._check_open()
+        self._session.check()
         run = Run(
             self._recorder,
             events,
@@ -344,6 +281,8 @@ class AirView:
                 on_outcome=on_outcome,
                 progress=progress,
                 deadline=deadline,
+                coalesce=coalesce,
+                reconcile=reconcile,
             ),
         )
         await run.execute()
@@ -361,6 +300,8 @@ class AirView:
         on_outcome: OnOutcome | None = None,
         progress: Progress | None = None,
         deadline: float = 120.0,
+        coalesce: bool = False,
+        reconcile: bool | Reconciliation = False,
     ) -> IngestStream:
         """Record a batch as `ingest` does, and watch it: `async with` it, `async for` over it.
 
@@ -371,6 +312,8 @@ class AirView:
             on_outcome: Called, or awaited, with each outcome before the watcher sees it.
             progress: Called, or awaited, with the live report.
             deadline: Seconds that an event may take from its first request on.
+            coalesce: Send of the events that wait in one lane the newest only.
+            reconcile: Close what the input no longer lists.
 
         Returns:
             The run; its `report` is live, and closed once the block is left.
@@ -378,7 +321,7 @@ class AirView:
         Raises:
             InputError: An argument is out of its range.
         """
-        self._check_open()
+        self._session.check()
         return IngestStream(
             self._recorder,
             events,
@@ -388,14 +331,7 @@ class AirView:
                 on_outcome=on_outcome,
                 progress=progress,
                 deadline=deadline,
+                coalesce=coalesce,
+                reconcile=reconcile,
             ),
         )
-
-    def _asker(self) -> Asker:
-        self._check_open()
-        return self._recorder.asker(self._backend.transport.operation())
-
-    def _check_open(self) -> None:
-        if not self._entered:
-            state = "is closed" if self._entered is False else "must be entered first"
-            raise RuntimeError(f"this client {state}: use it inside `async with`")

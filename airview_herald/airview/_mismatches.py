@@ -29,6 +29,10 @@ class Mismatch:
     stored: Any
     given: Any
 
+    def __str__(self) -> str:
+        kind = self.kind.replace("_", " ")
+        return f"{kind} {self.key!r}: {self.field} is {self.stored} on the server, not {self.given}"
+
 
 _COMPARED = {
     "environment": ("name",),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import attrs
 
@@ -34,8 +34,14 @@ class Orphan:
     id: int | None
 
 
+OnMismatch = Callable[[Mismatch], None]
+
+
 class Notes:
     """What a run has to tell besides its outcomes; 1,000 of each at most.
+
+    Args:
+        on_mismatch: Told of each mismatch as it is noted.
 
     Attributes:
         mismatches: Definitions that exist with other attributes, each noted once.
@@ -43,7 +49,8 @@ class Notes:
         sound: Whether a refusal made this run look, and the server had lost nothing.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, on_mismatch: OnMismatch = lambda _: None) -> None:
+        self._on_mismatch = on_mismatch
         self.mismatches: dict[Mismatch, None] = {}
         self.orphans: list[Orphan] = []
         self.sound: bool = False
@@ -52,8 +59,9 @@ class Notes:
     def differ(self, mismatches: Iterable[Mismatch]) -> None:
         """Note definitions that exist with other attributes."""
         for mismatch in mismatches:
-            if len(self.mismatches) < _KEPT:
+            if len(self.mismatches) < _KEPT and mismatch not in self.mismatches:
                 self.mismatches[mismatch] = None
+                self._on_mismatch(mismatch)
 
     def orphan(self, name: str, identifier: int | None) -> str:
         """Note, and log, an application that may be left over; return what there is to say."""
@@ -82,6 +90,33 @@ class Notes:
         """Return a fresh copy of the server's refusal of a definition, if it is known."""
         known = self._verdicts.get(key)
         return None if known is None else copy.copy(known)
+
+
+class Warnings:
+    """Tell of the mismatches that a client's single calls meet: each once in the log.
+
+    Args:
+        on_mismatch: The caller's callback, told each time.
+        logged: What the log has already.
+    """
+
+    def __init__(
+        self, on_mismatch: OnMismatch | None, logged: Memory[Mismatch, bool] | None = None
+    ) -> None:
+        self._on_mismatch = on_mismatch
+        self._logged: Memory[Mismatch, bool] = Memory(_KEPT) if logged is None else logged
+
+    def telling(self, on_mismatch: OnMismatch | None) -> Warnings:
+        """Return what tells another callback, if there is one, and logs nothing twice."""
+        return self if on_mismatch is None else Warnings(on_mismatch, self._logged)
+
+    def __call__(self, mismatch: Mismatch) -> None:
+        """Tell of a mismatch."""
+        if not self._logged.get(mismatch):
+            self._logged.put(mismatch, value=True)
+            logger.warning("%s", mismatch)
+        if self._on_mismatch is not None:
+            self._on_mismatch(mismatch)
 
 
 @attrs.frozen(eq=False)

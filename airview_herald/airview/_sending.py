@@ -14,6 +14,7 @@ from airview_herald.airview._routes import System
 from airview_herald.transport._call import Call
 from airview_herald.transport._operation import Operation
 from airview_herald.transport._send import Transport
+from airview_herald.transport._session import Session
 
 T = TypeVar("T")
 
@@ -24,11 +25,13 @@ class Sender:
     Args:
         config: What the client knows of its server and of itself.
         transport: What sends.
+        session: The life of the client.
     """
 
-    def __init__(self, config: BackendConfig, transport: Transport) -> None:
+    def __init__(self, config: BackendConfig, transport: Transport, session: Session) -> None:
         self.config = config
         self.transport = transport
+        self._session = session
         self.operation: Operation | None = None
         self._systems: Memory[str, System] = Memory(1)
 
@@ -36,6 +39,12 @@ class Sender:
         """Return a sibling whose requests go on one operation's account."""
         sibling = copy.copy(self)
         sibling.operation = operation
+        return sibling
+
+    def over(self, transport: Transport) -> Self:
+        """Return a sibling that sends through another transport."""
+        sibling = copy.copy(self)
+        sibling.transport = transport
         return sibling
 
     def get_url(self, route: str) -> str:
@@ -47,7 +56,7 @@ class Sender:
 
         Routes: `GET /systems/`, `POST /systems/`.
         """
-        operation = self.operation or self.transport.operation()
+        operation = self._account()
         name, stage = self.config.system_name, self.config.system_stage
 
         async def look() -> System | None:
@@ -64,6 +73,16 @@ class Sender:
             return made
 
         return await self._systems.resolve(name, find, lambda: self.transport.expired(operation))
+
+    async def find_system(self) -> System | None:
+        """Return this client's own system, or `None`; never record it: `GET /systems/`."""
+        name = self.config.system_name
+        known = self._systems.get(name)
+        if known is None:
+            known = await self.send(_routes.get_system(name))
+            if known is not None:
+                self._systems.put(name, known)
+        return known
 
     def known_system(self) -> System | None:
         """Return this client's own system if it was asked for already."""
@@ -83,4 +102,10 @@ class Sender:
 
     async def send(self, call: Call[T]) -> T:
         """Send a call on this backend's account, or on one of its own."""
-        return await self.transport.send(call, self.operation or self.transport.operation())
+        return await self.transport.send(call, self._account())
+
+    def _account(self) -> Operation:
+        if self.operation is not None:
+            return self.operation
+        self._session.check()
+        return self.transport.operation()

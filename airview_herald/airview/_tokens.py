@@ -12,8 +12,9 @@ import httpx
 from airview_herald.airview._calls import read_error
 from airview_herald.auth import ClientCredentials
 from airview_herald.transport._connections import Connections
+from airview_herald.transport._options import TIMEOUT, TOTAL, Options
 from airview_herald.transport._retry import Retry
-from airview_herald.transport._send import TIMEOUT, TOTAL, Options, Transport
+from airview_herald.transport._send import Transport
 
 
 async def get_oauth_token(  # noqa: PLR0913 - as documented

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from typing import Any, Self
 
 import httpx
@@ -94,6 +94,11 @@ class ClientCredentials(RefreshingAuth):
         """
         host = f"{cognito_pool_domain_prefix}.auth.{aws_region}.amazoncognito.com"
         return cls(f"https://{host}/oauth2/token", client_id, client_secret, scope, **options)
+
+    async def obtain(self) -> AsyncGenerator[httpx.Request | Token, httpx.Response]:
+        """Ask the endpoint once; see `RefreshingAuth.obtain`."""
+        response = yield self.token_request()
+        yield self.read_token(response)
 
     def token_request(self) -> httpx.Request:
         """Return the form that asks for a token."""

@@ -20,7 +20,7 @@ class Token:
     """What a token service answered.
 
     Attributes:
-        header: The whole value of the `Authorization` header.
+        header: The whole value of the header that carries it.
         refresh_at: When to fetch the next one, in seconds of the provider's clock.
     """
 
@@ -40,11 +40,11 @@ class _Flight:
 class RefreshingAuth(httpx.Auth):
     """Fetch, share, renew.
 
-    A subclass says how to ask for a token and how to read the answer. The rest lives here: a
-    fetch is single-flight, starts before the expiry, and starts over once on a 401, but only
-    when the token that failed is still the current one. When the task that fetches is cancelled,
-    or is out of time, another takes over; when its fetch fails, each waiter gets a copy of the
-    error and the next asker tries again.
+    A subclass says how a token is obtained. The rest lives here: a fetch is single-flight, starts
+    before the expiry, and starts over once on a 401, but only when the token that failed is still
+    the current one. When the task that fetches is cancelled, or is out of time, another takes
+    over; when its fetch fails, each waiter gets a copy of the error and the next asker tries
+    again.
 
     Args:
         clock: Seconds, monotonic; tests bring their own.
@@ -58,12 +58,16 @@ class RefreshingAuth(httpx.Auth):
         self._flight: _Flight | None = None
 
     @abstractmethod
-    def token_request(self) -> httpx.Request:
-        """Return the request that asks for a token."""
+    def obtain(self) -> AsyncGenerator[httpx.Request | Token, httpx.Response]:
+        """Yield each request on the way to a token, take its answer in, and yield the token last.
 
-    @abstractmethod
-    def read_token(self, response: httpx.Response) -> Token:
-        """Return the token in the answer, or raise `AuthenticationError`."""
+        Raises:
+            AuthenticationError: No token could be had.
+        """
+
+    def authorize(self, request: httpx.Request, token: Token) -> None:
+        """Put a token on a request."""
+        request.headers["Authorization"] = token.header.reveal()
 
     def sync_auth_flow(
         self, request: httpx.Request
@@ -88,14 +92,17 @@ class RefreshingAuth(httpx.Auth):
                     token = flight.token
                     continue
                 flight = self._flight = _Flight()
+                obtaining = self.obtain()
                 try:
-                    asking = self.token_request()
-                    asking.extensions.update(
-                        {k: v for k, v in request.extensions.items() if k == "timeout"}
-                    )
-                    response = yield asking
-                    await response.aread()
-                    token = flight.token = self._token = self.read_token(response)
+                    step = await anext(obtaining)
+                    while isinstance(step, httpx.Request):
+                        step.extensions.update(
+                            {k: v for k, v in request.extensions.items() if k == "timeout"}
+                        )
+                        response = yield step
+                        await response.aread()
+                        step = await obtaining.asend(response)
+                    token = flight.token = self._token = step
                 except DeadlineError:  # the leader's own, and nobody else's
                     raise
                 except AirViewHeraldError as error:
@@ -104,7 +111,8 @@ class RefreshingAuth(httpx.Auth):
                 finally:
                     self._flight = None
                     flight.landed.set()
-            request.headers["Authorization"] = token.header.reveal()
+                    await obtaining.aclose()
+            self.authorize(request, token)
             response = yield request
             if response.status_code != httpx.codes.UNAUTHORIZED:
                 return

@@ -26,7 +26,7 @@ class RetryClass(Enum):
 
 @attrs.frozen
 class Reply:
-    """An answer, read to its end.
+    """An answer as it arrived, read to its end.
 
     Attributes:
         status: The HTTP status.
@@ -36,9 +36,24 @@ class Reply:
     """
 
     status: int
-    headers: httpx.Headers
-    content: bytes
+    headers: httpx.Headers = attrs.field(repr=False)
+    content: bytes = attrs.field(repr=False)
     facts: RequestFacts
+
+    @property
+    def method(self) -> str:
+        """The method of the request."""
+        return self.facts.method
+
+    @property
+    def url(self) -> str:
+        """The URL of the request without its query."""
+        return self.facts.url
+
+    @property
+    def request_id(self) -> str | None:
+        """The server's id for the request, when it names one."""
+        return self.facts.request_id
 
     def json(self) -> Any:
         """Return the body as JSON, or raise `DecodeError`."""

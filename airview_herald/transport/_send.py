@@ -13,7 +13,6 @@ import anyio
 import attrs
 import httpx
 
-from airview_herald._secret import Secret
 from airview_herald.errors import (
     AirViewHeraldError,
     DeadlineError,
@@ -30,10 +29,10 @@ from airview_herald.transport._failures import (
     from_status,
 )
 from airview_herald.transport._operation import Operation
+from airview_herald.transport._options import Options
 from airview_herald.transport._retry import (
     Failure,
     Fate,
-    Retry,
     RetryBudget,
     delay_before_retry,
 )
@@ -42,35 +41,8 @@ logger = logging.getLogger("airview_herald")
 
 T = TypeVar("T")
 
-# What a client does unless its caller says otherwise, in seconds.
-TIMEOUT = httpx.Timeout(30.0, connect=5.0)
-TOTAL = 120.0
-
 _UNSURE = (Fate.AMBIGUOUS, Fate.ENDED, Fate.DONE)
 _SETTLING = frozenset({400, 404, 409, 422})
-
-
-@attrs.frozen
-class Options:
-    """How a client sends; derived, never changed.
-
-    Attributes:
-        base_url: Where every target is joined to, without a trailing slash.
-        headers: Headers of every request.
-        timeout: Limits of connecting, of each read and each write, and of waiting for a
-            connection, in seconds.
-        total: Limit of a single call with all its attempts, in seconds.
-        retry: The retry policy.
-        settle: How long the server may still be working on a request that it did not answer, in
-            seconds.
-    """
-
-    base_url: str
-    headers: Mapping[str, Secret]
-    timeout: httpx.Timeout
-    total: float
-    retry: Retry
-    settle: float
 
 
 class _WatchedStream(httpx.AsyncByteStream):
@@ -102,6 +74,7 @@ class Transport:
         auth: Adds the credential to each attempt, or `None`.
         options: How to send.
         read_error: Reads the service's error body.
+        budget: The retries it may spend; by default its own, as the policy says.
         clock: Seconds, monotonic; tests bring their own.
         sleep: Waits that many seconds; tests bring their own.
         rng: Uniform numbers in [0, 1), for the jitter.
@@ -114,20 +87,37 @@ class Transport:
         options: Options,
         read_error: Callable[[Reply], ErrorBody],
         *,
+        budget: RetryBudget | None = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
         rng: Callable[[], float] = random.random,
     ) -> None:
         self._connections = connections
         self._auth = auth or httpx.Auth()
-        self.options = options
         self._read_error = read_error
-        self._budget = RetryBudget(options.retry.budget)
+        self.options = options
+        self._headers = {name: value.reveal() for name, value in options.headers.items()}
+        self._timeouts = options.timeout.as_dict()
+        self._budget = RetryBudget(options.retry.budget) if budget is None else budget
         self.clock = clock
         self.sleep = sleep
         self._rng = rng
-        self._headers = {name: value.reveal() for name, value in options.headers.items()}
-        self._timeouts = options.timeout.as_dict()
+
+    def with_options(self, options: Options) -> Transport:
+        """Return a sibling that sends otherwise, on the same connections and credential.
+
+        They share the budget of retries too, unless the policy is another.
+        """
+        return Transport(
+            self._connections,
+            self._auth,
+            options,
+            self._read_error,
+            budget=self._budget if options.retry == self.options.retry else None,
+            clock=self.clock,
+            sleep=self.sleep,
+            rng=self._rng,
+        )
 
     def operation(self) -> Operation:
         """Return the account of a single call."""
@@ -177,27 +167,33 @@ class Transport:
         facts = RequestFacts(method=call.method, url=url.partition("?")[0], attempts=attempt)
         try:
             response = await self._authenticated(call, url, operation, attempt)
-            facts = attrs.evolve(
-                facts,
-                status=response.status_code,
-                request_id=response.headers.get("x-request-id"),
-            )
-            reply = Reply(response.status_code, response.headers, response.content, facts)
-            if reply.status == call.success:
-                result = call.decode(reply)
-                self._budget.refund()
-                return result
         except HTTPX_ERRORS as caught:
             raise from_httpx(caught, facts) from None
-        except DecodeError as caught:
-            raise from_decoding(caught) from None
         except AirViewHeraldError as caught:
             raise FailedAttempt(caught, Failure(Fate.VERDICT)) from None
+        request_id = response.headers.get("x-request-id")
+        facts = attrs.evolve(facts, status=response.status_code, request_id=request_id)
+        reply = Reply(response.status_code, response.headers, response.content, facts)
+        self._show(reply, call, operation)
+        if reply.status == call.success:
+            try:
+                result = call.decode(reply)
+            except DecodeError as caught:
+                raise from_decoding(caught) from None
+            self._budget.refund()
+            return result
         body = self._read_error(reply)
         if call.absent and reply.status == httpx.codes.NOT_FOUND and body.own:
             self._budget.refund()
             return None  # type: ignore[return-value]  # calls with `absent` decode to an optional
         raise from_status(reply, body)
+
+    def _show(self, reply: Reply, call: Call[T], operation: Operation) -> None:
+        """Let the caller see an answer; one that raises leaves open what the request did."""
+        if self.options.on_reply is not None:
+            before, operation.in_flight = operation.in_flight, call.retry_class
+            self.options.on_reply(reply)
+            operation.in_flight = before
 
     def _delay(
         self, retry_class: RetryClass, failure: Failure, attempt: int, operation: Operation

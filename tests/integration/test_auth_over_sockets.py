@@ -10,8 +10,9 @@ from airview_herald.sandbox import Sandbox
 from airview_herald.transport import PooledTransport
 from airview_herald.transport._call import Call, ErrorBody, RetryClass
 from airview_herald.transport._connections import Connections
+from airview_herald.transport._options import Options
 from airview_herald.transport._retry import Retry
-from airview_herald.transport._send import Options, Transport
+from airview_herald.transport._send import Transport
 
 ENVIRONMENTS = Call("GET", "/environments/", RetryClass.READ, 200, lambda reply: reply.json())
 

@@ -195,7 +195,7 @@ async def test_requests_in_flight_stay_within_the_concurrency(connect, event):
     with Sandbox(latency=0.005) as sandbox:
         async with connect(sandbox.airview_url) as airview:
             await airview.ingest([event(f"i-{n}") for n in range(100)], concurrency=3)
-            assert airview._connections._http.open_connections <= 3
+            assert airview._session.connections._http.open_connections <= 3
 
 
 @pytest.mark.parametrize(

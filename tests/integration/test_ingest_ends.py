@@ -54,7 +54,7 @@ async def test_cancelled_halfway(slow, connect, event):
                 async for _ in run:
                     if run.report.recorded >= 100:
                         scope.cancel()
-        pool = airview._connections._http
+        pool = airview._session.connections._http
         assert pool.in_use == 0
     assert scope.cancelled_caught
     assert _closed(run.report)
@@ -85,7 +85,7 @@ async def test_cancelled_by_asyncio_itself(slow, connect, event, watched):
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-        assert airview._connections._http.in_use == 0
+        assert airview._session.connections._http.in_use == 0
         assert len(airview._recorder.lanes._last) == 0
     if watched:
         assert _closed(runs[0].report)

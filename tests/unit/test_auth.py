@@ -21,8 +21,9 @@ from airview_herald.errors import (
 from airview_herald.transport._call import Call, ErrorBody, RetryClass
 from airview_herald.transport._connections import Connections
 from airview_herald.transport._operation import Operation
+from airview_herald.transport._options import Options
 from airview_herald.transport._retry import Retry
-from airview_herald.transport._send import Options, Transport
+from airview_herald.transport._send import Transport
 
 TOKENS = "https://login.example/oauth2/token"
 SERVICE = "https://airview.example/environments/"

@@ -13,8 +13,9 @@ from airview_herald.errors import ConfigurationError, ConnectError, RedirectErro
 from airview_herald.transport import PooledTransport
 from airview_herald.transport._call import Call, ErrorBody, RetryClass
 from airview_herald.transport._connections import Connections
+from airview_herald.transport._options import Options
 from airview_herald.transport._retry import Retry
-from airview_herald.transport._send import Options, Transport
+from airview_herald.transport._send import Transport
 
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n[]"
 GET = Call("GET", "/environments/?a=b", RetryClass.READ, 200, lambda reply: reply.json())

@@ -22,8 +22,9 @@ from airview_herald.errors import (
 )
 from airview_herald.transport._call import Call, ErrorBody, RetryClass
 from airview_herald.transport._connections import Connections
+from airview_herald.transport._options import Options
 from airview_herald.transport._retry import Retry
-from airview_herald.transport._send import Options, Transport
+from airview_herald.transport._send import Transport
 
 FACTS = RequestFacts(
     method="POST",

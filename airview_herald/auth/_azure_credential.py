@@ -1,0 +1,96 @@
+"""Tokens from a credential of the azure-identity package, or anything of its shape."""
+
+from __future__ import annotations
+
+import inspect
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from functools import partial
+from typing import Any, Protocol
+
+import httpx
+from anyio import to_thread
+
+from airview_herald._secret import Secret
+from airview_herald.auth._refreshing import RefreshingAuth, Token
+from airview_herald.errors import AuthenticationError, ConfigurationError
+
+_LEEWAY = 60.0
+
+
+class AccessToken(Protocol):
+    """What a credential answers, `azure.core.credentials.AccessToken` say."""
+
+    @property
+    def token(self) -> str:
+        """The token."""
+        ...
+
+    @property
+    def expires_on(self) -> int:
+        """When it expires, in epoch seconds."""
+        ...
+
+
+class TokenCredential(Protocol):
+    """A source of tokens: `azure.identity`'s credentials, or `azure.identity.aio`'s."""
+
+    def get_token(self, *scopes: str) -> AccessToken | Awaitable[AccessToken]:
+        """Return a token for the scopes, or an awaitable of one."""
+        ...
+
+
+class AzureCredential(RefreshingAuth):
+    """Send the tokens of a credential: a managed identity, a workload identity, `az login`.
+
+    The credential is asked once for everybody, 60 seconds before a token expires, and once when
+    the service answers 401. A blocking one is asked in a worker thread. An async one is closed by
+    whoever made it.
+
+    Args:
+        credential: Anything with azure-identity's `get_token(*scopes)`, sync or async, such as
+            `azure.identity.DefaultAzureCredential()`.
+        scopes: What to ask for, usually one: `api://<id>/.default`.
+        clock: Epoch seconds; tests bring their own.
+
+    Raises:
+        ConfigurationError: The credential has no `get_token`, or there are no scopes.
+    """
+
+    def __init__(
+        self,
+        credential: TokenCredential,
+        *scopes: str,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        super().__init__(clock)
+        self._get_token: Any = getattr(credential, "get_token", None)
+        if not callable(self._get_token):
+            raise ConfigurationError("credential: must have a get_token, as azure-identity's have")
+        if not scopes or not all(isinstance(scope, str) and scope for scope in scopes):
+            raise ConfigurationError("scopes: must be one or more texts that are not empty")
+        self._scopes = scopes
+        self._name = type(credential).__name__
+
+    async def obtain(self) -> AsyncGenerator[httpx.Request | Token, httpx.Response]:
+        """Ask the credential, which sends its own requests; see `RefreshingAuth.obtain`."""
+        try:
+            answer = await self._ask()
+            header = Secret(f"Bearer {Secret(answer.token, 'token').reveal()}")
+            expires = float(answer.expires_on)
+        except Exception as error:  # noqa: BLE001 - a credential of any maker may raise anything
+            # The error itself may hold the request that carried the secret.
+            raise AuthenticationError(
+                f"{self._name} gave no token: {type(error).__name__}: {error}"
+            ) from None
+        yield Token(header, expires - _LEEWAY)
+
+    async def _ask(self) -> Any:
+        ask = partial(self._get_token, *self._scopes)
+        if inspect.iscoroutinefunction(self._get_token):
+            return await ask()
+        answer = await to_thread.run_sync(ask, abandon_on_cancel=True)
+        return await answer if inspect.isawaitable(answer) else answer
+
+    def __repr__(self) -> str:
+        return f"AzureCredential({self._name}, {', '.join(self._scopes)})"

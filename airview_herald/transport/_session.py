@@ -1,0 +1,61 @@
+"""The life of a client: entered once, used in the event loop that entered it, and closed."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+import sniffio
+
+from airview_herald.transport._connections import Connections
+
+
+class Session:
+    """Keep a client to its block and to its event loop.
+
+    Args:
+        connections: What it sends with; closed at the end of the block.
+    """
+
+    def __init__(self, connections: Connections) -> None:
+        self.connections = connections
+        self._loop: object = None
+        self._closed = False
+
+    def enter(self) -> None:
+        """Begin the block.
+
+        Raises:
+            RuntimeError: It was begun before.
+        """
+        if self._loop is not None:
+            raise RuntimeError("a client is entered once; make another one")
+        self._loop = _running_loop()
+
+    def check(self) -> None:
+        """Refuse use outside the block, or in another event loop.
+
+        Raises:
+            RuntimeError: It is one of these.
+        """
+        if self._loop is None:
+            raise RuntimeError("this client must be entered first: use it inside `async with`")
+        if self._closed:
+            raise RuntimeError("this client is closed: use it inside `async with`")
+        if self._loop is not _running_loop():
+            raise RuntimeError(
+                "this client was entered in another event loop, and belongs to it: "
+                "make one client for each event loop"
+            )
+
+    async def aclose(self) -> None:
+        """End the block."""
+        self._closed = True
+        await self.connections.aclose()
+
+
+def _running_loop() -> object:
+    """Return what tells the running event loop from any other."""
+    if sniffio.current_async_library() == "trio":
+        return sys.modules["trio"].lowlevel.current_trio_token()
+    return asyncio.get_running_loop()
