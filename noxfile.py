@@ -124,3 +124,10 @@ def proofs(session: nox.Session) -> None:
     """Run the heavy proofs at full size; the suite has a small version of each."""
     session.install(f"{_wheel(session)}[sandbox]", *_group("tests"))
     session.run("pytest", "-m", "proof", "--timeout=1200", "-s", *session.posargs)
+
+
+@nox.session
+def defects(session: nox.Session) -> None:
+    """Put known defects back into a copy of the package, and see the test of each turn red."""
+    session.install(f"{_wheel(session)}[sandbox]", *_group("tests"))
+    session.run("python", "tests/defects_seen_red.py", *session.posargs)

@@ -11,7 +11,7 @@ from airview_herald.airview._catalogue import Catalogue
 from airview_herald.airview._lanes import Lanes, Ticket
 from airview_herald.airview._notes import Asker, Notes
 from airview_herald.airview.models import ComplianceEvent, Resource
-from airview_herald.errors import AirViewHeraldError, BadRequestError
+from airview_herald.errors import AirViewHeraldError, BadRequestError, InputError
 from airview_herald.transport._call import RetryClass
 from airview_herald.transport._operation import Operation
 
@@ -142,7 +142,10 @@ class Recorder:
         event, catalogue = errand.event, self.catalogue
         errand.stage = Stage.DEFINITIONS
         application = await catalogue.application(asker, event.application)
-        technical_control = await catalogue.technical_control(asker, event.technical_control)
+        try:
+            technical_control = await catalogue.technical_control(asker, event.technical_control)
+        except InputError as late:
+            raise InputError(late.field, late.rule, event) from late
         placed = _id(application.application_environment_id)
         errand.stage = Stage.RESOURCE
         resource_id = await catalogue.resource_id(asker, event.resource_reference, placed)

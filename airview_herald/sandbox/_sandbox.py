@@ -18,6 +18,7 @@ from airview_herald.sandbox import (
     _definitions,
     _exclusions,
     _frameworks,
+    _openapi,
     _resources,
 )
 from airview_herald.sandbox._database import Database, IntegrityError, Row
@@ -266,7 +267,8 @@ class Sandbox:
         return self._running
 
     def _routes(self) -> Routes:
-        return Routes(_PATHS | (_exclusions.RETIRED_PATHS if self._exclusion_resources else {}))
+        paths = _PATHS | (_exclusions.RETIRED_PATHS if self._exclusion_resources else {})
+        return Routes(paths | _openapi.paths(paths))
 
     def _application(self, database: Database) -> ASGIApp:
         airview: ASGIApp = AirView(self._routes(), database, self._race_window)
