@@ -63,7 +63,7 @@ class ErrorBody:
     code: int | str | None = None
     message: str = ""
     vague: bool = False
-    answer: ErrorAnswer = ErrorAnswer()
+    answer: ErrorAnswer = attrs.field(factory=ErrorAnswer)
 
 
 @attrs.frozen
