@@ -1,7 +1,7 @@
 """Herald: Alert Logic's notifications, and who is subscribed to them."""
 
 from airview_herald._pagination import Page, Paginator
-from airview_herald.herald._rules import NOT_GIVEN, NotGiven
+from airview_herald.herald._rules import NotGiven
 from airview_herald.herald.models import (
     FailedSubscriber,
     Integration,
@@ -29,7 +29,6 @@ from airview_herald.herald.notifications import (
 )
 
 __all__ = [
-    "NOT_GIVEN",
     "AssetData",
     "Attachment",
     "FailedSubscriber",
