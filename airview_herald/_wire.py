@@ -2,12 +2,16 @@
 
 cattrs reads `"false"` as `True` and `1` as `"1"`; a service that answers so is wrong, and this is
 the place that says it. Nothing of cattrs or msgspec passes beyond this module.
+
+AirView's rows are read strictly, by camelCase names. Herald's are open: every field may be
+missing or null, what is not known is kept, and the markers of `airview_herald._open` say where its
+contract allows a value of another type.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from types import GenericAlias, UnionType
 from typing import Any, TypeVar, Union, get_args, get_origin
@@ -17,11 +21,14 @@ import cattrs
 import msgspec
 from cattrs.cols import list_structure_factory
 from cattrs.errors import ClassValidationError, IterableValidationError
-from cattrs.gen import make_dict_structure_fn, override
+from cattrs.gen import make_dict_structure_fn, mapping_structure_factory, override
 
+from airview_herald._open import LooseRow, Marker, OpenRow, wire_name
 from airview_herald.errors import DecodeError, RequestFacts
 
 T = TypeVar("T")
+
+_KEPT = ("extra", "raw")
 
 
 def parse(content: bytes, facts: RequestFacts) -> Any:
@@ -47,15 +54,139 @@ def camel(name: str) -> str:
     return head + "".join(part.capitalize() for part in tail)
 
 
-def make_converter() -> cattrs.Converter:
+class Converter(cattrs.Converter):
+    """A converter that knows what a field is called on the wire.
+
+    Args:
+        rename: Returns the wire's name of a field.
+    """
+
+    def __init__(self, rename: Callable[[str], str]) -> None:
+        super().__init__()
+        self.rename = rename
+
+    def structure_row(self, cls: type[Any], *without: str) -> Callable[[Any, Any], Any]:
+        """Return what reads a mapping as an attrs class, by the wire's names."""
+        fields = {
+            field.name: override(rename=self.rename(field.name), omit=field.name in without)
+            for field in attrs.fields(cls)
+        }
+        return make_dict_structure_fn(cls, self, **fields)  # type: ignore[arg-type]  # one override a field
+
+
+def make_converter() -> Converter:
     """Return a converter with strict scalars that reads camelCase into attrs classes."""
-    converter = cattrs.Converter()
+    converter = Converter(camel)
+    _read_scalars_and_lists(converter)
+    converter.register_structure_hook(datetime, _moment)
+    converter.register_structure_hook_func(_is_open_set, _open_set)
+
+    @converter.register_structure_hook_factory(attrs.has)
+    def _rows(cls: type[Any]) -> Any:
+        structure = converter.structure_row(cls)
+
+        def from_mapping(value: Any, _: type[Any]) -> Any:
+            if not isinstance(value, Mapping):
+                raise _NotThatTypeError("an object", value)
+            return structure(value, cls)
+
+        return from_mapping
+
+    return converter
+
+
+def make_open_converter() -> Converter:
+    """Return a converter that reads open rows."""
+    converter = Converter(wire_name)
+    _read_scalars_and_lists(converter)
+    converter.register_structure_hook(float, _number)
+    converter.register_structure_hook_func(_is_scalar_union, _scalar)
+    for marker, hook in ((Marker.ID, _id), (Marker.FLAG, _flag), (Marker.QUOTED, _unquoted)):
+        converter.register_structure_hook_func(_is_marked(marker), hook)
+
+    @converter.register_structure_hook_factory(_is_marked(Marker.ONE_OR_MANY))
+    def _one_or_many(kind: Any) -> Any:
+        sequence: Any = get_args(kind)[0]
+        item: Any = get_args(sequence)[0]
+
+        def from_either(value: Any, _: type[Any]) -> Any:
+            if isinstance(value, list | tuple):
+                return converter.structure(value, sequence)
+            return (converter.structure(value, item),)
+
+        return from_either
+
+    @converter.register_structure_hook_factory(_is_mapping)
+    def _mappings(kind: Any) -> Any:
+        texts: Any = GenericAlias(dict, get_args(kind))
+        structure: Any = mapping_structure_factory(texts, converter)
+
+        def from_mapping(value: Any, _: type[Any]) -> Any:
+            if not isinstance(value, Mapping):
+                raise _NotThatTypeError("an object", value)
+            return structure(value, dict)
+
+        return from_mapping
+
+    @converter.register_structure_hook_factory(_is_open_row)
+    def _rows(cls: type[OpenRow]) -> Any:
+        return _OpenRowReader(cls, converter)
+
+    return converter
+
+
+class _OpenRowReader:
+    """Read a mapping as an open row.
+
+    A null is as good as absent. Of a field with an older name, the newer one counts.
+    """
+
+    def __init__(self, cls: type[OpenRow], converter: Converter) -> None:
+        known = [f for f in attrs.fields(attrs.resolve_types(cls)) if f.name not in _KEPT]
+        self._converter = converter
+        self._cls = cls
+        self._structure = converter.structure_row(cls, *_KEPT)
+        self._kinds = {wire_name(field.name): field.type for field in known}
+        self._older = {
+            field.metadata["older"]: wire_name(field.name)
+            for field in known
+            if "older" in field.metadata
+        }
+
+    def __call__(self, value: Any, _: type[Any]) -> Any:
+        if not isinstance(value, Mapping):
+            raise _NotThatTypeError("an object", value)
+        found = {name: value[name] for name in self._kinds if value.get(name) is not None}
+        older = {
+            name: old
+            for old, name in self._older.items()
+            if name not in found and value.get(old) is not None
+        }
+        found |= {name: value[old] for name, old in older.items()}
+        taken = {*self._kinds, *older.values()}
+        if issubclass(self._cls, LooseRow):
+            misfits = {name for name, item in found.items() if not self._fits(name, item)}
+            found = {name: item for name, item in found.items() if name not in misfits}
+            taken -= misfits
+        extra = {name: item for name, item in value.items() if name not in taken}
+        try:
+            row = self._structure(found, self._cls)
+        except ClassValidationError as error:
+            raise _NamedOtherwiseError(error, older) from None
+        return attrs.evolve(row, extra=extra, raw=value)
+
+    def _fits(self, name: str, item: Any) -> bool:
+        try:
+            self._converter.structure(item, self._kinds[name])
+        except Exception:  # noqa: BLE001 - as in decode
+            return False
+        return True
+
+
+def _read_scalars_and_lists(converter: Converter) -> None:
     # By type, not by predicate: cattrs ignores a predicate's hook for bool.
     for scalar in (bool, int, str):
         converter.register_structure_hook(scalar, _strict(scalar))
-
-    converter.register_structure_hook(datetime, _moment)
-    converter.register_structure_hook_func(_is_open_set, _open_set)
 
     @converter.register_structure_hook_factory(_is_list)
     def _lists(kind: Any) -> Any:
@@ -70,23 +201,11 @@ def make_converter() -> cattrs.Converter:
 
         return from_list
 
-    @converter.register_structure_hook_factory(attrs.has)
-    def _rows(cls: type[Any]) -> Any:
-        names = {field.name: override(rename=camel(field.name)) for field in attrs.fields(cls)}
-        structure = make_dict_structure_fn(cls, converter, **names)  # type: ignore[arg-type]  # one override a field
 
-        def from_mapping(value: Any, _: type[Any]) -> Any:
-            if not isinstance(value, Mapping):
-                raise _NotThatTypeError("an object", value)
-            return structure(value, cls)
-
-        return from_mapping
-
-    return converter
-
-
-def decode(converter: cattrs.Converter, kind: type[T], value: Any, facts: RequestFacts) -> T:
-    """Return JSON as a typed value.
+def decode(
+    converter: Converter, kind: type[T], value: Any, facts: RequestFacts, at: str = "$"
+) -> T:
+    """Return JSON, which an answer holds at a path, as a typed value.
 
     Raises:
         DecodeError: It lacks a field or has one of another type; the error names the path.
@@ -94,7 +213,7 @@ def decode(converter: cattrs.Converter, kind: type[T], value: Any, facts: Reques
     try:
         return converter.structure(value, kind)
     except Exception as error:  # noqa: BLE001 - cattrs raises whatever a hook or a constructor did
-        path, reason = _first_fault(error)
+        path, reason = _first_fault(error, converter.rename, at)
         raise DecodeError(f"{reason} @ {path}", facts, path) from None
 
 
@@ -103,6 +222,15 @@ class _NotThatTypeError(TypeError):
 
     def __init__(self, wanted: str, value: object) -> None:
         super().__init__(f"expected {wanted}, got {_json_type(value)}")
+
+
+class _NamedOtherwiseError(Exception):
+    """A row that is wrong in a field which the answer calls by an older name."""
+
+    def __init__(self, cause: ClassValidationError, names: Mapping[str, str]) -> None:
+        super().__init__(cause, names)
+        self.cause = cause
+        self.names = names
 
 
 def _strict(scalar: type[Any]) -> Any:
@@ -125,6 +253,66 @@ def _moment(value: Any, _: type[Any]) -> datetime:
     except ValueError:
         raise ValueError(f"expected a date and time in ISO 8601, got {value[:40]!r}") from None
     return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+
+
+def _number(value: Any, _: type[Any]) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise _NotThatTypeError("a number", value)
+    return value
+
+
+def _id(value: Any, _: Any) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise _NotThatTypeError("a string or a number", value)
+    return str(int(value)) if value == value // 1 else str(value)
+
+
+def _flag(value: Any, _: Any) -> bool:
+    if isinstance(value, bool):
+        return value
+    if value in ("true", "false"):
+        return bool(value == "true")
+    raise _NotThatTypeError("a boolean", value)
+
+
+def _unquoted(value: Any, _: Any) -> str:
+    if not isinstance(value, str):
+        raise _NotThatTypeError("a string", value)
+    quoted = len(value) > 1 and value[0] == value[-1] == '"'
+    return value[1:-1] if quoted else value
+
+
+def _is_marked(marker: Marker) -> Callable[[Any], bool]:
+    return lambda kind: marker in getattr(kind, "__metadata__", ())
+
+
+def _is_mapping(kind: Any) -> bool:
+    return get_origin(kind) in (dict, Mapping)
+
+
+def _is_open_row(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, OpenRow)
+
+
+def _scalars(kind: Any) -> set[Any]:
+    """Return the scalar types in a union of two or more of them, else nothing."""
+    if get_origin(kind) not in (Union, UnionType):
+        return set()
+    members = {each for each in get_args(kind) if each is not type(None)}
+    return members if len(members) > 1 and members <= {str, float, bool} else set()
+
+
+def _is_scalar_union(kind: Any) -> bool:
+    return bool(_scalars(kind))
+
+
+def _scalar(value: Any, kind: Any) -> Any:
+    members = _scalars(kind)
+    if type(value) in members or (type(value) is int and float in members):
+        return value
+    raise _NotThatTypeError(" or ".join(sorted(_JSON_TYPES[each] for each in members)), value)
 
 
 def _is_list(kind: Any) -> bool:
@@ -161,17 +349,21 @@ def _json_type(value: object) -> str:
     return _JSON_TYPES.get(type(value), type(value).__name__)
 
 
-def _first_fault(error: BaseException, path: str = "$") -> tuple[str, str]:
+def _first_fault(error: BaseException, rename: Callable[[str], str], path: str) -> tuple[str, str]:
     """Walk cattrs' tree of errors to the first leaf; return its JSON path and reason."""
+    older: Mapping[str, str] = {}
+    if isinstance(error, _NamedOtherwiseError):
+        older, error = error.names, error.cause
     if isinstance(error, ClassValidationError):
         fields, of_the_row = error.group_exceptions()
         if not fields:
-            return _first_fault(of_the_row[0], path)
+            return _first_fault(of_the_row[0], rename, path)
         cause, field = fields[0]
-        return _first_fault(cause, f"{path}.{camel(field.name)}")
+        name = rename(field.name)
+        return _first_fault(cause, rename, f"{path}.{older.get(name, name)}")
     if isinstance(error, IterableValidationError):
         (cause, item), *_ = error.group_exceptions()[0]
-        return _first_fault(cause, f"{path}[{item.index}]")
+        return _first_fault(cause, rename, f"{path}[{item.index}]")
     if isinstance(error, KeyError):
         return path, "field missing"
     return path, str(error)

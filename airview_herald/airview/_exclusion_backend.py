@@ -6,7 +6,7 @@ import logging
 from collections.abc import Sequence
 from typing import TypeVar
 
-from airview_herald.airview import _exclusion_routes, _routes
+from airview_herald.airview import _exclusion_routes
 from airview_herald.airview._rules import Rules
 from airview_herald.airview._sending import Sender
 from airview_herald.airview.exclusion_resources import ExclusionResource, ExclusionState
@@ -44,7 +44,7 @@ class ExclusionBackend(Sender):
             NotServedError: The server's release does not have the route.
         """
         Rules(state).member("state", state, ExclusionState)
-        system = await self.send(_routes.get_system(self.config.system_name))
+        system = await self.find_system()
         # Without a system the server is asked all the same: whether it serves the route should
         # not hang on what it has recorded.
         found = await self._send_served(

@@ -141,11 +141,12 @@ class Recorder:
     async def _save(self, errand: Errand, asker: Asker) -> None:
         event, catalogue = errand.event, self.catalogue
         errand.stage = Stage.DEFINITIONS
-        application = await catalogue.application(asker, event.application)
+        # The technical control comes first: its parent may turn out not to be recordable.
         try:
             technical_control = await catalogue.technical_control(asker, event.technical_control)
         except InputError as late:
             raise InputError(late.field, late.rule, event) from late
+        application = await catalogue.application(asker, event.application)
         placed = _id(application.application_environment_id)
         errand.stage = Stage.RESOURCE
         resource_id = await catalogue.resource_id(asker, event.resource_reference, placed)
