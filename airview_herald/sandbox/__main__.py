@@ -37,7 +37,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return 1
         where = "in memory" if options.db is None else options.db
         if options.seed_herald is not None:
-            sandbox.herald.seed(options.seed_herald)
+            # A file may have them from the run before.
+            with contextlib.suppress(ValueError):
+                sandbox.herald.seed(options.seed_herald)
         herald = sandbox.herald
         sys.stdout.write(
             f"AirView {sandbox.airview_url}  tokens {sandbox.token_url}  database {where}\n"

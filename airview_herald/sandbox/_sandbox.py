@@ -265,6 +265,8 @@ class Sandbox:
             except OSError:
                 listener.close()
                 raise
+            # Their users may be gone.
+            self._herald_state.tokens.expire()
             url = _url(listener)
             server = Server(self._application(url, database), listener)
             self._running = _Running(url, database, server)

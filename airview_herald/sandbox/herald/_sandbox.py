@@ -274,7 +274,7 @@ class HeraldSandbox:
             latest: When the month ends, in epoch seconds.
 
         Raises:
-            ValueError: It is there already.
+            ValueError: There is a month already.
         """
         month = Seed(seed, notifications, latest)
         self._insert(ACCOUNT, month.accounts)
