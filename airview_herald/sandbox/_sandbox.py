@@ -166,7 +166,7 @@ class Sandbox:
         return sum(request.path == _TOKEN for request in self._requests)
 
     def expire_tokens(self) -> None:
-        """Accept none of the tokens issued so far from now on, by AIMS neither."""
+        """Accept none of the tokens issued so far from now on, those of AIMS included."""
         self._issuer.expire()
         self._herald_state.tokens.expire()
 
