@@ -18,6 +18,18 @@ PYPROJECT = nox.project.load_toml("pyproject.toml")
 _INSTALLED = {"PYTHONSAFEPATH": "1"}
 # The last definitions with all of Herald's operations, and the present ones.
 _DEFINITIONS = ("0.1.70", "0.1.168")
+# The vendor's client: the newest, and the last that reads integrations.
+_ALMDRLIB = {
+    "newest": (("alertlogic-sdk-python",), ("--no-integrations",)),
+    "integrations": (
+        (
+            "alertlogic-sdk-python==1.0.65",
+            "alertlogic-sdk-definitions==0.1.70",
+            "urllib3<2",  # that client uses an argument that urllib3 2 lacks
+        ),
+        (),
+    ),
+}
 VERSIONS = nox.project.python_versions(PYPROJECT)
 
 
@@ -152,3 +164,17 @@ def defects(session: nox.Session) -> None:
     """Put known defects back into a copy of the package, and see the test of each turn red."""
     session.install(f"{_wheel(session)}[sandbox]", *_group("tests"))
     session.run("python", "tests/defects_seen_red.py", *session.posargs)
+
+
+@nox.session
+def interop(session: nox.Session) -> None:
+    """Have the vendor's own client read from the sandbox, each release in its own environment."""
+    session.install(f"{_wheel(session)}[sandbox]")
+    ours = str(Path(session.bin) / "python")
+    for name, (requirements, options) in _ALMDRLIB.items():
+        venv = Path(session.create_tmp()) / f"almdrlib-{name}"
+        session.run(ours, "-m", "venv", "--clear", str(venv))
+        theirs = str(venv / ("Scripts" if os.name == "nt" else "bin") / "python")
+        session.run(theirs, "-m", "pip", "install", "--quiet", *requirements, external=True)
+        program = "tests/interop/almdrlib_reads.py"
+        session.run(theirs, program, ours, *options, external=True, env=_INSTALLED)
