@@ -89,7 +89,8 @@ class AzureCredential(RefreshingAuth):
         ask = partial(self._get_token, *self._scopes)
         if inspect.iscoroutinefunction(self._get_token):
             return await ask()
-        answer = await to_thread.run_sync(ask, abandon_on_cancel=True)
+        # In a list: trio takes no coroutine out of a thread.
+        [answer] = await to_thread.run_sync(lambda: [ask()], abandon_on_cancel=True)
         return await answer if inspect.isawaitable(answer) else answer
 
     def __repr__(self) -> str:

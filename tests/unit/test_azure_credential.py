@@ -43,6 +43,16 @@ class Awaited(Blocking):
         return super().get_token(*scopes)
 
 
+class Wrapped(Blocking):
+    """A credential behind a plain function whose answer is awaited."""
+
+    def get_token(self, *scopes, **_):
+        async def answer():
+            return Blocking.get_token(self, *scopes)
+
+        return answer()
+
+
 class Failing:
     """A credential that has no token."""
 
@@ -73,7 +83,7 @@ async def get(service, auth):
         return (await client.get("https://airview.example/environments/")).status_code
 
 
-@pytest.mark.parametrize("kind", [Blocking, Awaited])
+@pytest.mark.parametrize("kind", [Blocking, Awaited, Wrapped])
 async def test_a_hundred_requests_ask_the_credential_once(kind):
     """Sync and async credentials are asked once for everybody, for their scopes."""
     credential, service = kind(), Service()
