@@ -62,6 +62,27 @@ async def test_watching_a_run(connect, event, capsys):
     assert out.endswith("1 of 2\n")
 
 
+async def test_closing_what_was_fixed(connect, event, capsys):
+    """A plan, and a batch that closes what it no longer lists, work as shown."""
+    async with connect() as airview:
+        await airview.ingest([event("i-1"), event("i-2")])
+        await _defined("airview.plan")["nightly"](airview, [event("i-1"), event("i-1")])
+    assert capsys.readouterr().out == (
+        "0 definitions to record, 0 that differ\n2 recorded, of which 1 closed\n"
+    )
+
+
+async def test_ways_to_send(sandbox, connect, capsys):
+    """A check, a sibling's headers and its answers are as shown."""
+    async with connect() as airview:
+        await _defined("airview.check")["careful"](airview, Control("Patch", "SECURITY"))
+    checked, looked, made = capsys.readouterr().out.splitlines()
+    assert checked == "Check(system_id=None)"
+    assert looked == "GET 200 None []"
+    assert made.startswith("POST 200 None {")
+    assert sandbox.requests[-1].headers["x-trace"] == "42"
+
+
 async def test_single_calls(sandbox, connect, event, capsys):
     """The documented operations work as shown."""
     async with connect() as airview:
