@@ -264,20 +264,49 @@ class Transport:
         try:
             outgoing = await anext(flow)
             while True:
-                if (outgoing.method, outgoing.url) == (request.method, request.url):
-                    response = await self._exchange(outgoing, operation, call.retry_class, attempt)
-                else:
-                    try:
-                        response = await self.errand(outgoing, operation)
-                    except AirViewHeraldError as error:
-                        outgoing = await flow.athrow(error)
-                        continue
+                outgoing = await self._run_errands(flow, outgoing, request, operation)
+                response = await self._exchange(outgoing, operation, call.retry_class, attempt)
                 try:
                     outgoing = await flow.asend(response)
                 except StopAsyncIteration:
                     return response
         finally:
             await flow.aclose()
+
+    async def login(self, operation: Operation) -> None:
+        """Have a credential at hand, without a request that needs it.
+
+        Args:
+            operation: The account that it belongs to.
+
+        Raises:
+            AirViewHeraldError: None could be had.
+        """
+        request = httpx.Request("GET", self.options.base_url)
+        request.extensions["timeout"] = self._timeouts
+        operation.remaining(self.clock)
+        flow = self._auth.async_auth_flow(request)
+        try:
+            await self._run_errands(flow, await anext(flow), request, operation)
+        finally:
+            await flow.aclose()
+
+    async def _run_errands(
+        self,
+        flow: AsyncGenerator[httpx.Request, httpx.Response],
+        outgoing: httpx.Request,
+        request: httpx.Request,
+        operation: Operation,
+    ) -> httpx.Request:
+        """Send what an auth flow needs first, and return the request with its credential."""
+        while (outgoing.method, outgoing.url) != (request.method, request.url):
+            try:
+                response = await self.errand(outgoing, operation)
+            except AirViewHeraldError as error:
+                outgoing = await flow.athrow(error)
+            else:
+                outgoing = await flow.asend(response)
+        return outgoing
 
     async def errand(self, request: httpx.Request, operation: Operation) -> httpx.Response:
         """Send what is needed on the way, a token request say: its own origin, its own class.
