@@ -2,12 +2,16 @@
 
 cattrs reads `"false"` as `True` and `1` as `"1"`; a service that answers so is wrong, and this is
 the place that says it. Nothing of cattrs or msgspec passes beyond this module.
+
+AirView's rows are read strictly, by camelCase names. Herald's are open: every field may be
+missing or null, what is not known is kept, and the markers of `airview_herald._open` say where its
+contract allows a value of another type.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from types import GenericAlias, UnionType
 from typing import Any, TypeVar, Union, get_args, get_origin
@@ -17,8 +21,9 @@ import cattrs
 import msgspec
 from cattrs.cols import list_structure_factory
 from cattrs.errors import ClassValidationError, IterableValidationError
-from cattrs.gen import make_dict_structure_fn, override
+from cattrs.gen import make_dict_structure_fn, mapping_structure_factory, override
 
+from airview_herald._open import LooseRow, Marker, OpenRow, wire_name
 from airview_herald.errors import DecodeError, RequestFacts
 
 T = TypeVar("T")
@@ -47,15 +52,117 @@ def camel(name: str) -> str:
     return head + "".join(part.capitalize() for part in tail)
 
 
-def make_converter() -> cattrs.Converter:
+class Converter(cattrs.Converter):
+    """A converter that knows what a field is called on the wire.
+
+    Args:
+        rename: Returns the wire's name of a field.
+    """
+
+    def __init__(self, rename: Callable[[str], str]) -> None:
+        super().__init__()
+        self.rename = rename
+
+    def structure_row(self, cls: type[Any], *without: str) -> Callable[[Any, Any], Any]:
+        """Return what reads a mapping as an attrs class, by the wire's names."""
+        fields = {
+            field.name: override(rename=self.rename(field.name), omit=field.name in without)
+            for field in attrs.fields(cls)
+        }
+        return make_dict_structure_fn(cls, self, **fields)  # type: ignore[arg-type]  # one override a field
+
+
+def make_converter() -> Converter:
     """Return a converter with strict scalars that reads camelCase into attrs classes."""
-    converter = cattrs.Converter()
+    converter = Converter(camel)
+    _read_scalars_and_lists(converter)
+    converter.register_structure_hook(datetime, _moment)
+    converter.register_structure_hook_func(_is_open_set, _open_set)
+
+    @converter.register_structure_hook_factory(attrs.has)
+    def _rows(cls: type[Any]) -> Any:
+        structure = converter.structure_row(cls)
+
+        def from_mapping(value: Any, _: type[Any]) -> Any:
+            if not isinstance(value, Mapping):
+                raise _NotThatTypeError("an object", value)
+            return structure(value, cls)
+
+        return from_mapping
+
+    return converter
+
+
+def make_open_converter() -> Converter:
+    """Return a converter that reads open rows."""
+    converter = Converter(wire_name)
+    _read_scalars_and_lists(converter)
+    converter.register_structure_hook(float, _number)
+    converter.register_structure_hook_func(_is_scalar_union, _scalar)
+    for marker, hook in ((Marker.ID, _id), (Marker.FLAG, _flag), (Marker.QUOTED, _unquoted)):
+        converter.register_structure_hook_func(_is_marked(marker), hook)
+
+    @converter.register_structure_hook_factory(_is_marked(Marker.ONE_OR_MANY))
+    def _one_or_many(kind: Any) -> Any:
+        sequence: Any = get_args(kind)[0]
+        item: Any = get_args(sequence)[0]
+
+        def from_either(value: Any, _: type[Any]) -> Any:
+            if isinstance(value, list | tuple):
+                return converter.structure(value, sequence)
+            return (converter.structure(value, item),)
+
+        return from_either
+
+    @converter.register_structure_hook_factory(_is_mapping)
+    def _mappings(kind: Any) -> Any:
+        structure = mapping_structure_factory(GenericAlias(dict, get_args(kind)), converter)
+
+        def from_mapping(value: Any, _: type[Any]) -> Any:
+            if not isinstance(value, Mapping):
+                raise _NotThatTypeError("an object", value)
+            return structure(value, dict)
+
+        return from_mapping
+
+    @converter.register_structure_hook_factory(_is_open_row)
+    def _rows(cls: type[OpenRow]) -> Any:
+        structure = converter.structure_row(cls, "extra", "raw")
+        kinds = {
+            wire_name(field.name): field.type
+            for field in attrs.fields(attrs.resolve_types(cls))
+            if field.name not in ("extra", "raw")
+        }
+        older = {field.metadata["older"]: wire_name(field.name) for field in _renamed(cls)}
+
+        def known(row: Mapping[str, Any]) -> dict[str, Any]:
+            found = {name: row[name] for name in kinds if row.get(name) is not None}
+            for old, new in older.items():
+                if new not in found and row.get(old) is not None:
+                    found[new] = row[old]
+            if issubclass(cls, LooseRow):
+                found = {n: v for n, v in found.items() if _fits(converter, v, kinds[n])}
+            return found
+
+        def from_mapping(value: Any, _: type[Any]) -> Any:
+            if not isinstance(value, Mapping):
+                raise _NotThatTypeError("an object", value)
+            found = known(value)
+            # A null is as good as absent; the older of two names counts only alone.
+            taken = {*found, *(old for old, new in older.items() if value.get(new) is None)}
+            taken |= {name for name in kinds if value.get(name) is None}
+            extra = {name: item for name, item in value.items() if name not in taken}
+            return attrs.evolve(structure(found, cls), extra=extra, raw=value)
+
+        return from_mapping
+
+    return converter
+
+
+def _read_scalars_and_lists(converter: Converter) -> None:
     # By type, not by predicate: cattrs ignores a predicate's hook for bool.
     for scalar in (bool, int, str):
         converter.register_structure_hook(scalar, _strict(scalar))
-
-    converter.register_structure_hook(datetime, _moment)
-    converter.register_structure_hook_func(_is_open_set, _open_set)
 
     @converter.register_structure_hook_factory(_is_list)
     def _lists(kind: Any) -> Any:
@@ -70,22 +177,8 @@ def make_converter() -> cattrs.Converter:
 
         return from_list
 
-    @converter.register_structure_hook_factory(attrs.has)
-    def _rows(cls: type[Any]) -> Any:
-        names = {field.name: override(rename=camel(field.name)) for field in attrs.fields(cls)}
-        structure = make_dict_structure_fn(cls, converter, **names)  # type: ignore[arg-type]  # one override a field
 
-        def from_mapping(value: Any, _: type[Any]) -> Any:
-            if not isinstance(value, Mapping):
-                raise _NotThatTypeError("an object", value)
-            return structure(value, cls)
-
-        return from_mapping
-
-    return converter
-
-
-def decode(converter: cattrs.Converter, kind: type[T], value: Any, facts: RequestFacts) -> T:
+def decode(converter: Converter, kind: type[T], value: Any, facts: RequestFacts) -> T:
     """Return JSON as a typed value.
 
     Raises:
@@ -94,7 +187,7 @@ def decode(converter: cattrs.Converter, kind: type[T], value: Any, facts: Reques
     try:
         return converter.structure(value, kind)
     except Exception as error:  # noqa: BLE001 - cattrs raises whatever a hook or a constructor did
-        path, reason = _first_fault(error)
+        path, reason = _first_fault(error, converter.rename)
         raise DecodeError(f"{reason} @ {path}", facts, path) from None
 
 
@@ -125,6 +218,77 @@ def _moment(value: Any, _: type[Any]) -> datetime:
     except ValueError:
         raise ValueError(f"expected a date and time in ISO 8601, got {value[:40]!r}") from None
     return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+
+
+def _number(value: Any, _: type[Any]) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise _NotThatTypeError("a number", value)
+    return value
+
+
+def _id(value: Any, _: Any) -> str:
+    if isinstance(value, str):
+        return value
+    number = _number(value, float)
+    return str(int(number)) if number == number // 1 else str(number)
+
+
+def _flag(value: Any, _: Any) -> bool:
+    if isinstance(value, bool):
+        return value
+    if value in ("true", "false"):
+        return bool(value == "true")
+    raise _NotThatTypeError("a boolean", value)
+
+
+def _unquoted(value: Any, _: Any) -> str:
+    if not isinstance(value, str):
+        raise _NotThatTypeError("a string", value)
+    quoted = len(value) > 1 and value[0] == value[-1] == '"'
+    return value[1:-1] if quoted else value
+
+
+def _is_marked(marker: Marker) -> Callable[[Any], bool]:
+    return lambda kind: marker in getattr(kind, "__metadata__", ())
+
+
+def _is_mapping(kind: Any) -> bool:
+    return get_origin(kind) in (dict, Mapping)
+
+
+def _is_open_row(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, OpenRow)
+
+
+def _renamed(cls: type[Any]) -> Iterator[attrs.Attribute[Any]]:
+    return (field for field in attrs.fields(cls) if "older" in field.metadata)
+
+
+def _fits(converter: Converter, value: Any, kind: Any) -> bool:
+    try:
+        converter.structure(value, kind)
+    except Exception:  # noqa: BLE001 - as in decode
+        return False
+    return True
+
+
+def _scalars(kind: Any) -> set[Any]:
+    """Return the scalar types in a union of two or more of them, else nothing."""
+    if get_origin(kind) not in (Union, UnionType):
+        return set()
+    members = {each for each in get_args(kind) if each is not type(None)}
+    return members if len(members) > 1 and members <= {str, float, bool} else set()
+
+
+def _is_scalar_union(kind: Any) -> bool:
+    return bool(_scalars(kind))
+
+
+def _scalar(value: Any, kind: Any) -> Any:
+    members = _scalars(kind)
+    if type(value) in members or (type(value) is int and float in members):
+        return value
+    raise _NotThatTypeError(" or ".join(sorted(_JSON_TYPES[each] for each in members)), value)
 
 
 def _is_list(kind: Any) -> bool:
@@ -161,17 +325,19 @@ def _json_type(value: object) -> str:
     return _JSON_TYPES.get(type(value), type(value).__name__)
 
 
-def _first_fault(error: BaseException, path: str = "$") -> tuple[str, str]:
+def _first_fault(
+    error: BaseException, rename: Callable[[str], str], path: str = "$"
+) -> tuple[str, str]:
     """Walk cattrs' tree of errors to the first leaf; return its JSON path and reason."""
     if isinstance(error, ClassValidationError):
         fields, of_the_row = error.group_exceptions()
         if not fields:
-            return _first_fault(of_the_row[0], path)
+            return _first_fault(of_the_row[0], rename, path)
         cause, field = fields[0]
-        return _first_fault(cause, f"{path}.{camel(field.name)}")
+        return _first_fault(cause, rename, f"{path}.{rename(field.name)}")
     if isinstance(error, IterableValidationError):
         (cause, item), *_ = error.group_exceptions()[0]
-        return _first_fault(cause, f"{path}[{item.index}]")
+        return _first_fault(cause, rename, f"{path}[{item.index}]")
     if isinstance(error, KeyError):
         return path, "field missing"
     return path, str(error)

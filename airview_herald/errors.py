@@ -13,11 +13,13 @@ AirViewHeraldError
 │   ├── RedirectError         3xx: never followed
 │   ├── ClientStatusError     4xx
 │   │   ├── BadRequestError 400, UnauthorizedError 401, ForbiddenError 403,
-│   │   └── NotFoundError 404, ConflictError 409, ValidationError 422, TooManyRequestsError 429
+│   │   ├── NotFoundError 404, ConflictError 409, PayloadTooLargeError 413,
+│   │   └── ValidationError 422, TooManyRequestsError 429
 │   └── ServerStatusError     5xx
 │       └── InternalServerError 500, BadGatewayError 502,
 │           ServiceUnavailableError 503, GatewayTimeoutError 504
 ├── DecodeError               the answer is not what the contract says
+├── PaginationError           a listing does not end, or cannot be continued
 └── IngestAborted             a batch ended before its input did
 ```
 
@@ -44,12 +46,15 @@ __all__ = [
     "ConnectError",
     "DeadlineError",
     "DecodeError",
+    "ErrorAnswer",
     "ForbiddenError",
     "GatewayTimeoutError",
     "IngestAborted",
     "InputError",
     "InternalServerError",
     "NotFoundError",
+    "PaginationError",
+    "PayloadTooLargeError",
     "RedirectError",
     "RequestFacts",
     "RequestTimeoutError",
@@ -65,20 +70,43 @@ __all__ = [
 
 
 @attrs.frozen
+class ErrorAnswer:
+    """What Herald's error body says beyond its code; empty for AirView.
+
+    Attributes:
+        details: What is wrong, such as the name of a key that is missing.
+        path: Where in the request's body, dotted, with list positions left empty: `subscribers.`.
+        subscribers_failed: A `FailedSubscriber` of `airview_herald.herald` for each subscriber
+            that was refused.
+        unprocessed_items: What a batch left undone, as received: ids, as far as is known.
+        body: The whole body: JSON as received, else its text; `None` when it is empty.
+    """
+
+    details: Any = None
+    path: str | None = None
+    subscribers_failed: tuple[Any, ...] = ()
+    unprocessed_items: Any = None
+    body: Any = attrs.field(default=None, repr=False)
+
+
+@attrs.frozen
 class RequestFacts:
     """What an error may tell of the request behind it.
 
     Attributes:
-        method: `GET`, `POST` or `PUT`; empty when no request was involved.
+        method: `GET`, `POST`, `PUT` or `DELETE`; empty when no request was involved.
         url: The full URL without its query string.
         status: The HTTP status, when an answer arrived.
         code: The error code inside the answer's body, when it has one.
-        message: The answer's own words: AirView's `message`, or its `errors` as text.
+        message: The answer's own words: AirView's `message`, or its `errors` as text; Herald's
+            code, with what and where.
         attempts: How often the request was sent.
         request_id: The server's id for the request, when it names one.
         retry_after: Seconds the server asked to wait, when it did.
         ambiguous: Whether the server may have carried the request out all the same.
         own: Whether the answer is the service's own, and not a gateway's.
+        operation: The documented name of the operation, for Herald's.
+        answer: What else Herald's error body says.
     """
 
     method: str = ""
@@ -91,6 +119,8 @@ class RequestFacts:
     retry_after: float | None = None
     ambiguous: bool = False
     own: bool = False
+    operation: str = ""
+    answer: ErrorAnswer = ErrorAnswer()
 
 
 _NO_REQUEST = RequestFacts()
@@ -174,6 +204,11 @@ class AirViewHeraldError(Exception):
         """Whether the server may have carried the request out all the same."""
         return self.request.ambiguous
 
+    @property
+    def operation(self) -> str:
+        """The documented name of Herald's operation, or an empty string."""
+        return self.request.operation
+
 
 class ConfigurationError(AirViewHeraldError, ValueError):
     """Settings that cannot work, found before anything is sent."""
@@ -217,7 +252,40 @@ class DeadlineError(TransportError):
 
 
 class StatusError(AirViewHeraldError):
-    """The server answered with a status that is not the documented success."""
+    """The server answered with a status that is not the documented success.
+
+    What Herald's error bodies say, and AirView's do not, is in attributes of its own.
+    """
+
+    @property
+    def answer(self) -> ErrorAnswer:
+        """All that Herald's error body says beyond its code."""
+        return self.request.answer
+
+    @property
+    def details(self) -> Any:
+        """What is wrong, such as the name of a key that is missing; usually text."""
+        return self.answer.details
+
+    @property
+    def path(self) -> str | None:
+        """Where in the request's body, dotted, with list positions left empty."""
+        return self.answer.path
+
+    @property
+    def subscribers_failed(self) -> tuple[Any, ...]:
+        """The subscribers that were refused, each a `FailedSubscriber`."""
+        return self.answer.subscribers_failed
+
+    @property
+    def unprocessed_items(self) -> Any:
+        """What a batch left undone: ids, as far as is known."""
+        return self.answer.unprocessed_items
+
+    @property
+    def body(self) -> Any:
+        """Herald's error body: JSON as received, else its text; `None` when it is empty."""
+        return self.answer.body
 
 
 class RedirectError(StatusError):
@@ -246,6 +314,10 @@ class NotFoundError(ClientStatusError):
 
 class ConflictError(ClientStatusError):
     """409: a constraint of the server."""
+
+
+class PayloadTooLargeError(ClientStatusError):
+    """413: the body is larger than the server takes."""
 
 
 class ValidationError(ClientStatusError):
@@ -293,6 +365,10 @@ class DecodeError(AirViewHeraldError):
         self.path = path
 
 
+class PaginationError(AirViewHeraldError):
+    """A listing does not end, or there is no telling where it would go on."""
+
+
 class IngestAborted(AirViewHeraldError):  # noqa: N818 - the documented name: a batch was aborted
     """A producer, a callback or a systemic error ended a batch before its input did.
 
@@ -317,6 +393,7 @@ _BY_STATUS: dict[int, type[StatusError]] = {
     403: ForbiddenError,
     404: NotFoundError,
     409: ConflictError,
+    413: PayloadTooLargeError,
     422: ValidationError,
     429: TooManyRequestsError,
     500: InternalServerError,

@@ -10,7 +10,7 @@ import attrs
 import httpx
 
 from airview_herald._wire import parse
-from airview_herald.errors import RequestFacts
+from airview_herald.errors import ErrorAnswer, RequestFacts
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -22,6 +22,7 @@ class RetryClass(Enum):
     CREATE = "create"
     SERIAL = "serial"
     ABSOLUTE = "absolute"
+    ONCE = "once"
 
 
 @attrs.frozen
@@ -68,11 +69,16 @@ class ErrorBody:
         own: Whether it has the service's own shape, so that no gateway made it up.
         code: Its error code.
         message: Its words.
+        vague: Whether the service documents nothing of its 5xx: a 503 may have been processed all
+            the same, and a 500 is not worth another write.
+        answer: What else it says.
     """
 
     own: bool = False
     code: int | str | None = None
     message: str = ""
+    vague: bool = False
+    answer: ErrorAnswer = attrs.field(factory=ErrorAnswer)
 
 
 @attrs.frozen
@@ -83,16 +89,36 @@ class Call(Generic[T_co]):
         method: The HTTP method.
         target: Path and query below the base URL, encoded.
         retry_class: What sending it twice would do.
-        success: The one status that means success.
+        success: The one status that means success, or `None`: any 2xx does.
         decode: Turns a successful answer into the result.
         body: The JSON body, encoded, or `None`.
         absent: Whether a 404 in the service's own shape means `None` and not an error.
+        operation: The documented name of the operation, for errors to tell.
     """
 
     method: str
     target: str
     retry_class: RetryClass
-    success: int
+    success: int | None
     decode: Callable[[Reply], T_co]
-    body: bytes | None = None
+    body: bytes | None = attrs.field(default=None, repr=False)
     absent: bool = False
+    operation: str = ""
+
+    def succeeds(self, status: int) -> bool:
+        """Return whether a status is the success of this call."""
+        if self.success is None:
+            return httpx.codes.is_success(status)
+        return status == self.success
+
+    def is_none(self, status: int, body: ErrorBody, *, replayed: bool) -> bool:
+        """Return whether a failure's status means `None`: nothing is there, or no longer.
+
+        Args:
+            status: The HTTP status.
+            body: What the body says.
+            replayed: Whether an earlier copy of the request may have landed.
+        """
+        if status != httpx.codes.NOT_FOUND:
+            return False
+        return (self.absent and body.own) or (self.method == "DELETE" and replayed)

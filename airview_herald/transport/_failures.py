@@ -91,11 +91,12 @@ def from_status(reply: Reply, body: ErrorBody) -> FailedAttempt:
         message=body.message,
         retry_after=failure.retry_after,
         own=body.own,
+        answer=body.answer,
     )
     text = f"{facts.method} {facts.url} answered {facts.status}"
     if body.message:
         text += f": {body.message}"
-    elif facts.status == httpx.codes.NOT_FOUND:
+    elif facts.status == httpx.codes.NOT_FOUND and not body.own:
         text += ", not in the service's own shape: a gateway, or a wrong base URL"
     elif 300 <= reply.status < 400:  # noqa: PLR2004 - the redirects
         text += ": redirects are not followed"

@@ -5,12 +5,15 @@
 | read     | retry              | retry                                                      |
 | create   | retry              | stop: the caller looks whether it landed                   |
 | serial   | retry              | retry once the first copy has surely ended (`settle`)      |
-| absolute | retry              | retry                                                      |
+| absolute | retry              | retry, but for a 500 of Herald's; a 404 on a replayed      |
+|          |                    | DELETE is done                                             |
+| once     | retry              | stop: nothing tells whether it landed                      |
 
-*Surely unprocessed* is a connection that was not made, a 429, and a 503 in the service's own
-shape or without a body. *Ambiguous* is an answer that did not arrive whole, and a 408, 500, 502,
-504 or another 503. A success that the contract does not know is final too, though what was asked
-for may be done. Everything else is the server's verdict and final.
+*Surely unprocessed* is a connection that was not made, a 429, and a 503 in AirView's own shape or
+without a body. *Ambiguous* is an answer that did not arrive whole, and a 408, 500, 502, 504 or
+another 503: every 503 of Herald's, which documents none. A success that the contract does not
+know is final too, though what was asked for may be done. Everything else is the server's verdict
+and final.
 """
 
 from __future__ import annotations
@@ -67,11 +70,13 @@ class Fate(Enum):
     UNPROCESSED = "surely unprocessed"
     AMBIGUOUS = "may have been processed, or still be"
     ENDED = "may have been processed; the server is done with it"
+    BROKEN = "may have been processed; another write would break too"
     DONE = "processed, but the answer cannot be read"
     VERDICT = "refused"
 
 
 _FINAL = (Fate.VERDICT, Fate.DONE)
+_NEVER_TWICE = (RetryClass.CREATE, RetryClass.ONCE)
 
 
 @attrs.frozen
@@ -98,8 +103,11 @@ def status_failure(
         headers: The answer's headers.
         empty: Whether the body is empty.
     """
-    if status == _TOO_MANY or (status == _UNAVAILABLE and (body.own or empty)):
+    turned_away = status == _UNAVAILABLE and (body.own or empty) and not body.vague
+    if status == _TOO_MANY or turned_away:
         return Failure(Fate.UNPROCESSED, retry_after(headers.get("retry-after")))
+    if status == _INTERNAL and body.vague:
+        return Failure(Fate.BROKEN, retry_after(headers.get("retry-after")))
     if status == _INTERNAL and body.own:
         return Failure(Fate.ENDED)
     if status in _AMBIGUOUS_STATUSES:
@@ -156,7 +164,9 @@ def delay_before_retry(  # noqa: PLR0913 - the decision's inputs, named
     fate = failure.fate
     if fate in _FINAL or (attempts is not None and attempt >= attempts):
         return None
-    if retry_class is RetryClass.CREATE and fate is not Fate.UNPROCESSED:
+    if retry_class in _NEVER_TWICE and fate is not Fate.UNPROCESSED:
+        return None
+    if retry_class is not RetryClass.READ and fate is Fate.BROKEN:
         return None
     delay = max(backoff(policy, attempt, rng), failure.retry_after or 0.0)
     if retry_class is RetryClass.SERIAL and fate is Fate.AMBIGUOUS:

@@ -41,7 +41,7 @@ logger = logging.getLogger("airview_herald")
 
 T = TypeVar("T")
 
-_UNSURE = (Fate.AMBIGUOUS, Fate.ENDED, Fate.DONE)
+_UNSURE = (Fate.AMBIGUOUS, Fate.ENDED, Fate.BROKEN, Fate.DONE)
 _SETTLING = frozenset({400, 404, 409, 422})
 
 
@@ -131,8 +131,8 @@ class Transport:
             operation: The account that it belongs to.
 
         Returns:
-            What the call's `decode` makes of the answer; `None` for a 404 of the service's own
-            when the call says that it means absence.
+            What the call's `decode` makes of the answer; `None` for a 404 that says that nothing
+            is there, as `Call.is_none` has it.
 
         Raises:
             AirViewHeraldError: The last attempt's failure. `ambiguous` says whether any attempt
@@ -164,7 +164,8 @@ class Transport:
     async def _attempt(self, call: Call[T], operation: Operation, attempt: int) -> T:
         """Send a call once and read its answer, or raise `FailedAttempt`."""
         url = self.options.base_url + call.target
-        facts = RequestFacts(method=call.method, url=url.partition("?")[0], attempts=attempt)
+        bare = url.partition("?")[0]
+        facts = RequestFacts(call.method, bare, attempts=attempt, operation=call.operation)
         try:
             response = await self._authenticated(call, url, operation, attempt)
         except HTTPX_ERRORS as caught:
@@ -175,7 +176,7 @@ class Transport:
         facts = attrs.evolve(facts, status=response.status_code, request_id=request_id)
         reply = Reply(response.status_code, response.headers, response.content, facts)
         self._show(reply, call, operation)
-        if reply.status == call.success:
+        if call.succeeds(reply.status):
             try:
                 result = call.decode(reply)
             except DecodeError as caught:
@@ -183,9 +184,9 @@ class Transport:
             self._budget.refund()
             return result
         body = self._read_error(reply)
-        if call.absent and reply.status == httpx.codes.NOT_FOUND and body.own:
+        if call.is_none(reply.status, body, replayed=operation.in_flight is not None):
             self._budget.refund()
-            return None  # type: ignore[return-value]  # calls with `absent` decode to an optional
+            return None  # type: ignore[return-value]  # such calls decode to `None` or an optional
         raise from_status(reply, body)
 
     def _show(self, reply: Reply, call: Call[T], operation: Operation) -> None:

@@ -14,6 +14,7 @@ from airview_herald.errors import (
     AirViewHeraldError,
     BackendFailureException,
     DecodeError,
+    ErrorAnswer,
     IngestAborted,
     InputError,
     RequestFacts,
@@ -36,6 +37,14 @@ FACTS = RequestFacts(
     request_id="r-1",
     retry_after=7.5,
     ambiguous=True,
+    operation="create_subscription",
+    answer=ErrorAnswer(
+        details="name",
+        path="subscribers.",
+        subscribers_failed=({"subscriber": "S1", "error": "not_found"},),
+        unprocessed_items=["S2"],
+        body={"error": "wrong_type", "details": "name"},
+    ),
 )
 PLANTED = "planted-secret"
 CLASSES = [
@@ -49,6 +58,7 @@ STATUSES = {
     403: "ForbiddenError",
     404: "NotFoundError",
     409: "ConflictError",
+    413: "PayloadTooLargeError",
     422: "ValidationError",
     429: "TooManyRequestsError",
     500: "InternalServerError",
@@ -171,7 +181,7 @@ def test_configuration_and_input_are_value_errors_too():
 def test_every_class_is_public():
     """`__all__` is sorted and names every class of the tree."""
     public = {kind.__name__ for kind in CLASSES}
-    public |= {"BackendFailureException", "RequestFacts", "status_error"}
+    public |= {"BackendFailureException", "ErrorAnswer", "RequestFacts", "status_error"}
     assert set(errors.__all__) == public
     assert errors.__all__ == sorted(errors.__all__)
 
@@ -224,6 +234,24 @@ def test_every_fact_is_an_attribute():
         name: getattr(FACTS, name) for name in shown
     }
     assert (error.message, error.request.message) == ("said no", "Busy")
+
+
+def test_what_an_error_body_says_is_an_attribute():
+    """What Herald's error body says can be read off a status error; AirView's says nothing."""
+    names = [field.name for field in attrs.fields(ErrorAnswer)]
+    error = pickled(StatusError("said no", FACTS))
+    assert {name: getattr(error, name) for name in names} == attrs.asdict(
+        FACTS.answer, recurse=False
+    )
+    plain = StatusError("said no", attrs.evolve(FACTS, answer=ErrorAnswer()))
+    assert [getattr(plain, name) for name in names] == [None, None, (), None, None]
+
+
+def test_an_error_does_not_show_the_body_it_holds():
+    """A body may hold customers' names: it is there for who asks, and not in a traceback."""
+    error = StatusError("said no", RequestFacts(answer=ErrorAnswer(body={"name": PLANTED})))
+    assert error.body == {"name": PLANTED}
+    assert PLANTED not in rendered(error)
 
 
 def test_an_error_without_a_request_has_empty_facts():

@@ -23,37 +23,51 @@ from airview_herald.transport._retry import (
 
 OWN = ErrorBody(own=True)
 FOREIGN = ErrorBody()
+VAGUE = ErrorBody(vague=True)  # a service that documents nothing of its 5xx
 NOON = datetime(2024, 1, 1, 12, 0, 0, tzinfo=UTC)
 SETTLE = 30.0
 BACKOFF = 0.25  # after the first attempt, without jitter
 STOP = None
 
-READ, CREATE, SERIAL, ABSOLUTE = RetryClass
+READ, CREATE, SERIAL, ABSOLUTE, ONCE = RetryClass
+ALL = dict.fromkeys(RetryClass, BACKOFF)
+NONE = dict.fromkeys(RetryClass, STOP)
+DOUBT = {READ: BACKOFF, CREATE: STOP, SERIAL: SETTLE, ABSOLUTE: BACKOFF, ONCE: STOP}
+ENDED = {**DOUBT, SERIAL: BACKOFF}
+BROKEN = {**NONE, READ: BACKOFF}
 TABLE = {
-    # status, own shape: the delay by class
-    ("429", OWN): {READ: BACKOFF, CREATE: BACKOFF, SERIAL: BACKOFF, ABSOLUTE: BACKOFF},
-    ("429", FOREIGN): {READ: BACKOFF, CREATE: BACKOFF, SERIAL: BACKOFF, ABSOLUTE: BACKOFF},
-    ("503", OWN): {READ: BACKOFF, CREATE: BACKOFF, SERIAL: BACKOFF, ABSOLUTE: BACKOFF},
-    ("503 empty", FOREIGN): {READ: BACKOFF, CREATE: BACKOFF, SERIAL: BACKOFF, ABSOLUTE: BACKOFF},
-    ("503", FOREIGN): {READ: BACKOFF, CREATE: STOP, SERIAL: SETTLE, ABSOLUTE: BACKOFF},
-    ("500", OWN): {READ: BACKOFF, CREATE: STOP, SERIAL: BACKOFF, ABSOLUTE: BACKOFF},
-    ("500", FOREIGN): {READ: BACKOFF, CREATE: STOP, SERIAL: SETTLE, ABSOLUTE: BACKOFF},
-    ("408", FOREIGN): {READ: BACKOFF, CREATE: STOP, SERIAL: SETTLE, ABSOLUTE: BACKOFF},
-    ("502", OWN): {READ: BACKOFF, CREATE: STOP, SERIAL: SETTLE, ABSOLUTE: BACKOFF},
-    ("502", FOREIGN): {READ: BACKOFF, CREATE: STOP, SERIAL: SETTLE, ABSOLUTE: BACKOFF},
-    ("504", FOREIGN): {READ: BACKOFF, CREATE: STOP, SERIAL: SETTLE, ABSOLUTE: BACKOFF},
+    # status, shape: the delay by class
+    ("429", OWN): ALL,
+    ("429", FOREIGN): ALL,
+    ("429", VAGUE): ALL,
+    ("503", OWN): ALL,
+    ("503 empty", FOREIGN): ALL,
+    ("503", FOREIGN): DOUBT,
+    ("503", VAGUE): DOUBT,
+    ("503 empty", VAGUE): DOUBT,
+    ("500", OWN): ENDED,
+    ("500", FOREIGN): DOUBT,
+    ("500", VAGUE): BROKEN,
+    ("408", FOREIGN): DOUBT,
+    ("408", VAGUE): DOUBT,
+    ("502", OWN): DOUBT,
+    ("502", FOREIGN): DOUBT,
+    ("502", VAGUE): DOUBT,
+    ("504", FOREIGN): DOUBT,
+    ("504", VAGUE): DOUBT,
     **{
-        (status, body): dict.fromkeys(RetryClass, STOP)
-        for status in ("200", "202", "308", "400", "401", "403", "404", "409", "422", "501")
-        for body in (OWN, FOREIGN)
+        (status, body): NONE
+        for status in ("200", "202", "308", "400", "401", "403", "404", "409", "413", "422", "501")
+        for body in (OWN, FOREIGN, VAGUE)
     },
 }
 FATES = {
-    Fate.UNPROCESSED: dict.fromkeys(RetryClass, BACKOFF),
-    Fate.AMBIGUOUS: {READ: BACKOFF, CREATE: STOP, SERIAL: SETTLE, ABSOLUTE: BACKOFF},
-    Fate.ENDED: {READ: BACKOFF, CREATE: STOP, SERIAL: BACKOFF, ABSOLUTE: BACKOFF},
-    Fate.DONE: dict.fromkeys(RetryClass, STOP),
-    Fate.VERDICT: dict.fromkeys(RetryClass, STOP),
+    Fate.UNPROCESSED: ALL,
+    Fate.AMBIGUOUS: DOUBT,
+    Fate.ENDED: ENDED,
+    Fate.BROKEN: BROKEN,
+    Fate.DONE: NONE,
+    Fate.VERDICT: NONE,
 }
 
 
@@ -94,6 +108,15 @@ def test_the_table_is_whole():
     """Every fate and every class is in the table above."""
     assert set(FATES) == set(Fate)
     assert all(set(row) == set(RetryClass) for row in (*TABLE.values(), *FATES.values()))
+
+
+@pytest.mark.parametrize(
+    ("status", "empty"), [(429, False), (503, True), (502, False), (500, False)]
+)
+def test_retry_after_of_a_vague_service_is_read_too(status, empty):
+    """A wait that is asked for counts, whatever else the service leaves open."""
+    failure = status_failure(status, VAGUE, {"retry-after": "7"}, empty=empty)
+    assert failure.retry_after == 7.0
 
 
 @pytest.mark.parametrize("status", [200, 202, 204])

@@ -4,6 +4,7 @@ import gc
 import logging
 import ssl
 from collections import Counter
+from collections.abc import Callable
 from contextlib import suppress
 
 import anyio
@@ -14,6 +15,7 @@ import pytest
 from airview_herald._secret import Secret
 from airview_herald.auth import BearerToken, ClientCredentials
 from airview_herald.errors import (
+    AirViewHeraldError,
     AuthenticationError,
     BadRequestError,
     ConflictError,
@@ -45,7 +47,7 @@ PLANTED = "planted-secret"
 SETTLE = 30.0
 EPOCH = 1000.0
 
-READ, CREATE, SERIAL, ABSOLUTE = RetryClass
+READ, CREATE, SERIAL, ABSOLUTE, ONCE = RetryClass
 
 
 class Time:
@@ -189,7 +191,7 @@ def read_error(reply):
 
 def call(retry_class=READ, **changes):
     """Make a call of a class, with the planted text in its query and body."""
-    method = {READ: "GET", CREATE: "POST"}.get(retry_class, "PUT")
+    method = {READ: "GET", CREATE: "POST", ONCE: "POST"}.get(retry_class, "PUT")
     body = None if retry_class is READ else b'{"name":"' + PLANTED.encode() + b'"}'
     return attrs.evolve(
         Call(
@@ -215,6 +217,7 @@ class Case:
     timeout: httpx.Timeout = attrs.Factory(lambda: httpx.Timeout(30, connect=5))
     total: float = 120.0
     time: Time = attrs.Factory(Time)
+    read_error: Callable = read_error
     transport: Transport = attrs.field(init=False)
 
     def __attrs_post_init__(self):
@@ -222,7 +225,7 @@ class Case:
             Connections(httpx.MockTransport(self.server)),
             self.auth,
             Options(BASE, self.headers, self.timeout, self.total, self.retry, SETTLE),
-            read_error,
+            self.read_error,
             clock=self.time,
             sleep=self.time.sleep,
             rng=lambda: 1.0,
@@ -339,13 +342,15 @@ async def test_what_may_have_been_processed_is_repeated_with_care(failure, retry
     assert case.time.slept == [delay]
 
 
+@pytest.mark.parametrize("retry_class", [CREATE, ONCE])
 @pytest.mark.parametrize(
     "failure", [foreign(500), own(500), foreign(503), httpx.ReadError("reset")], ids=str
 )
-async def test_a_create_that_may_have_landed_is_never_repeated(failure):
+async def test_a_create_that_may_have_landed_is_never_repeated(failure, retry_class):
     """A create is sent exactly once when its fate is unknown, and the error says so."""
     case = Case(Server(failure))
-    error = await case.fail(type_of(failure), call(CREATE), operation := case.transport.operation())
+    operation = case.transport.operation()
+    error = await case.fail(type_of(failure), call(retry_class), operation)
     assert error.ambiguous is True
     assert error.attempts == 1
     assert len(case.server.sent) == operation.requests == 1
@@ -364,6 +369,72 @@ async def test_a_serial_call_that_ended_is_repeated_at_once():
     case = Case(Server(500, 200))
     assert await case.send(call(SERIAL)) == {"id": 1}
     assert case.time.slept == [0.25]
+
+
+@pytest.mark.parametrize("answer", [503, httpx.Response(503), foreign(503)], ids=str)
+async def test_a_503_of_a_vague_service_is_in_doubt(answer):
+    """Where a service documents no 503, it may have been processed: once means once."""
+    case = Case(Server(answer), read_error=lambda _: ErrorBody(vague=True))
+    error = await case.fail(ServiceUnavailableError, call(ONCE))
+    assert (error.ambiguous, error.attempts, len(case.server.sent)) == (True, 1, 1)
+
+
+@pytest.mark.parametrize(("retry_class", "attempts"), [(READ, 4), (ABSOLUTE, 1), (ONCE, 1)])
+async def test_a_500_of_a_vague_service_is_retried_by_reads_only(retry_class, attempts):
+    """A write that broke the server is not sent again, and may have been carried out."""
+    case = Case(Server(500), read_error=lambda _: ErrorBody(vague=True))
+    error = await case.fail(InternalServerError, call(retry_class))
+    assert (error.attempts, error.ambiguous) == (attempts, retry_class is not READ)
+
+
+@pytest.mark.parametrize("answer", [404, httpx.Response(404), foreign(404)], ids=str)
+@pytest.mark.parametrize("failure", [httpx.ReadError("reset"), foreign(502), foreign(503)], ids=str)
+async def test_a_404_on_a_replayed_delete_is_done(failure, answer):
+    """When the first copy of a DELETE may have landed, a 404 says that it did."""
+    case = Case(Server(failure, answer))
+    operation = case.transport.operation()
+    assert await case.send(call(ABSOLUTE, method="DELETE"), operation) is None
+    assert (len(case.server.sent), operation.in_flight) == (2, None)
+
+
+@pytest.mark.parametrize("before", [(), (429,), (httpx.ConnectError("no route"),)], ids=str)
+async def test_a_404_on_a_delete_that_surely_did_nothing_is_an_error(before):
+    """A DELETE whose earlier copies were not processed has found nothing to delete."""
+    case = Case(Server(*before, 404))
+    error = await case.fail(NotFoundError, call(ABSOLUTE, method="DELETE"))
+    assert (error.attempts, error.ambiguous) == (len(before) + 1, False)
+
+
+async def test_a_404_on_another_replay_is_an_error():
+    """Only of a DELETE is a 404 what was asked for."""
+    case = Case(Server(httpx.ReadError("reset"), 404))
+    await case.fail(NotFoundError, call(ABSOLUTE))
+
+
+@pytest.mark.parametrize("status", [200, 201, 202, 204, 206, 299])
+async def test_any_2xx_may_be_the_success(status):
+    """A call without a documented success takes any 2xx, and decodes what it says."""
+    case = Case(Server(httpx.Response(status, json={"id": 7})))
+    assert await case.send(call(ONCE, success=None)) == {"id": 7}
+
+
+@pytest.mark.parametrize("status", [199, 300, 304, 400])
+def test_what_is_no_2xx_is_no_success(status):
+    """Every other status is none."""
+    assert not call(success=None).succeeds(status)
+
+
+async def test_an_error_names_its_operation():
+    """The documented name of the operation is in the error, whatever it is about."""
+    for answer in (400, httpx.ReadError("reset")):
+        with pytest.raises(AirViewHeraldError) as caught:
+            await Case(Server(answer)).send(call(ONCE, operation="send_notification"))
+        assert caught.value.operation == "send_notification"
+
+
+def test_a_call_does_not_show_its_body():
+    """A body may hold a token of a third party: it is in no representation."""
+    assert PLANTED not in repr(call(ONCE, target="/"))
 
 
 async def test_the_last_failure_is_raised():
