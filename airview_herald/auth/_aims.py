@@ -220,7 +220,8 @@ async def _ask(mfa_code: MfaCode) -> str:
         if inspect.iscoroutinefunction(mfa_code):
             code = await mfa_code()
         else:
-            code = await to_thread.run_sync(mfa_code, abandon_on_cancel=True)
+            # In a list: trio takes no coroutine out of a thread.
+            [code] = await to_thread.run_sync(lambda: [mfa_code()], abandon_on_cancel=True)
             if inspect.isawaitable(code):
                 code = await code
     except Exception as error:
