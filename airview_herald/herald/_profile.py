@@ -70,17 +70,19 @@ class Profile:
 
 def _read(file: Path) -> dict[str, dict[str, str]]:
     """Return the sections of a file; none when it is not there."""
-    import configparser  # noqa: PLC0415 - only who has such a file needs it
-
-    parser = configparser.ConfigParser(interpolation=None)
     try:
-        parser.read_string(file.read_text("utf-8-sig"))
+        text = file.read_text("utf-8-sig")
     except FileNotFoundError:
         return {}
     except OSError as error:
         raise ConfigurationError(f"{file}: cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
         raise ConfigurationError(f"{file}: is not UTF-8 text") from None
+    import configparser  # noqa: PLC0415 - only who has such a file needs it
+
+    parser = configparser.ConfigParser(interpolation=None)
+    try:
+        parser.read_string(text)
     except configparser.Error as error:
         # Its own words repeat the line, on which there may be a secret.
         line = getattr(error, "lineno", None) or next(iter(getattr(error, "errors", [])), [None])[0]

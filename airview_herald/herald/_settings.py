@@ -40,6 +40,7 @@ class Settings:
         residency: Where an account's data lie: `default`, `us` or `emea`.
         urls: Where services are, as far as that is configured; `aims` is the global host.
         lookup: Whether the Endpoints service tells where the others are.
+        urls_from: Where the URLs are from, for messages.
         profile: The file and the section, for messages.
     """
 
@@ -49,6 +50,7 @@ class Settings:
     residency: str
     urls: Mapping[str, str]
     lookup: bool
+    urls_from: str
     profile: str
 
     @property
@@ -67,6 +69,7 @@ class Settings:
         profile: str | None = None,
         global_endpoint: str | None = None,
         residency: str | None = None,
+        keyless: bool = False,
         allow_http: bool = False,
         environ: Mapping[str, str] | None = None,
     ) -> Self:
@@ -79,6 +82,8 @@ class Settings:
             profile: The section of the file that the caller asks for, or `None`.
             global_endpoint: `production`, `integration`, `map`, a URL, or `None`.
             residency: The caller's, or `None`.
+            keyless: Whether the caller has another credential, so that an access key that is
+                configured elsewhere is none of this client's.
             allow_http: Whether credentials may go to another machine over plain http.
             environ: The environment; that of the process unless a test brings its own.
 
@@ -86,19 +91,20 @@ class Settings:
             ConfigurationError: A setting cannot work; the message names it and where it is from.
         """
         sources = _Sources(os.environ if environ is None else environ, profile)
-        key = sources.pair(access_key_id, secret_key)
+        key = (None, None) if keyless else sources.pair(access_key_id, secret_key)
         account = sources.find("account_id", account_id, "ALERTLOGIC_ACCOUNT_ID")
         endpoint = sources.find("global_endpoint", global_endpoint, "ALERTLOGIC_ENDPOINT")
         where = sources.find("residency", residency, "ALERTLOGIC_RESIDENCY")
         if where is not None and where.value not in _RESIDENCIES:
             raise ConfigurationError(f"{where.where}: must be one of {', '.join(_RESIDENCIES)}")
-        urls, lookup = _urls(endpoint, sources, allow_http=allow_http)
+        urls, lookup, urls_from = _urls(endpoint, sources, allow_http=allow_http)
         return cls(
             *key,
             account_id=None if account is None else account.value,
             residency=_RESIDENCIES[0] if where is None else where.value,
             urls=urls,
             lookup=lookup,
+            urls_from=urls_from,
             profile=str(sources.profile),
         )
 
@@ -108,11 +114,11 @@ class _Sources:
 
     def __init__(self, environ: Mapping[str, str], profile: str | None) -> None:
         self._environ = environ
-        self.folder = Path("~/.alertlogic").expanduser()
+        self._folder = Path("~/.alertlogic").expanduser()
         file = environ.get("ALERTLOGIC_CONFIG")
         name = _argument("profile", profile) or self._variable("ALERTLOGIC_PROFILE")
         self.profile = Profile(
-            Path(file).expanduser() if file else self.folder / "config",
+            Path(file).expanduser() if file else self._folder / "config",
             "default" if name is None else name.value,
             named=name is not None,
         )
@@ -148,6 +154,11 @@ class _Sources:
         first, second = (Secret(half.value, half.where) for half in found)
         return first, second
 
+    def map_file(self) -> Path:
+        """Return where the endpoint map is."""
+        name = self.find("endpoint_map_file", None, "ALERTLOGIC_ENDPOINT_MAP")
+        return self._folder / Path("endpoint_map.json" if name is None else name.value).expanduser()
+
     def _variable(self, name: str) -> Setting | None:
         value = self._environ.get(name)
         return Setting(value, name) if value else None
@@ -163,26 +174,25 @@ def _argument(name: str, value: str | None) -> Setting | None:
 
 def _urls(
     endpoint: Setting | None, sources: _Sources, *, allow_http: bool
-) -> tuple[dict[str, str], bool]:
-    """Return the services' URLs that are configured, and whether others are looked up."""
+) -> tuple[dict[str, str], bool, str]:
+    """Return the URLs that are configured, whether others are looked up, and who says so."""
     if endpoint is None:
-        return {"aims": _GLOBAL["production"]}, True
+        endpoint = Setting("production", "global_endpoint")
     if endpoint.value in _GLOBAL:
-        return {"aims": _GLOBAL[endpoint.value]}, True
+        return {"aims": _GLOBAL[endpoint.value]}, True, endpoint.where
     if endpoint.value == "map":
-        return _mapped(sources, allow_http=allow_http), False
+        file = sources.map_file()
+        return _mapped(file, allow_http=allow_http), False, str(file)
     if _URL.match(endpoint.value):
         url = checked_url(endpoint.value, endpoint.where, allow_http=allow_http)
-        return dict.fromkeys(_SERVICES, url), False
+        return dict.fromkeys(_SERVICES, url), False, endpoint.where
     raise ConfigurationError(
         f"{endpoint.where}: must be production, integration, map, or an http(s) URL"
     )
 
 
-def _mapped(sources: _Sources, *, allow_http: bool) -> dict[str, str]:
-    """Return the URLs in the file of the endpoint map."""
-    name = sources.find("endpoint_map_file", None, "ALERTLOGIC_ENDPOINT_MAP")
-    file = sources.folder / Path("endpoint_map.json" if name is None else name.value).expanduser()
+def _mapped(file: Path, *, allow_http: bool) -> dict[str, str]:
+    """Return the URLs in the file of an endpoint map."""
     try:
         urls = json.loads(file.read_text("utf-8-sig"))
     except OSError as error:
