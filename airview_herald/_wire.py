@@ -11,7 +11,7 @@ contract allows a value of another type.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from types import GenericAlias, UnionType
 from typing import Any, TypeVar, Union, get_args, get_origin
@@ -27,6 +27,8 @@ from airview_herald._open import LooseRow, Marker, OpenRow, wire_name
 from airview_herald.errors import DecodeError, RequestFacts
 
 T = TypeVar("T")
+
+_KEPT = ("extra", "raw")
 
 
 def parse(content: bytes, facts: RequestFacts) -> Any:
@@ -116,7 +118,8 @@ def make_open_converter() -> Converter:
 
     @converter.register_structure_hook_factory(_is_mapping)
     def _mappings(kind: Any) -> Any:
-        structure = mapping_structure_factory(GenericAlias(dict, get_args(kind)), converter)
+        texts: Any = GenericAlias(dict, get_args(kind))
+        structure: Any = mapping_structure_factory(texts, converter)
 
         def from_mapping(value: Any, _: type[Any]) -> Any:
             if not isinstance(value, Mapping):
@@ -127,36 +130,51 @@ def make_open_converter() -> Converter:
 
     @converter.register_structure_hook_factory(_is_open_row)
     def _rows(cls: type[OpenRow]) -> Any:
-        structure = converter.structure_row(cls, "extra", "raw")
-        kinds = {
-            wire_name(field.name): field.type
-            for field in attrs.fields(attrs.resolve_types(cls))
-            if field.name not in ("extra", "raw")
-        }
-        older = {field.metadata["older"]: wire_name(field.name) for field in _renamed(cls)}
-
-        def known(row: Mapping[str, Any]) -> dict[str, Any]:
-            found = {name: row[name] for name in kinds if row.get(name) is not None}
-            for old, new in older.items():
-                if new not in found and row.get(old) is not None:
-                    found[new] = row[old]
-            if issubclass(cls, LooseRow):
-                found = {n: v for n, v in found.items() if _fits(converter, v, kinds[n])}
-            return found
-
-        def from_mapping(value: Any, _: type[Any]) -> Any:
-            if not isinstance(value, Mapping):
-                raise _NotThatTypeError("an object", value)
-            found = known(value)
-            # A null is as good as absent; the older of two names counts only alone.
-            taken = {*found, *(old for old, new in older.items() if value.get(new) is None)}
-            taken |= {name for name in kinds if value.get(name) is None}
-            extra = {name: item for name, item in value.items() if name not in taken}
-            return attrs.evolve(structure(found, cls), extra=extra, raw=value)
-
-        return from_mapping
+        return _OpenRowReader(cls, converter)
 
     return converter
+
+
+class _OpenRowReader:
+    """Read a mapping as an open row.
+
+    A null is as good as absent. Of a field with an older name, the newer one counts.
+    """
+
+    def __init__(self, cls: type[OpenRow], converter: Converter) -> None:
+        known = [f for f in attrs.fields(attrs.resolve_types(cls)) if f.name not in _KEPT]
+        self._converter = converter
+        self._cls = cls
+        self._structure = converter.structure_row(cls, *_KEPT)
+        self._kinds = {wire_name(field.name): field.type for field in known}
+        self._older = {
+            field.metadata["older"]: wire_name(field.name)
+            for field in known
+            if "older" in field.metadata
+        }
+
+    def __call__(self, value: Any, _: type[Any]) -> Any:
+        if not isinstance(value, Mapping):
+            raise _NotThatTypeError("an object", value)
+        found = {name: value[name] for name in self._kinds if value.get(name) is not None}
+        taken = set(self._kinds)
+        for older, name in self._older.items():
+            if name not in found and value.get(older) is not None:
+                found[name] = value[older]
+                taken.add(older)
+        if issubclass(self._cls, LooseRow):
+            misfits = {name for name, item in found.items() if not self._fits(name, item)}
+            found = {name: item for name, item in found.items() if name not in misfits}
+            taken -= misfits
+        extra = {name: item for name, item in value.items() if name not in taken}
+        return attrs.evolve(self._structure(found, self._cls), extra=extra, raw=value)
+
+    def _fits(self, name: str, item: Any) -> bool:
+        try:
+            self._converter.structure(item, self._kinds[name])
+        except Exception:  # noqa: BLE001 - as in decode
+            return False
+        return True
 
 
 def _read_scalars_and_lists(converter: Converter) -> None:
@@ -178,8 +196,10 @@ def _read_scalars_and_lists(converter: Converter) -> None:
         return from_list
 
 
-def decode(converter: Converter, kind: type[T], value: Any, facts: RequestFacts) -> T:
-    """Return JSON as a typed value.
+def decode(
+    converter: Converter, kind: type[T], value: Any, facts: RequestFacts, at: str = "$"
+) -> T:
+    """Return JSON, which an answer holds at a path, as a typed value.
 
     Raises:
         DecodeError: It lacks a field or has one of another type; the error names the path.
@@ -187,7 +207,7 @@ def decode(converter: Converter, kind: type[T], value: Any, facts: RequestFacts)
     try:
         return converter.structure(value, kind)
     except Exception as error:  # noqa: BLE001 - cattrs raises whatever a hook or a constructor did
-        path, reason = _first_fault(error, converter.rename)
+        path, reason = _first_fault(error, converter.rename, at)
         raise DecodeError(f"{reason} @ {path}", facts, path) from None
 
 
@@ -260,18 +280,6 @@ def _is_open_row(kind: Any) -> bool:
     return isinstance(kind, type) and issubclass(kind, OpenRow)
 
 
-def _renamed(cls: type[Any]) -> Iterator[attrs.Attribute[Any]]:
-    return (field for field in attrs.fields(cls) if "older" in field.metadata)
-
-
-def _fits(converter: Converter, value: Any, kind: Any) -> bool:
-    try:
-        converter.structure(value, kind)
-    except Exception:  # noqa: BLE001 - as in decode
-        return False
-    return True
-
-
 def _scalars(kind: Any) -> set[Any]:
     """Return the scalar types in a union of two or more of them, else nothing."""
     if get_origin(kind) not in (Union, UnionType):
@@ -325,9 +333,7 @@ def _json_type(value: object) -> str:
     return _JSON_TYPES.get(type(value), type(value).__name__)
 
 
-def _first_fault(
-    error: BaseException, rename: Callable[[str], str], path: str = "$"
-) -> tuple[str, str]:
+def _first_fault(error: BaseException, rename: Callable[[str], str], path: str) -> tuple[str, str]:
     """Walk cattrs' tree of errors to the first leaf; return its JSON path and reason."""
     if isinstance(error, ClassValidationError):
         fields, of_the_row = error.group_exceptions()

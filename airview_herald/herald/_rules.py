@@ -1,0 +1,186 @@
+"""The rules that Herald puts on what it is given, checked before anything is sent.
+
+What Herald may enlarge is left to it: types of subscribers, templates, and every key of what is an
+open object.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from enum import Enum
+from typing import Any
+
+from airview_herald._open import OpenRow, encode
+from airview_herald.errors import InputError
+
+MAX_SUPPRESSION_INTERVAL = 10080
+ACTIONS = ("add", "delete")
+
+_NOTIFICATION_TYPE = re.compile("[^/\0-\x1f\x7f-\x9f]+/[^/\0-\x1f\x7f-\x9f]+")
+_KIND = re.compile("[a-z_]+")
+_DOTS = (".", "..")
+_HALF = re.compile("[\ud800-\udfff]")
+
+
+class NotGiven(Enum):
+    """The type of `NOT_GIVEN`."""
+
+    NOT_GIVEN = "not given"
+
+    def __repr__(self) -> str:
+        return "NOT_GIVEN"
+
+
+NOT_GIVEN = NotGiven.NOT_GIVEN
+
+
+def text(field: str, value: object) -> str:
+    """Return a text that is not empty."""
+    if not isinstance(value, str):
+        raise InputError(field, f"must be a text, not {type(value).__name__}", value)
+    if not value:
+        raise InputError(field, "must not be empty", value)
+    if _HALF.search(value):
+        raise InputError(field, "must not hold half of a surrogate pair", value)
+    return value
+
+
+def path_value(field: str, value: object) -> str:
+    """Return a text that may be one segment of a path."""
+    checked = text(field, value)
+    if checked in _DOTS:
+        raise InputError(field, f"must not be {value!r}: it would address another resource", value)
+    return checked
+
+
+def kind(field: str, value: object) -> str:
+    """Return the kind of an integration, which stands right below the account."""
+    checked = text(field, value)
+    if not _KIND.fullmatch(checked):
+        raise InputError(field, f"may hold a-z and _ only, not {value!r}", value)
+    return checked
+
+
+def notification_type(field: str, value: object) -> tuple[str, str]:
+    """Return the halves of a notification type."""
+    checked = text(field, value)
+    if not _NOTIFICATION_TYPE.fullmatch(checked):
+        rule = (
+            "must be two parts with one slash between, such as incidents/alerts, and without "
+            f"control characters, not {value!r}"
+        )
+        raise InputError(field, rule, value)
+    first, _, second = checked.partition("/")
+    if first in _DOTS or second in _DOTS:
+        raise InputError(field, f"must not have . or .. for a part, not {value!r}", value)
+    return first, second
+
+
+def boolean(field: str, value: object) -> bool:
+    """Return a boolean."""
+    if not isinstance(value, bool):
+        raise InputError(field, f"must be a bool, not {type(value).__name__}", value)
+    return value
+
+
+def integer(field: str, value: object) -> int:
+    """Return an integer; a boolean is none."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise InputError(field, f"must be an integer, not {type(value).__name__}", value)
+    return value
+
+
+def suppression_interval(field: str, value: object) -> int:
+    """Return a number of minutes, up to a week."""
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, int)
+        or not 0 <= value <= MAX_SUPPRESSION_INTERVAL
+    ):
+        rule = f"must be an integer from 0 to {MAX_SUPPRESSION_INTERVAL} (minutes), not {value!r}"
+        raise InputError(field, rule, value)
+    return value
+
+
+def moment(field: str, value: object) -> int:
+    """Return a moment in whole epoch seconds."""
+    if isinstance(value, datetime):
+        if value.utcoffset() is None:
+            raise InputError(
+                field, "must have a time zone: a naive datetime names no moment", value
+            )
+        return math.floor(value.timestamp())
+    if isinstance(value, bool) or not isinstance(value, int):
+        rule = f"must be whole epoch seconds or an aware datetime, not {type(value).__name__}"
+        raise InputError(field, rule, value)
+    return value
+
+
+def texts(field: str, values: object) -> list[str]:
+    """Return a list of texts, one or more of them."""
+    items = sequence(field, values)
+    if not items:
+        raise InputError(field, "must not be empty", values)
+    return [text(f"{field}[{index}]", value) for index, value in enumerate(items)]
+
+
+def sequence(field: str, values: object) -> Sequence[Any]:
+    """Return a list; a text is none."""
+    if isinstance(values, str | bytes) or not isinstance(values, Sequence):
+        raise InputError(field, f"must be a list, not {type(values).__name__}", values)
+    return values
+
+
+def subscriber(field: str, value: object, *, action: bool = False) -> dict[str, Any]:
+    """Return who is subscribed, and what is to be done about it, as JSON."""
+    found = document(field, value)
+    for name in ("subscriber", "subscriber_type", *(("action",) if action else ())):
+        if name not in found:
+            raise InputError(f"{field}.{name}", "is needed", value)
+        text(f"{field}.{name}", found[name])
+    if action and found["action"] not in ACTIONS:
+        rule = f"must be one of {', '.join(ACTIONS)}, not {found['action']!r}"
+        raise InputError(f"{field}.action", rule, value)
+    return found
+
+
+def document(field: str, value: object) -> dict[str, Any]:
+    """Return an object, ours or any mapping, as JSON that can be sent."""
+    if not isinstance(value, OpenRow | Mapping):
+        raise InputError(field, f"must be a mapping, not {type(value).__name__}", value)
+    try:
+        found = _json(field, value)
+    except RecursionError:
+        raise InputError(field, "must not be nested without end") from None
+    return dict(found)
+
+
+def _json(field: str, value: object) -> Any:
+    """Return a value as JSON has it, whatever sequences and mappings it is made of."""
+    if isinstance(value, OpenRow):
+        value = encode(value)
+    if isinstance(value, Mapping):
+        found = {}
+        for name, item in value.items():
+            if not isinstance(name, str):
+                raise InputError(field, f"must have texts for keys, not {name!r}", name)
+            found[_scalar(field, name)] = _json(f"{field}.{name}", item)
+        return found
+    if isinstance(value, Sequence) and not isinstance(value, str | bytes | bytearray | memoryview):
+        return [_json(f"{field}[{index}]", item) for index, item in enumerate(value)]
+    return _scalar(field, value)
+
+
+def _scalar(field: str, value: object) -> Any:
+    if isinstance(value, str):
+        if _HALF.search(value):
+            raise InputError(field, "must not hold half of a surrogate pair", value)
+        return value
+    if isinstance(value, float) and not math.isfinite(value):
+        raise InputError(field, f"must be a number that JSON has, not {value!r}", value)
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    raise InputError(field, f"must be JSON, not {type(value).__name__}", value)
