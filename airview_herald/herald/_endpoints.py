@@ -119,12 +119,9 @@ def trusted_url(host: str, *, allow_http: bool) -> str:
         ConfigurationError: It may not: the host is not Alert Logic's, or there is more than it.
     """
     field = "the host that the Endpoints service named"
-    url = checked_url(
-        host if host.startswith(("http://", "https://")) else f"https://{host}",
-        field,
-        allow_http=allow_http,
-    )
-    parsed = httpx.URL(url)
+    named = host if host.startswith(("http://", "https://")) else f"https://{host}"
+    url = checked_url(named, field, allow_http=allow_http)
+    parsed = httpx.URL(named)
     if parsed.path != "/":
         raise ConfigurationError(f"{field}: must not have a path")
     if parsed.scheme == "https" and not _HOST.fullmatch(parsed.host):
