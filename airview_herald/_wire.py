@@ -249,8 +249,9 @@ def _number(value: Any, _: type[Any]) -> float:
 def _id(value: Any, _: Any) -> str:
     if isinstance(value, str):
         return value
-    number = _number(value, float)
-    return str(int(number)) if number == number // 1 else str(number)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise _NotThatTypeError("a string or a number", value)
+    return str(int(value)) if value == value // 1 else str(value)
 
 
 def _flag(value: Any, _: Any) -> bool:

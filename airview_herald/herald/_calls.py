@@ -153,5 +153,5 @@ def _message(answer: ErrorAnswer, code: object) -> str:
     if answer.path is not None:
         words += f" at {answer.path}"
     if answer.subscribers_failed:
-        words += f", {len(answer.subscribers_failed)} subscribers failed"
+        words += f", {len(answer.subscribers_failed)} of the subscribers failed"
     return words.lstrip(":, ")
