@@ -16,6 +16,18 @@ nox.options.sessions = ["lint", "types", "bare", "tests", "demo"]
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 # Python puts the working directory, and with it the source tree, before what is installed.
 _INSTALLED = {"PYTHONSAFEPATH": "1"}
+# The vendor's client: the newest, and the last that reads integrations.
+_ALMDRLIB = {
+    "newest": (("alertlogic-sdk-python",), ("--no-integrations",)),
+    "integrations": (
+        (
+            "alertlogic-sdk-python==1.0.65",
+            "alertlogic-sdk-definitions==0.1.70",
+            "urllib3<2",  # that client uses an argument that urllib3 2 lacks
+        ),
+        (),
+    ),
+}
 VERSIONS = nox.project.python_versions(PYPROJECT)
 
 
@@ -124,3 +136,17 @@ def proofs(session: nox.Session) -> None:
     """Run the heavy proofs at full size; the suite has a small version of each."""
     session.install(f"{_wheel(session)}[sandbox]", *_group("tests"))
     session.run("pytest", "-m", "proof", "--timeout=1200", "-s", *session.posargs)
+
+
+@nox.session
+def interop(session: nox.Session) -> None:
+    """Have the vendor's own client read from the sandbox, each release in its own environment."""
+    session.install(f"{_wheel(session)}[sandbox]")
+    ours = str(Path(session.bin) / "python")
+    for name, (requirements, options) in _ALMDRLIB.items():
+        venv = Path(session.create_tmp()) / f"almdrlib-{name}"
+        session.run(ours, "-m", "venv", "--clear", str(venv))
+        theirs = str(venv / ("Scripts" if os.name == "nt" else "bin") / "python")
+        session.run(theirs, "-m", "pip", "install", "--quiet", *requirements, external=True)
+        program = "tests/interop/almdrlib_reads.py"
+        session.run(theirs, program, ours, *options, external=True, env=_INSTALLED)

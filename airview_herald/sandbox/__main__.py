@@ -36,8 +36,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
             sys.stderr.write(f"error: {error.strerror or error}\n")
             return 1
         where = "in memory" if options.db is None else options.db
+        if options.seed_herald is not None:
+            # A file may have them from the run before.
+            with contextlib.suppress(ValueError):
+                sandbox.herald.seed(options.seed_herald)
+        herald = sandbox.herald
         sys.stdout.write(
             f"AirView {sandbox.airview_url}  tokens {sandbox.token_url}  database {where}\n"
+            f"Herald {sandbox.herald_url}  account {herald.account_id}"
+            f"  key {herald.access_key_id}  secret {herald.secret_key}\n"
         )
         sys.stdout.flush()
         ended.wait()
@@ -60,7 +67,8 @@ def _signals() -> Iterator[threading.Event]:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m airview_herald.sandbox", description="Serve AirView on this machine."
+        prog="python -m airview_herald.sandbox",
+        description="Serve AirView and Herald on this machine.",
     )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
     parser.add_argument("--port", type=_port, default=8800, help="port to listen on; 0: any free")
@@ -70,6 +78,14 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--require-token", action="store_true", help="answer 401 without a token of this sandbox"
+    )
+    parser.add_argument(
+        "--seed-herald",
+        type=int,
+        nargs="?",
+        const=1,
+        metavar="SEED",
+        help="begin with a month of Herald's notifications, the same for the same number",
     )
     parser.add_argument("--sqlite", action="store_true", help="be as lenient as AirView on SQLite")
     parser.add_argument(

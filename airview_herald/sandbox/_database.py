@@ -1,19 +1,36 @@
 """The rows in SQLite, which refuses what PostgreSQL refuses or, if told to, little."""
 
 import contextlib
+import json
 import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any
-
-from airview_herald.sandbox._tables import BOOLEANS, STATEMENTS, TABLES
 
 # Marks a file as a sandbox's: nothing else writes this number into a SQLite header.
 _APPLICATION_ID = 0x41565342
 _INT32 = range(-(2**31), 2**31)
 
 Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The tables of one service.
+
+    Attributes:
+        tables: Their names.
+        statements: What creates those of them that are missing.
+        booleans: The tables and columns that hold 0 or 1 for a boolean.
+        documents: The tables and columns that hold JSON.
+    """
+
+    tables: tuple[str, ...]
+    statements: tuple[str, ...]
+    booleans: tuple[tuple[str, str], ...] = ()
+    documents: tuple[tuple[str, str], ...] = ()
 
 
 class DatabaseError(Exception):
@@ -60,6 +77,7 @@ class Database:
 
     Args:
         path: The file to keep the rows in; in memory without one.
+        layouts: The tables.
         lenient: Whether to hold what SQLite holds: texts of any length and with a NUL in them,
             unknown members of an enumeration, integers of 64 bits.
 
@@ -67,8 +85,11 @@ class Database:
         OSError: The file cannot be used.
     """
 
-    def __init__(self, path: str | os.PathLike[str] | None, *, lenient: bool = False) -> None:
+    def __init__(
+        self, path: str | os.PathLike[str] | None, *layouts: Layout, lenient: bool = False
+    ) -> None:
         self.lenient = lenient
+        self._layouts = layouts
         self._lock = threading.RLock()
         try:
             self._connection = sqlite3.connect(
@@ -99,8 +120,10 @@ class Database:
         connection.execute(f"PRAGMA ignore_check_constraints = {self.lenient:d}")
         with self.transaction():
             connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
-            for statement in STATEMENTS:
-                connection.execute(statement)
+            # Files of older sandboxes lack some of them.
+            for layout in self._layouts:
+                for statement in layout.statements:
+                    connection.execute(statement)
 
     def close(self) -> None:
         """Close the connection; every row of a file is on disk then."""
@@ -140,15 +163,18 @@ class Database:
             return self._execute(sql, tuple(values.values())).lastrowid or 0
 
     def snapshot(self) -> dict[str, list[Row]]:
-        """Return every row of every table, ordered by id."""
+        """Return every row of every table, ordered by id; booleans and JSON as what they mean."""
         with self._lock:
             tables = {
                 table: self.rows(f"SELECT * FROM {table} ORDER BY rowid")  # noqa: S608 - ours
-                for table in TABLES
+                for layout in self._layouts
+                for table in layout.tables
             }
-        for table, column in BOOLEANS:
-            for row in tables[table]:
-                row[column] = bool(row[column])
+        for layout in self._layouts:
+            for columns, read in ((layout.booleans, bool), (layout.documents, json.loads)):
+                for table, column in columns:
+                    for row in tables[table]:
+                        row[column] = None if row[column] is None else read(row[column])
         return tables
 
     def _execute(self, sql: str, parameters: tuple[object, ...]) -> sqlite3.Cursor:

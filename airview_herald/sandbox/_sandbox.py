@@ -3,6 +3,7 @@
 import os
 import socket
 import threading
+from collections.abc import Mapping
 from types import TracebackType
 from typing import NamedTuple, Self
 
@@ -21,12 +22,25 @@ from airview_herald.sandbox import (
     _resources,
 )
 from airview_herald.sandbox._database import Database, IntegrityError, Row
-from airview_herald.sandbox._forced import ForcedStatuses, Forcing
+from airview_herald.sandbox._forced import (
+    Drop,
+    Fault,
+    ForcedFaults,
+    Forcing,
+    airview_path,
+    as_airview,
+    herald_path,
+)
 from airview_herald.sandbox._http import AirView, Routes
 from airview_herald.sandbox._server import Server
-from airview_herald.sandbox._tables import EXCLUSION_STATES
+from airview_herald.sandbox._tables import AIRVIEW, EXCLUSION_STATES
 from airview_herald.sandbox._tokens import Gateway, TokenIssuer
 from airview_herald.sandbox._traffic import RecordedRequests, Recorder
+from airview_herald.sandbox.herald import HeraldSandbox
+from airview_herald.sandbox.herald._answers import empty
+from airview_herald.sandbox.herald._http import State
+from airview_herald.sandbox.herald._services import Services
+from airview_herald.sandbox.herald._tables import HERALD
 
 _AIRVIEW = "/airview"
 _TOKEN = "/oauth2/token"  # noqa: S105 - a path
@@ -49,10 +63,14 @@ class _Running(NamedTuple):
 
 
 class Sandbox:
-    """AirView over real HTTP on this machine, with its rows in SQLite.
+    """AirView and Herald over real HTTP on this machine, with their rows in SQLite.
 
     Enter it with `with` or `async with`, or call `start` and `stop`; each start without a
-    `database` begins with empty tables. It behaves as AirView on PostgreSQL does unless told
+    `database` begins with empty tables. `airview_url` is the base URL of AirView. `herald_url` is
+    that of Herald with AIMS and the Endpoints service beside it, all that a client of Alert Logic
+    asks of its global endpoint; `herald` has the credentials, and fills and switches that side.
+
+    AirView behaves as AirView on PostgreSQL does unless told
     otherwise: by these arguments, and by `force` for a status of your choice on any route.
 
     Args:
@@ -73,7 +91,7 @@ class Sandbox:
             May 2023, which are 404 otherwise; `add_exclusion_resource` fills them.
         latency: Seconds added before each answer.
         require_token: Whether AirView's routes answer 401 to callers without a token of this
-            sandbox that still holds.
+            sandbox that still holds. Herald's always do.
         client_id: What the token endpoint takes.
         client_secret: What the token endpoint takes.
         token_lifetime: Seconds for which a token holds.
@@ -103,8 +121,12 @@ class Sandbox:
         self._latency = latency
         self._require_token = require_token
         self._issuer = TokenIssuer(client_id, client_secret, token_lifetime)
-        self._forced = ForcedStatuses()
+        self._forced = ForcedFaults()
         self._requests = RecordedRequests(_RECORDED)
+        self._herald_state = State()
+        self._herald = HeraldSandbox(
+            self._herald_state, lambda: self._run().database, self._requests
+        )
         self._lifecycle = threading.Lock()
         self._running: _Running | None = None
 
@@ -117,6 +139,16 @@ class Sandbox:
     def airview_url(self) -> str:
         """The base URL of AirView; no trailing slash."""
         return self.url + _AIRVIEW
+
+    @property
+    def herald_url(self) -> str:
+        """The base URL of Herald, AIMS and the Endpoints service: a client's global endpoint."""
+        return self.url
+
+    @property
+    def herald(self) -> HeraldSandbox:
+        """Herald's credentials, rows and switches."""
+        return self._herald
 
     @property
     def token_url(self) -> str:
@@ -134,30 +166,51 @@ class Sandbox:
         return sum(request.path == _TOKEN for request in self._requests)
 
     def expire_tokens(self) -> None:
-        """Accept none of the tokens issued so far from now on."""
+        """Accept none of the tokens issued so far from now on, by AIMS neither."""
         self._issuer.expire()
+        self._herald_state.tokens.expire()
 
-    def force(self, method: str, path: str, status: int, *, times: int | None = None) -> None:
-        """Answer a route with an error instead of serving it; callable from any thread.
+    def force(  # noqa: PLR0913 - what a fault is made of
+        self,
+        method: str,
+        path: str,
+        status: int | None = None,
+        *,
+        times: int | None = None,
+        body: object = None,
+        headers: Mapping[str, str] | None = None,
+        delay: float = 0.0,
+        drop: Drop | None = None,
+    ) -> None:
+        """Have a route fail instead of serving it; callable from any thread.
 
-        500 comes in AirView's shape, any other status as a gateway's HTML page. Nothing is
-        stored, no token is asked for, and requests are recorded as always.
+        An answer that is forced stores nothing, asks for no token, and is recorded as always.
 
         Args:
             method: The method, in any case.
-            path: The path below `airview_url` as sent, slashes included, such as `/systems/`;
-                `{id}` stands for any one segment, as in `/applications/{id}`.
-            status: The status, 400 to 599.
+            path: The path as sent, slashes included, below `airview_url`, such as `/systems/`, or
+                below `herald_url`, such as `/herald/v2/{account_id}/subscriptions`; what is in
+                braces stands for any one segment.
+            status: The status, 400 to 599, or 200 to 599 with a `body`. Without a body, AirView
+                says 500 in its own shape and any other as a gateway's HTML page, and Herald
+                nothing.
             times: How many requests get it; all until `unforce` without it. Of several that
                 apply the latest one counts, and the one before it once that is used up.
+            body: The body of a status: text and bytes go out as they are, as HTML, and anything
+                else as JSON.
+            headers: Headers of a status, such as `{"Retry-After": "2"}`.
+            delay: Seconds before anything happens; alone, the route then serves as always.
+            drop: Whether the connection ends without an answer, `before` the route has heard of
+                the request or `after` it has carried it out.
 
         Raises:
-            ValueError: The status is no error, or the path does not start with a slash.
+            ValueError: The status is no error, the parts do not fit together, or the path does
+                not start with a slash.
         """
-        self._forced.add(method, path, status, times)
+        self._forced.add(method, path, Fault(status, body, headers, delay, drop), times)
 
     def unforce(self) -> None:
-        """Serve every route as AirView does from now on."""
+        """Serve every route as the services do from now on."""
         self._forced.clear()
 
     def add_exclusion_resource(
@@ -208,12 +261,14 @@ class Sandbox:
                 raise RuntimeError("the sandbox is running already")
             listener = _listen(self._host, self._port)
             try:
-                database = Database(self._path, lenient=self._sqlite)
+                database = Database(self._path, AIRVIEW, HERALD, lenient=self._sqlite)
             except OSError:
                 listener.close()
                 raise
+            # Their users may be gone.
+            self._herald_state.tokens.expire()
             url = _url(listener)
-            server = Server(self._application(database), listener)
+            server = Server(self._application(url, database), listener)
             self._running = _Running(url, database, server)
 
     def stop(self) -> None:
@@ -268,13 +323,15 @@ class Sandbox:
     def _routes(self) -> Routes:
         return Routes(_PATHS | (_exclusions.RETIRED_PATHS if self._exclusion_resources else {}))
 
-    def _application(self, database: Database) -> ASGIApp:
+    def _application(self, url: str, database: Database) -> ASGIApp:
         airview: ASGIApp = AirView(self._routes(), database, self._race_window)
         if self._require_token:
             airview = Gateway(airview, self._issuer)
-        airview = Forcing(airview, self._forced)
+        airview = Forcing(airview, self._forced, airview_path, as_airview)
+        services = Services(url, database, self._herald_state)
+        herald = Forcing(services, self._forced, herald_path, empty)
         token = Route(_TOKEN, self._issuer.answer, methods=["POST"])
-        router = Router([Mount(_AIRVIEW, airview), token], redirect_slashes=False)
+        router = Router([Mount(_AIRVIEW, airview), token], redirect_slashes=False, default=herald)
         return Recorder(router, self._requests, self._latency)
 
 

@@ -6,8 +6,10 @@ import socket
 import threading
 
 import uvicorn
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+# An event that an application sends in place of an answer to have the connection dropped.
+DROP = "sandbox.drop"
 # What is being answered when the server stops has this many seconds to get done.
 _GRACE = 0.5
 
@@ -56,9 +58,15 @@ class Server:
             runner.run(self._uvicorn.serve(sockets=[self._listener]))
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_or_drop(event: Message) -> None:
+            if event["type"] == DROP:
+                await self._uvicorn.drop(scope["client"])
+            else:
+                await send(event)
+
         # Only `shutdown` cancels, and by then nobody is there to be answered.
         with contextlib.suppress(asyncio.CancelledError):
-            await self._app(scope, receive, send)
+            await self._app(scope, receive, send_or_drop)
 
 
 class _Uvicorn(uvicorn.Server):
@@ -70,6 +78,15 @@ class _Uvicorn(uvicorn.Server):
 
     def stop(self) -> None:
         self._loop.call_soon_threadsafe(self._stopping.set)
+
+    async def drop(self, client: tuple[str, int]) -> None:
+        """Cut the connection of a client, whatever it waits for."""
+        for connection in set(self.server_state.connections):
+            # Of uvicorn's protocols only the one in use is sure to have it.
+            if getattr(connection, "client", None) == client and connection.transport is not None:
+                connection.transport.abort()
+        # One turn of the loop, in which uvicorn learns that there is nobody to be answered.
+        await asyncio.sleep(0)
 
     async def main_loop(self) -> None:
         self._loop = asyncio.get_running_loop()

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable, Mapping
 
+from airview_herald.sandbox._database import Layout
+
 STAGES = ("BUILD", "MONITOR")
 APPLICATION_TYPES = ("BUSINESS_APPLICATION", "TECHNICAL_SERVICE", "APPLICATION_SERVICE")
 SERVICE_TYPES = (
@@ -149,13 +151,17 @@ _INDEXES = {
     "monitored_resource_by_pair": "monitored_resource (technical_control_id, resource_id)",
 }
 
-TABLES = tuple(_TABLES)
-# Files of older sandboxes lack some of them.
-STATEMENTS = (
-    *(
-        f"CREATE TABLE IF NOT EXISTS {table} ({', '.join(columns)})"
-        for table, columns in _TABLES.items()
+AIRVIEW = Layout(
+    tuple(_TABLES),
+    (
+        *(
+            f"CREATE TABLE IF NOT EXISTS {table} ({', '.join(columns)})"
+            for table, columns in _TABLES.items()
+        ),
+        *(
+            f"CREATE INDEX IF NOT EXISTS {index} ON {columns}"
+            for index, columns in _INDEXES.items()
+        ),
     ),
-    *(f"CREATE INDEX IF NOT EXISTS {index} ON {columns}" for index, columns in _INDEXES.items()),
+    booleans=(("technical_control", "is_blocking"), ("exclusion", "is_limited_exclusion")),
 )
-BOOLEANS = (("technical_control", "is_blocking"), ("exclusion", "is_limited_exclusion"))

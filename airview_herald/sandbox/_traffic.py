@@ -11,6 +11,8 @@ from typing import overload
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from airview_herald.sandbox._server import DROP
+
 _RawHeaders = tuple[tuple[bytes, bytes], ...]
 
 
@@ -24,7 +26,7 @@ class RecordedRequest:
         query: Its query string with the escapes it was sent with; no question mark.
         headers: Its headers by lower-case name; the last one of equal names.
         body: Its body.
-        status: What it was answered with.
+        status: What it was answered with; 0 if its connection was dropped instead.
     """
 
     method: str
@@ -103,7 +105,9 @@ class Recorder:
             return {"type": "http.request", "body": body, "more_body": False}
 
         async def send_late(event: Message) -> None:
-            if event["type"] == "http.response.start":
+            if event["type"] == DROP:
+                self._record(scope, body, 0)
+            elif event["type"] == "http.response.start":
                 self._record(scope, body, event["status"])
                 if self._latency:
                     await asyncio.sleep(self._latency)

@@ -93,7 +93,7 @@ def test_it_counts_across_threads(sandbox, client):
     [
         ("/systems/", 204, "a forced status is an error, 400 to 599, not 204"),
         ("/systems/", 600, "a forced status is an error, 400 to 599, not 600"),
-        ("systems/", 503, "a path of AirView starts with a slash, not 'systems/'"),
+        ("systems/", 503, "a path of a route starts with a slash, not 'systems/'"),
     ],
 )
 def test_what_cannot_be_forced_is_refused(sandbox, path, status, message):

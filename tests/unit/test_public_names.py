@@ -11,7 +11,16 @@ import pytest
 import airview_herald
 from airview_herald import airview, errors
 
-MODULES = ["airview", "auth", "errors", "herald", "sandbox", "sources", "transport"]
+MODULES = [
+    "airview",
+    "auth",
+    "errors",
+    "herald",
+    "sandbox",
+    "sandbox.herald",
+    "sources",
+    "transport",
+]
 DOORS = ["airview_herald", *(f"airview_herald.{name}" for name in MODULES)]
 EDGES = ["starlette", "uvicorn", "sqlite3", "aiohttp", "airview_herald.sandbox"]
 
