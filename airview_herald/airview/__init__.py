@@ -5,11 +5,13 @@ from airview_herald.airview._check import Check, Role
 from airview_herald.airview._client import AirView
 from airview_herald.airview._config import BackendConfig
 from airview_herald.airview._handler import Handler, get_handler
-from airview_herald.airview._ingest import IngestStream
 from airview_herald.airview._mismatches import Mismatch
 from airview_herald.airview._notes import Orphan
 from airview_herald.airview._outcomes import IngestReport, Outcome, OutcomeStatus
+from airview_herald.airview._plan import Plan, PlannedDefinition
+from airview_herald.airview._reconciling import Reconciliation
 from airview_herald.airview._recording import Stage
+from airview_herald.airview._stream import IngestStream
 from airview_herald.airview._tokens import (
     get_aws_cognito_token,
     get_azure_token,
@@ -84,7 +86,10 @@ __all__ = [
     "Orphan",
     "Outcome",
     "OutcomeStatus",
+    "Plan",
+    "PlannedDefinition",
     "QualityModel",
+    "Reconciliation",
     "RecordedApplication",
     "Resource",
     "ResourceType",

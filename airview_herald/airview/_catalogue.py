@@ -181,6 +181,39 @@ class Catalogue:
             lambda: backend.create_resource_type_control_link(control, resource_type),
         )
 
+    async def look_up(self, asker: Asker, key: Key, given: T) -> T | None:
+        """Return a definition as the server has it, or `None`; never record it."""
+        known: T | None = self.definitions.stored(key)
+        if known is None:
+            known = await LOOKS[key[0]](asker.backend, given)
+            if known is not None:
+                self.definitions.remember(key, known)
+        return known
+
+    async def look_up_technical_control(
+        self, asker: Asker, reference: str
+    ) -> TechnicalControl | None:
+        """Return our system's technical control, or `None`; the system has to be there."""
+        key = ("technical_control", reference)
+        known: TechnicalControl | None = self.definitions.stored(key)
+        if known is None:
+            known = await asker.backend.get_technical_control(reference)
+            if known is not None:
+                self.definitions.remember(key, known)
+        return known
+
+    async def look_up_resource(
+        self, asker: Asker, reference: str, application_environment_id: int
+    ) -> int | None:
+        """Return a resource's id, or `None`; never record it."""
+        key = (application_environment_id, reference)
+        known = self._resources.get(key)
+        if known is None:
+            known = await asker.backend.get_resource_id(reference, application_environment_id)
+            if known is not None:
+                self._resources.put(key, known)
+        return known
+
     async def resource_id(
         self, asker: Asker, reference: str, application_environment_id: int
     ) -> int:

@@ -13,19 +13,16 @@ from airview_herald.airview._backend import Backend
 from airview_herald.airview._calls import read_error
 from airview_herald.airview._check import Check, check
 from airview_herald.airview._config import BackendConfig
-from airview_herald.airview._ingest import (
-    Events,
-    IngestSettings,
-    IngestStream,
-    OnOutcome,
-    Progress,
-    Run,
-)
+from airview_herald.airview._ingest_settings import Events, IngestSettings, OnOutcome, Progress
 from airview_herald.airview._notes import OnMismatch
 from airview_herald.airview._operations import Operations
 from airview_herald.airview._outcomes import IngestReport
+from airview_herald.airview._plan import Plan, Planner
+from airview_herald.airview._reconciling import Reconciliation
 from airview_herald.airview._recording import Recorder
 from airview_herald.airview._rules import Rules
+from airview_herald.airview._run import Run
+from airview_herald.airview._stream import IngestStream
 from airview_herald.airview.models import SystemStage
 from airview_herald.auth import BearerToken
 from airview_herald.errors import ConfigurationError
@@ -206,6 +203,31 @@ class AirView(Operations):
         self._session.check()
         return await check(self._backend)
 
+    async def plan(self, events: Events, *, concurrency: int = 64) -> Plan:
+        """Look what a batch of events would meet and make, and make nothing.
+
+        What is found is remembered, so that a batch that follows need not look again.
+
+        Routes: `GET` of `/systems/`, `/environments/`, `/referenced-application-environments/`,
+        `/technical-controls/` and `/controls/`, once for each definition.
+
+        Args:
+            events: As for `ingest`. All of them are taken; their definitions are held, not they.
+            concurrency: Requests in flight at most.
+
+        Returns:
+            The definitions that exist, those that would be recorded, and those that differ from
+            what the events say, with the events that break a rule.
+
+        Raises:
+            InputError: `concurrency` is out of its range, or `events` is nothing to iterate.
+            AirViewHeraldError: A look failed.
+            Exception: What the producer of events raised.
+        """
+        self._session.check()
+        Rules(concurrency).integer("concurrency", concurrency)
+        return await Planner(self._recorder, concurrency).plan(events)
+
     async def ingest(  # noqa: PLR0913 - each is documented
         self,
         events: Events,
@@ -215,6 +237,8 @@ class AirView(Operations):
         on_outcome: OnOutcome | None = None,
         progress: Progress | None = None,
         deadline: float = 120.0,
+        coalesce: bool = False,
+        reconcile: bool | Reconciliation = False,
     ) -> IngestReport:
         """Record a batch of events concurrently, in order for each resource and control.
 
@@ -230,6 +254,14 @@ class AirView(Operations):
             progress: Called, or awaited, with the live report, at most ten times a second, and
                 once at the end.
             deadline: Seconds that an event may take from its first request on.
+            coalesce: Send of the events that wait in one lane the newest only. The others are
+                `skipped`, and their outcomes name the newest in `superseded_by`; when it fails,
+                the one before it is sent.
+            reconcile: Close, once the input has ended, what this system recorded before and the
+                input no longer lists, within the applications that it covers: such records become
+                MONITORING, or what a `Reconciliation` says, by further events of this batch. Their
+                `additional_data` is empty. Nothing is closed when some of the input could not be
+                read, since that might have listed it. About 70 bytes are held for each event.
 
         Returns:
             The report: every event has exactly one outcome.
@@ -249,6 +281,8 @@ class AirView(Operations):
                 on_outcome=on_outcome,
                 progress=progress,
                 deadline=deadline,
+                coalesce=coalesce,
+                reconcile=reconcile,
             ),
         )
         await run.execute()
@@ -266,6 +300,8 @@ class AirView(Operations):
         on_outcome: OnOutcome | None = None,
         progress: Progress | None = None,
         deadline: float = 120.0,
+        coalesce: bool = False,
+        reconcile: bool | Reconciliation = False,
     ) -> IngestStream:
         """Record a batch as `ingest` does, and watch it: `async with` it, `async for` over it.
 
@@ -276,6 +312,8 @@ class AirView(Operations):
             on_outcome: Called, or awaited, with each outcome before the watcher sees it.
             progress: Called, or awaited, with the live report.
             deadline: Seconds that an event may take from its first request on.
+            coalesce: Send of the events that wait in one lane the newest only.
+            reconcile: Close what the input no longer lists.
 
         Returns:
             The run; its `report` is live, and closed once the block is left.
@@ -293,5 +331,7 @@ class AirView(Operations):
                 on_outcome=on_outcome,
                 progress=progress,
                 deadline=deadline,
+                coalesce=coalesce,
+                reconcile=reconcile,
             ),
         )

@@ -53,6 +53,10 @@ class Definitions:
         entry = self._known.get(key)
         return None if entry is None else entry.stored
 
+    def remember(self, key: Key, stored: object) -> None:
+        """Remember a definition that was looked up for another purpose than recording it."""
+        self._known.put(key, _Entry(stored))
+
     def clear(self) -> None:
         """Forget every definition."""
         self._known.clear()

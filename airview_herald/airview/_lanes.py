@@ -36,6 +36,11 @@ class Ticket:
         if ahead is not None:
             ahead.behind = self
 
+    @property
+    def left(self) -> bool:
+        """Whether it was given back."""
+        return self._left
+
     async def turn(self) -> None:
         """Wait until everything ahead has left and the lane is open."""
         if self.ahead is not None:

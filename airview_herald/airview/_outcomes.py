@@ -13,7 +13,7 @@ from airview_herald.airview._recording import Stage
 from airview_herald.airview.models import ComplianceEvent
 from airview_herald.errors import AirViewHeraldError
 
-_KEPT_FAILURES = 1000
+KEPT_FAILURES = 1000
 
 
 class OutcomeStatus(StrEnum):
@@ -44,6 +44,8 @@ class Outcome:
             first to need it.
         attempts: Times its requests were sent again, plus one; 0 if nothing was sent.
         error: Why it was not recorded.
+        superseded_by: The `index` of the newer event of its lane that was sent in its place, when
+            it is `skipped` for that.
     """
 
     event: ComplianceEvent
@@ -53,6 +55,7 @@ class Outcome:
     requests: int = 0
     attempts: int = 0
     error: AirViewHeraldError | None = None
+    superseded_by: int | None = None
 
 
 @attrs.define(eq=False)
@@ -75,6 +78,8 @@ class IngestReport:
         requests: Requests sent, those for definitions and tokens included.
         retries: Requests sent again.
         throttled: Answers that said 429.
+        reconciled: How many of the `inputs` are events that reconciliation added; `None` when it
+            did not take place, since it was not asked for or the input is not wholly known.
         concurrency: The lowest and the highest limit of requests in flight.
         held: Events held now: taken, and not through yet.
         held_peak: The most events held at once.
@@ -94,6 +99,7 @@ class IngestReport:
     requests: int = 0
     retries: int = 0
     throttled: int = 0
+    reconciled: int | None = None
     concurrency: tuple[int, int] = (0, 0)
     held: int = 0
     held_peak: int = 0
@@ -105,7 +111,7 @@ class IngestReport:
         setattr(self, name, getattr(self, name) + 1)
         if outcome.error is not None:
             self.errors[_kind(outcome.error)] += 1
-        if outcome.status in _FAILURES and len(self.failures) < _KEPT_FAILURES:
+        if outcome.status in _FAILURES and len(self.failures) < KEPT_FAILURES:
             self.failures.append(outcome)
 
     def hold(self, change: int) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
 from enum import StrEnum
 
 import attrs
@@ -54,7 +53,7 @@ def may_be_running(operation: Operation, error: BaseException | None = None) -> 
     return isinstance(error, AirViewHeraldError) and error.ambiguous and error.method == "PUT"
 
 
-def lane_key(event: ComplianceEvent) -> Hashable:
+def lane_key(event: ComplianceEvent) -> tuple[str, str, str]:
     """Return what the order of events is kept by."""
     return (
         event.application.reference,

@@ -74,6 +74,16 @@ class Sender:
 
         return await self._systems.resolve(name, find, lambda: self.transport.expired(operation))
 
+    async def find_system(self) -> System | None:
+        """Return this client's own system, or `None`; never record it: `GET /systems/`."""
+        name = self.config.system_name
+        known = self._systems.get(name)
+        if known is None:
+            known = await self.send(_routes.get_system(name))
+            if known is not None:
+                self._systems.put(name, known)
+        return known
+
     def known_system(self) -> System | None:
         """Return this client's own system if it was asked for already."""
         return self._systems.get(self.config.system_name)

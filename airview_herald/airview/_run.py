@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncIterable, Awaitable, Callable, Iterable
-from types import TracebackType
-from typing import Any, Self
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import anyio
 import anyio.abc
-import attrs
 
+from airview_herald.airview._coalescing import Coalescing
+from airview_herald.airview._held import Held
+from airview_herald.airview._ingest_settings import Events, IngestSettings
 from airview_herald.airview._lanes import Ticket
-from airview_herald.airview._notes import Notes
+from airview_herald.airview._notes import Asker, Notes
 from airview_herald.airview._outcomes import IngestReport, Outcome, OutcomeStatus
 from airview_herald.airview._producer import Producer
+from airview_herald.airview._reconciling import Coverage, Reconciler
 from airview_herald.airview._recording import Errand, Recorder, lane_key, may_be_running
 from airview_herald.airview._rules import Rules
-from airview_herald.airview.models import ComplianceEvent
 from airview_herald.errors import (
     AirViewHeraldError,
     AuthenticationError,
@@ -29,52 +32,10 @@ from airview_herald.errors import (
 )
 from airview_herald.transport._operation import Operation, Slots
 
-Events = Iterable[ComplianceEvent] | AsyncIterable[ComplianceEvent]
-OnOutcome = Callable[[Outcome], Awaitable[None] | None]
-Progress = Callable[[IngestReport], Awaitable[None] | None]
+logger = logging.getLogger("airview_herald")
 
 _SYSTEMIC = (AuthenticationError, UnauthorizedError, ForbiddenError, ConfigurationError)
 _PROGRESS_INTERVAL = 0.1
-
-
-@attrs.frozen(kw_only=True)
-class IngestSettings:
-    """The settings of a run; see `AirView.ingest`."""
-
-    concurrency: int = 64
-    window: int
-    on_outcome: OnOutcome | None = None
-    progress: Progress | None = None
-    deadline: float = 120.0
-
-    @classmethod
-    def of(cls, *, concurrency: int, window: int | None, deadline: float, **callbacks: Any) -> Self:
-        """Return checked settings.
-
-        Raises:
-            InputError: A number is out of its range.
-        """
-        Rules(concurrency).integer("concurrency", concurrency)
-        if window is not None:
-            Rules(window).integer("window", window)
-        if not isinstance(deadline, int | float) or not deadline > 0:
-            raise InputError("deadline", "must be a number of seconds, more than 0", deadline)
-        return cls(
-            concurrency=concurrency,
-            window=4 * concurrency if window is None else window,
-            deadline=deadline,
-            **callbacks,
-        )
-
-
-@attrs.define(eq=False)
-class _Held:
-    """An event within the window."""
-
-    index: int
-    errand: Errand
-    ticket: Ticket | None = None
-    outcome: Outcome | None = None
 
 
 class Run:
@@ -91,11 +52,15 @@ class Run:
         self.cause: Exception | None = None
         self._reason = ""
         self._recorder = recorder
+        self._events = events
         self._producer = Producer(events)
         self._settings = settings
+        self._coalescing = Coalescing(recorder.lanes) if settings.coalesce else None
+        reconcile = settings.reconcile
+        self._coverage = None if reconcile is None else Coverage(reconcile.applications)
         self._slots = Slots(settings.concurrency)
         self._notes = Notes()
-        self._held: dict[int, _Held] = {}
+        self._held: dict[int, Held] = {}
         self._room = anyio.Event()
         self._scope = anyio.CancelScope()
         self._clock = recorder.backend.transport.clock
@@ -109,6 +74,8 @@ class Run:
             async with anyio.create_task_group() as tasks:
                 self._scope = tasks.cancel_scope
                 await self._pump(tasks)
+                if self._coverage is not None and self.cause is None:
+                    await self._reconcile(tasks, self._coverage)
         finally:
             with anyio.CancelScope(shield=True):
                 try:
@@ -144,11 +111,38 @@ class Run:
             for event in events:
                 tasks.start_soon(self._carry, self._admit(event))
 
-    def _admit(self, event: Any) -> _Held:
+    async def _reconcile(self, tasks: anyio.abc.TaskGroup, coverage: Coverage) -> None:
+        """Close what was recorded before and is no longer listed, by more events."""
+        settings = self._settings
+        if getattr(self._events, "problems", None):
+            coverage.doubt = "some of the source could not be read"
+        if coverage.doubt or settings.reconcile is None:
+            logger.warning("nothing is reconciled: %s", coverage.doubt)
+            return
+        reconciler = Reconciler(self._recorder.catalogue, self._reading, settings.concurrency)
+        try:
+            events = await reconciler.no_longer_listed(coverage, settings.reconcile.state)
+        except Exception as error:  # noqa: BLE001 - as for the events themselves
+            self._abort(error, "reading back what was recorded before failed")
+            return
+        self.report.reconciled = len(events)
+        self._producer = Producer(events)
+        await self._pump(tasks)
+
+    @contextmanager
+    def _reading(self) -> Iterator[Asker]:
+        """Give an asker for reads, and put what they cost on the run's account."""
+        operation = Operation(self._settings.deadline, attempts=None, slots=self._slots)
+        try:
+            yield self._recorder.asker(operation, self._notes)
+        finally:
+            self._charge(operation)
+
+    def _admit(self, event: Any) -> Held:
         """Take an event into the window, and its place in its lane: here order begins."""
         index = self.report.inputs
         operation = Operation(self._settings.deadline, attempts=None, slots=self._slots)
-        held = self._held[index] = _Held(index, Errand(event, operation))
+        held = self._held[index] = Held(index, Errand(event, operation))
         self.report.inputs += 1
         self.report.hold(+1)
         try:
@@ -156,14 +150,19 @@ class Run:
         except InputError as error:
             self._settle(held, OutcomeStatus.FAILED, error)
         else:
-            held.ticket = self._recorder.lanes.join(lane_key(event))
+            held.lane = lane_key(event)
+            held.ticket = self._recorder.lanes.join(held.lane)
+            if self._coalescing is not None:
+                self._coalescing.admit(held)
+        if self._coverage is not None:
+            self._coverage.note(event, index)
         return held
 
-    async def _carry(self, held: _Held) -> None:
+    async def _carry(self, held: Held) -> None:
         """Take one event to its outcome, and the outcome to the caller."""
         if held.ticket is not None:
             try:
-                await self._recorder.record(held.errand, held.ticket, self._notes)
+                newer = await self._record(held, held.ticket)
             except AirViewHeraldError as error:
                 unsure = may_be_running(held.errand.operation, error)
                 self._settle(held, OutcomeStatus.UNKNOWN if unsure else OutcomeStatus.FAILED, error)
@@ -173,12 +172,23 @@ class Run:
                 self._abort(error, "sending an event raised")
                 return
             else:
-                self._settle(held, OutcomeStatus.RECORDED)
+                status = OutcomeStatus.RECORDED if newer is None else OutcomeStatus.SKIPPED
+                self._settle(held, status, newer=newer)
         assert held.outcome is not None  # noqa: S101 - for the type checker
         await self._deliver(held.outcome)
         del self._held[held.index]
         self.report.hold(-1)
         self._room.set()
+
+    async def _record(self, held: Held, ticket: Ticket) -> Held | None:
+        """Record an event, or return the newer one that is recorded in its place."""
+        if self._coalescing is not None:
+            newer = await self._coalescing.superseded_by(held)
+            if newer is not None:
+                return newer
+            ticket = held.ticket or ticket
+        await self._recorder.record(held.errand, ticket, self._notes)
+        return None
 
     async def _deliver(self, outcome: Outcome) -> None:
         if self._settings.on_outcome is not None:
@@ -196,7 +206,11 @@ class Run:
             self._abort(error, f"the callback {name} raised")
 
     def _settle(
-        self, held: _Held, status: OutcomeStatus, error: AirViewHeraldError | None = None
+        self,
+        held: Held,
+        status: OutcomeStatus,
+        error: AirViewHeraldError | None = None,
+        newer: Held | None = None,
     ) -> None:
         """Give an event its one outcome, and put its account on the run's."""
         operation = held.errand.operation
@@ -208,17 +222,24 @@ class Run:
             requests=operation.requests,
             attempts=operation.retries + 1 if operation.requests else 0,
             error=error,
+            superseded_by=None if newer is None else newer.index,
         )
+        if self._coalescing is not None:
+            self._coalescing.settle(held)
+        self._charge(operation)
         report = self.report
-        report.requests += operation.requests
-        report.retries += operation.retries
-        report.throttled += operation.throttled
         if len(report.mismatches) < len(self._notes.mismatches):
             report.mismatches = tuple(self._notes.mismatches)
         if len(report.orphans) < len(self._notes.orphans):
             report.orphans = tuple(self._notes.orphans)
         report.elapsed = self._clock() - self._began
         report.add(held.outcome)
+
+    def _charge(self, operation: Operation) -> None:
+        """Put what an operation has spent on the run's account."""
+        self.report.requests += operation.requests
+        self.report.retries += operation.retries
+        self.report.throttled += operation.throttled
 
     def _abort(self, error: Exception, reason: str) -> None:
         self._blame(error, reason)
@@ -247,83 +268,3 @@ class Run:
 def _told(cause: Exception) -> str:
     """Return an error's words; those of other people's errors need the class to be understood."""
     return str(cause) if isinstance(cause, AirViewHeraldError) else repr(cause)
-
-
-class IngestStream:
-    """A batch that is watched: `async with airview.stream(events) as run`.
-
-    Iterate it for the outcomes, in the order in which they come. The batch runs in the
-    background and waits for its watcher: at most a window of events is between the producer and
-    the watcher. Leaving the block early stops it; `report` is closed then, and says what became
-    of every event that was taken.
-    """
-
-    def __init__(self, recorder: Recorder, events: Events, settings: IngestSettings) -> None:
-        watched = settings.on_outcome
-
-        async def tell(outcome: Outcome) -> None:
-            if watched is not None:
-                answer = watched(outcome)
-                if inspect.isawaitable(answer):
-                    await answer
-            await self._to_watcher.send(outcome)
-
-        self._run = Run(recorder, events, attrs.evolve(settings, on_outcome=tell))
-        self._tasks = anyio.create_task_group()
-        self._open: bool | None = None
-
-    @property
-    def report(self) -> IngestReport:
-        """The account of the batch: live, and closed once the block is left."""
-        return self._run.report
-
-    async def __aenter__(self) -> Self:
-        if self._open is not None:
-            raise RuntimeError("a run is entered once; call airview.stream again")
-        self._open = True
-        self._to_watcher, self._outcomes = anyio.create_memory_object_stream[Outcome](0)
-        await self._tasks.__aenter__()
-        self._tasks.start_soon(self._pump)
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> bool | None:
-        self._open = False
-        try:
-            # A cancellation from outside reaches the batch by itself, and comes out as it is.
-            if isinstance(error, anyio.get_cancelled_exc_class()):
-                return await self._tasks.__aexit__(kind, error, traceback)
-            # So does any other error: the task group would wrap it.
-            self._tasks.cancel_scope.cancel()
-            await self._tasks.__aexit__(None, None, None)
-            return None
-        finally:
-            self._outcomes.close()
-
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> Outcome:
-        """Return the next outcome.
-
-        Raises:
-            IngestAborted: The run ended before its input did.
-            RuntimeError: The run was not entered, or was left.
-        """
-        if not self._open:
-            raise RuntimeError("a run is watched inside `async with airview.stream(...) as run`")
-        try:
-            return await self._outcomes.receive()
-        except anyio.EndOfStream:
-            aborted = self._run.aborted()
-            if aborted is not None:
-                raise aborted from aborted.__cause__
-            raise StopAsyncIteration from None
-
-    async def _pump(self) -> None:
-        with self._to_watcher:
-            await self._run.execute()

@@ -1,0 +1,95 @@
+"""Batches that are watched."""
+
+from __future__ import annotations
+
+import inspect
+from types import TracebackType
+from typing import Self
+
+import anyio
+import attrs
+
+from airview_herald.airview._ingest_settings import Events, IngestSettings
+from airview_herald.airview._outcomes import IngestReport, Outcome
+from airview_herald.airview._recording import Recorder
+from airview_herald.airview._run import Run
+
+
+class IngestStream:
+    """A batch that is watched: `async with airview.stream(events) as run`.
+
+    Iterate it for the outcomes, in the order in which they come. The batch runs in the
+    background and waits for its watcher: at most a window of events is between the producer and
+    the watcher. Leaving the block early stops it; `report` is closed then, and says what became
+    of every event that was taken.
+    """
+
+    def __init__(self, recorder: Recorder, events: Events, settings: IngestSettings) -> None:
+        watched = settings.on_outcome
+
+        async def tell(outcome: Outcome) -> None:
+            if watched is not None:
+                answer = watched(outcome)
+                if inspect.isawaitable(answer):
+                    await answer
+            await self._to_watcher.send(outcome)
+
+        self._run = Run(recorder, events, attrs.evolve(settings, on_outcome=tell))
+        self._tasks = anyio.create_task_group()
+        self._open: bool | None = None
+
+    @property
+    def report(self) -> IngestReport:
+        """The account of the batch: live, and closed once the block is left."""
+        return self._run.report
+
+    async def __aenter__(self) -> Self:
+        if self._open is not None:
+            raise RuntimeError("a run is entered once; call airview.stream again")
+        self._open = True
+        self._to_watcher, self._outcomes = anyio.create_memory_object_stream[Outcome](0)
+        await self._tasks.__aenter__()
+        self._tasks.start_soon(self._pump)
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> bool | None:
+        self._open = False
+        try:
+            # A cancellation from outside reaches the batch by itself, and comes out as it is.
+            if isinstance(error, anyio.get_cancelled_exc_class()):
+                return await self._tasks.__aexit__(kind, error, traceback)
+            # So does any other error: the task group would wrap it.
+            self._tasks.cancel_scope.cancel()
+            await self._tasks.__aexit__(None, None, None)
+            return None
+        finally:
+            self._outcomes.close()
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Outcome:
+        """Return the next outcome.
+
+        Raises:
+            IngestAborted: The run ended before its input did.
+            RuntimeError: The run was not entered, or was left.
+        """
+        if not self._open:
+            raise RuntimeError("a run is watched inside `async with airview.stream(...) as run`")
+        try:
+            return await self._outcomes.receive()
+        except anyio.EndOfStream:
+            aborted = self._run.aborted()
+            if aborted is not None:
+                raise aborted from aborted.__cause__
+            raise StopAsyncIteration from None
+
+    async def _pump(self) -> None:
+        with self._to_watcher:
+            await self._run.execute()

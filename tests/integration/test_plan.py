@@ -1,0 +1,170 @@
+"""Looking what a batch would need, without creating anything."""
+
+import anyio
+import attrs
+import pytest
+
+from airview_herald.airview import (
+    Application,
+    Control,
+    Environment,
+    Mismatch,
+    PlannedDefinition,
+    TechnicalControl,
+)
+from airview_herald.errors import ForbiddenError, InputError
+
+PRODUCTION = Environment("Production", "PRD")
+TEST = Environment("Test", "TST")
+PATCHING = TechnicalControl(
+    "Patching", "patching", "TASK", control=Control("Patch", "SECURITY", severity="HIGH")
+)
+
+
+def keys(definitions):
+    """Return kinds and keys."""
+    return [(each.kind, each.key) for each in definitions]
+
+
+async def test_an_empty_server_has_nothing(sandbox, connect, event):
+    """All definitions are new, each once, and the server is as empty as before."""
+    async with connect() as airview:
+        plan = await airview.plan([event(f"i-{number}") for number in range(100)])
+    assert (plan.events, plan.failed, plan.existing, plan.mismatches) == (100, 0, (), ())
+    assert plan.new == (
+        PlannedDefinition("system", "ccf", None),
+        PlannedDefinition("environment", "PRD", None),
+        PlannedDefinition("application", "payments", None),
+        PlannedDefinition("control", "Patch R&D servers", None),
+        PlannedDefinition("technical_control", "ec2-patching", None),
+    )
+    assert not any(sandbox.snapshot().values())
+    assert {request.method for request in sandbox.requests} == {"GET"}
+    assert plan.requests == len(sandbox.requests) == 4
+
+
+async def test_what_is_there_is_found_and_remembered(sandbox, connect, event):
+    """A batch after its plan looks for nothing again."""
+    async with connect() as airview:
+        await airview.ingest([event("i-1")])
+    async with connect() as airview:
+        plan = await airview.plan([event("i-1"), event("i-2")])
+        assert plan.new == ()
+        assert [each.id for each in plan.existing] == [1] * 5
+        assert plan.requests == 5
+        report = await airview.ingest([event("i-2")])
+    assert report.requests == 2
+    assert len(sandbox.snapshot()["resource"]) == 2
+
+
+async def test_parents_and_environments_are_made_for_what_is_new_only(connect, event):
+    """An existing technical control gets no new parent, an existing application no environment."""
+    async with connect() as airview:
+        bare = attrs.evolve(PATCHING, control=None)
+        there = Application("A", "a", environment=PRODUCTION)
+        await airview.ingest([event("i-1", application=there, technical_control=bare)])
+        plan = await airview.plan(
+            [
+                event("i-1", application=attrs.evolve(there, environment=TEST)),
+                event("i-2", application=there, technical_control=PATCHING),
+            ]
+        )
+    assert keys(plan.new) == [
+        ("control", "Patch R&D servers"),
+        ("technical_control", "ec2-patching"),
+    ]
+    assert ("environment", "TST") not in keys(plan.existing)
+    assert set(plan.mismatches) == {
+        Mismatch("application", "a", "environment.abbreviation", "PRD", "TST"),
+        Mismatch("technical_control", "patching", "control_id", None, "Patch"),
+    }
+
+
+async def test_mismatches_are_those_of_the_batch(connect, event):
+    """What the plan says differs is what the report of the batch says."""
+    other = attrs.evolve(
+        PATCHING, name="Other", ttl=5, control=Control("Patch", "RELIABILITY", severity="LOW")
+    )
+    application = Application("Renamed", "payments", environment=PRODUCTION)
+    events = [event("i-1", technical_control=other, application=application)]
+    async with connect(system_stage="BUILD") as airview:
+        await airview.ingest([event("i-1", technical_control=PATCHING)])
+    async with connect() as airview:
+        plan = await airview.plan(events)
+    async with connect() as airview:
+        report = await airview.ingest(events)
+        await airview.handle_control(other.control)
+    assert Mismatch("system", "ccf", "stage", "BUILD", "MONITOR") in plan.mismatches
+    assert set(report.mismatches) < set(plan.mismatches)
+    assert {(m.kind, m.field) for m in set(plan.mismatches) - set(report.mismatches)} == {
+        ("control", "quality_model"),
+        ("control", "severity"),
+    }
+
+
+async def test_what_contradicts_itself_is_a_mismatch_too(connect, event):
+    """Of two new definitions under one key the first would be recorded."""
+    first, second = (Application(name, "a", environment=PRODUCTION) for name in ("A", "B"))
+    async with connect() as airview:
+        plan = await airview.plan(
+            [event("i-1", application=first), event("i-1", application=second)]
+        )
+    assert plan.mismatches == (Mismatch("application", "a", "name", "A", "B"),)
+
+
+async def test_events_that_break_a_rule_are_listed(sandbox, connect, event):
+    """They come back with the rule, and need no definitions."""
+    bad = event("i-1", status="BROKEN", application=Application("B", "b"))
+    async with connect() as airview:
+        plan = await airview.plan([event("i-0"), bad, "nonsense"])
+    assert (plan.events, plan.failed) == (3, 2)
+    assert [(each.index, each.event, each.error.field) for each in plan.failures] == [
+        (1, bad, "status"),
+        (2, "nonsense", "event"),
+    ]
+    assert ("application", "b") not in keys(plan.new)
+
+
+async def test_an_async_source_is_planned_too(connect, event):
+    """Whatever `ingest` takes, a plan takes."""
+
+    async def source():
+        for number in range(3):
+            await anyio.lowlevel.checkpoint()
+            yield event(f"i-{number}")
+
+    async with connect() as airview:
+        assert (await airview.plan(source())).events == 3
+
+
+async def test_a_producer_that_raises_ends_the_plan(connect, event):
+    """Its own exception comes out."""
+
+    def source():
+        yield event("i-1")
+        raise LookupError("no more")
+
+    async with connect() as airview:
+        with pytest.raises(LookupError, match="no more"):
+            await airview.plan(source())
+
+
+async def test_a_look_that_fails_ends_the_plan(sandbox, connect, event):
+    """A plan is whole or none; the error is the look's own."""
+    sandbox.force("GET", "/environments/", 403)
+    async with connect() as airview:
+        with pytest.raises(ForbiddenError):
+            await airview.plan([event("i-1")])
+
+
+async def test_the_requests_of_a_plan_are_bounded(connect, event):
+    """No more are in flight than the caller allows."""
+    applications = [Application(f"A{n}", f"a{n}", environment=PRODUCTION) for n in range(30)]
+    async with connect() as airview:
+        plan = await airview.plan(
+            [event("i", application=each) for each in applications], concurrency=3
+        )
+        assert airview._session.connections._http.open_connections <= 3
+        with pytest.raises(InputError, match=r"^concurrency: "):
+            await airview.plan([], concurrency=0)
+    assert len(plan.new) == 34
