@@ -9,7 +9,7 @@ import attrs
 import pytest
 
 import airview_herald
-from airview_herald import airview, errors
+from airview_herald import airview, errors, herald
 
 MODULES = [
     "airview",
@@ -22,7 +22,7 @@ MODULES = [
     "transport",
 ]
 DOORS = ["airview_herald", *(f"airview_herald.{name}" for name in MODULES)]
-EDGES = ["starlette", "uvicorn", "sqlite3", "aiohttp", "airview_herald.sandbox"]
+EDGES = ["starlette", "uvicorn", "sqlite3", "aiohttp", "configparser", "airview_herald.sandbox"]
 
 NAMES = [
     pytest.param(module, name, id=f"{module}.{name}")
@@ -48,7 +48,8 @@ def public(module):
 def test_all_is_sorted_and_says_what_is_there(door):
     """What `__all__` lists is what can be imported, each name once and in order."""
     module = importlib.import_module(door)
-    assert module.__all__ == sorted(set(module.__all__))
+    constants_first = sorted(set(module.__all__), key=lambda name: (not name.isupper(), name))
+    assert module.__all__ == constants_first
     assert set(module.__all__) - {"__version__"} == public(module)
 
 
@@ -110,7 +111,12 @@ def test_every_public_method_is_documented(door):
 
 @pytest.mark.parametrize(
     "cls",
-    [value for value in map(vars(airview).get, airview.__all__) if attrs.has(value)],
+    [
+        value
+        for door in (airview, herald)
+        for value in map(vars(door).get, door.__all__)
+        if attrs.has(value)
+    ],
     ids=lambda cls: cls.__name__,
 )
 def test_hints_of_public_classes_resolve(cls):
@@ -118,7 +124,7 @@ def test_hints_of_public_classes_resolve(cls):
     assert set(typing.get_type_hints(cls)) == {field.name for field in attrs.fields(cls)}
 
 
-@pytest.mark.parametrize(("name", "member"), list(members(airview)))
+@pytest.mark.parametrize(("name", "member"), [*members(airview), *members(herald)])
 def test_hints_of_public_methods_resolve(name, member):
     """Whoever inspects a method at run time finds its types."""
     function = member.fget if isinstance(member, property) else member
