@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import inspect
 import math
+import re
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Any
@@ -24,6 +25,7 @@ TOKEN_HEADER = "x-aims-auth-token"  # noqa: S105 - a header's name
 _SESSION_HEADER = "x-aims-session-token"
 _MARGIN = 60.0
 _MARGIN_SHARE = 0.5
+_HALF = re.compile("[\ud800-\udfff]")
 _REFUSALS = {
     "account_inactive": "the account is not active",
     "invalid_session_token": "the MFA code came too late; it is awaited for 3 minutes",
@@ -198,11 +200,10 @@ def _basic(
         parts.append(text)
     if ":" in parts[0]:
         raise ConfigurationError(f"{name_field}: must not hold a colon, where the secret begins")
-    try:
-        pair = ":".join(parts).encode()
-    except UnicodeEncodeError:
-        raise ConfigurationError(f"{secret_field}: cannot be encoded in UTF-8") from None
-    return Secret(f"Basic {base64.b64encode(pair).decode('ascii')}")
+    pair = ":".join(parts)
+    if _HALF.search(pair):
+        raise ConfigurationError(f"{secret_field}: cannot be encoded in UTF-8")
+    return Secret(f"Basic {base64.b64encode(pair.encode()).decode('ascii')}")
 
 
 def _answer(response: httpx.Response) -> dict[str, Any]:

@@ -71,21 +71,31 @@ class Profile:
 def _read(file: Path) -> dict[str, dict[str, str]]:
     """Return the sections of a file; none when it is not there."""
     try:
-        text = file.read_text("utf-8-sig")
+        content = file.read_bytes()
     except FileNotFoundError:
         return {}
     except OSError as error:
         raise ConfigurationError(f"{file}: cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise ConfigurationError(f"{file}: is not UTF-8 text") from None
+    sections = _parse(content)
+    if isinstance(sections, str):
+        raise ConfigurationError(f"{file}{sections}")
+    return sections
+
+
+def _parse(content: bytes) -> dict[str, dict[str, str]] | str:
+    """Return the sections in a file, or what is wrong with it, and on which line.
+
+    The exceptions themselves hold the line, on which there may be a secret: none of them becomes
+    the context of another.
+    """
     import configparser  # noqa: PLC0415 - only who has such a file needs it
 
     parser = configparser.ConfigParser(interpolation=None)
     try:
-        parser.read_string(text)
+        parser.read_string(content.decode("utf-8-sig"))
+    except UnicodeDecodeError:
+        return ": is not UTF-8 text"
     except configparser.Error as error:
-        # Its own words repeat the line, on which there may be a secret.
         line = getattr(error, "lineno", None) or next(iter(getattr(error, "errors", [])), [None])[0]
-        where = "" if line is None else f", line {line}"
-        raise ConfigurationError(f"{file}{where}: {type(error).__name__}") from None
+        return f"{'' if line is None else f', line {line}'}: {type(error).__name__}"
     return {name: dict(parser.items(name)) for name in parser.sections()}

@@ -270,8 +270,7 @@ def test_a_file_that_is_no_ini_is_an_error(find, home, content, words):
     with pytest.raises(ConfigurationError) as caught:
         find()
     assert str(caught.value) == f"{home}/config{words}"
-    assert caught.value.__cause__ is None
-    assert caught.value.__suppress_context__
+    assert (caught.value.__cause__, caught.value.__context__) == (None, None)
 
 
 def test_a_file_that_cannot_be_read_is_an_error(find, home):
