@@ -11,7 +11,7 @@ import nox
 
 nox.needs_version = ">=2024.10.9"
 nox.options.default_venv_backend = "virtualenv"
-nox.options.sessions = ["lint", "types", "bare", "tests", "demo"]
+nox.options.sessions = ["lint", "types", "bare", "tests", "contract", "demo"]
 
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 # Python puts the working directory, and with it the source tree, before what is installed.
@@ -28,6 +28,8 @@ _ALMDRLIB = {
         (),
     ),
 }
+# The last definitions with all of Herald's operations, and the present ones.
+_DEFINITIONS = ("0.1.70", "0.1.168")
 VERSIONS = nox.project.python_versions(PYPROJECT)
 
 
@@ -61,6 +63,23 @@ def tests(session: nox.Session) -> None:
     session.run(
         "pytest", "--cov", "--cov-report=term", "--cov-fail-under=95", *session.posargs
     )  # fmt: skip
+
+
+@nox.session
+def contract(session: nox.Session) -> None:
+    """Check Herald's operations against the OpenAPI definitions that Alert Logic publishes."""
+    session.install(_wheel(session), *_group("contract"))
+    folder = Path(session.create_tmp()) / "definitions"
+    shutil.rmtree(folder, ignore_errors=True)
+    for version in _DEFINITIONS:
+        # Never imported, and so without dependencies: only the file in it is read.
+        session.run(
+            "python", "-m", "pip", "install", "--quiet", "--no-deps",
+            "--target", str(folder / version), f"alertlogic-sdk-definitions=={version}",
+        )  # fmt: skip
+    session.run(
+        "pytest", "tests/contract", *session.posargs, env={"HERALD_DEFINITIONS": str(folder)}
+    )
 
 
 @nox.session
@@ -127,7 +146,9 @@ def types(session: nox.Session) -> None:
 def bare(session: nox.Session) -> None:
     """Import the package with no extras installed."""
     session.install(_wheel(session))
-    modules = "airview_herald.airview, airview_herald.auth, airview_herald.sources"
+    modules = ", ".join(
+        f"airview_herald.{name}" for name in ("airview", "auth", "herald", "sources")
+    )
     session.run("python", "-c", f"import {modules}", env=_INSTALLED)
 
 

@@ -157,17 +157,23 @@ class _OpenRowReader:
         if not isinstance(value, Mapping):
             raise _NotThatTypeError("an object", value)
         found = {name: value[name] for name in self._kinds if value.get(name) is not None}
-        taken = set(self._kinds)
-        for older, name in self._older.items():
-            if name not in found and value.get(older) is not None:
-                found[name] = value[older]
-                taken.add(older)
+        older = {
+            name: old
+            for old, name in self._older.items()
+            if name not in found and value.get(old) is not None
+        }
+        found |= {name: value[old] for name, old in older.items()}
+        taken = {*self._kinds, *older.values()}
         if issubclass(self._cls, LooseRow):
             misfits = {name for name, item in found.items() if not self._fits(name, item)}
             found = {name: item for name, item in found.items() if name not in misfits}
             taken -= misfits
         extra = {name: item for name, item in value.items() if name not in taken}
-        return attrs.evolve(self._structure(found, self._cls), extra=extra, raw=value)
+        try:
+            row = self._structure(found, self._cls)
+        except ClassValidationError as error:
+            raise _NamedOtherwiseError(error, older) from None
+        return attrs.evolve(row, extra=extra, raw=value)
 
     def _fits(self, name: str, item: Any) -> bool:
         try:
@@ -216,6 +222,15 @@ class _NotThatTypeError(TypeError):
 
     def __init__(self, wanted: str, value: object) -> None:
         super().__init__(f"expected {wanted}, got {_json_type(value)}")
+
+
+class _NamedOtherwiseError(Exception):
+    """A row that is wrong in a field which the answer calls by an older name."""
+
+    def __init__(self, cause: ClassValidationError, names: Mapping[str, str]) -> None:
+        super().__init__(cause, names)
+        self.cause = cause
+        self.names = names
 
 
 def _strict(scalar: type[Any]) -> Any:
@@ -336,12 +351,16 @@ def _json_type(value: object) -> str:
 
 def _first_fault(error: BaseException, rename: Callable[[str], str], path: str) -> tuple[str, str]:
     """Walk cattrs' tree of errors to the first leaf; return its JSON path and reason."""
+    older: Mapping[str, str] = {}
+    if isinstance(error, _NamedOtherwiseError):
+        older, error = error.names, error.cause
     if isinstance(error, ClassValidationError):
         fields, of_the_row = error.group_exceptions()
         if not fields:
             return _first_fault(of_the_row[0], rename, path)
         cause, field = fields[0]
-        return _first_fault(cause, rename, f"{path}.{rename(field.name)}")
+        name = rename(field.name)
+        return _first_fault(cause, rename, f"{path}.{older.get(name, name)}")
     if isinstance(error, IterableValidationError):
         (cause, item), *_ = error.group_exceptions()[0]
         return _first_fault(cause, rename, f"{path}[{item.index}]")

@@ -2,7 +2,7 @@
 
 from airview_herald._pagination import Page, Paginator
 from airview_herald.herald._client import Herald
-from airview_herald.herald._rules import NOT_GIVEN, NotGiven
+from airview_herald.herald._rules import NotGiven
 from airview_herald.herald.models import (
     FailedSubscriber,
     Integration,
@@ -30,7 +30,6 @@ from airview_herald.herald.notifications import (
 )
 
 __all__ = [
-    "NOT_GIVEN",
     "AssetData",
     "Attachment",
     "FailedSubscriber",

@@ -26,7 +26,7 @@ _HALF = re.compile("[\ud800-\udfff]")
 
 
 class NotGiven(Enum):
-    """The type of `NOT_GIVEN`."""
+    """What stands for an argument that is not given, where `None` says something."""
 
     NOT_GIVEN = "not given"
 

@@ -177,7 +177,8 @@ async def test_an_error_carries_what_its_body_says():
     assert error.body == body
     assert (error.attempts, error.ambiguous) == (1, False)
     assert str(error) == (
-        f"POST {BASE}/herald/v2/12345678/subscriptions answered 400: failed, 1 of the subscribers failed"
+        f"POST {BASE}/herald/v2/12345678/subscriptions answered 400: "
+        "failed, 1 of the subscribers failed"
     )
 
 

@@ -15,13 +15,13 @@ from airview_herald._pagination import Page
 from airview_herald._secret import Secret
 from airview_herald.errors import DecodeError, InputError, RequestFacts
 from airview_herald.herald import (
-    NOT_GIVEN,
     AssetData,
     Attachment,
     FailedSubscriber,
     Integration,
     IntegrationTestResult,
     IntegrationType,
+    NotGiven,
     Notification,
     NotificationData,
     NotificationType,
@@ -274,11 +274,13 @@ def test_a_subscription_is_created_with_what_is_given():
 
 def test_an_update_says_only_what_is_given():
     """`None` is sent as null, and what is not given is not sent."""
-    call = routes.update_subscription(ACCOUNT, "U1", external_id=None, active=True, name=NOT_GIVEN)
+    call = routes.update_subscription(
+        ACCOUNT, "U1", external_id=None, active=True, name=NotGiven.NOT_GIVEN
+    )
     assert body(call) == {"external_id": None, "active": True}
     call = routes.update_subscription(ACCOUNT, "U1", name="N", options={"email_subject": False})
     assert body(call) == {"name": "N", "options": {"email_subject": False}}
-    assert repr(NOT_GIVEN) == "NOT_GIVEN"
+    assert repr(NotGiven.NOT_GIVEN) == "NOT_GIVEN"
 
 
 def test_an_empty_update_is_refused():

@@ -66,7 +66,7 @@ def listing(fetch, query=QUERY, **options):
 async def gather(items, found):
     """Read items into a list, which keeps them when the reading fails."""
     async for item in items:
-        found.append(item)  # noqa: PERF401 - a comprehension would lose them
+        found.append(item)
 
 
 async def read(paginator, most=None):
