@@ -15,7 +15,7 @@ from airview_herald.sandbox._server import DROP
 
 Drop = Literal["before", "after"]
 _ERRORS = range(400, 600)
-_FINAL = range(200, 600)
+_BODIED = frozenset(range(200, 600)) - {204, 205, 304}
 _FAULT = 500
 
 
@@ -53,8 +53,10 @@ class Fault:
             raise ValueError("a dropped connection has no status")
         elif self.body is None and self.status not in _ERRORS:
             raise ValueError(f"a forced status is an error, 400 to 599, not {self.status}")
-        elif self.status not in _FINAL:
-            raise ValueError(f"a status with a body is one of 200 to 599, not {self.status}")
+        elif self.status not in _BODIED:
+            raise ValueError(
+                f"a status with a body is one of 200 to 599 but 204, 205 and 304, not {self.status}"
+            )
         if self.delay < 0:
             raise ValueError(f"a delay is not negative, as {self.delay} is")
         if self.drop not in {None, "before", "after"}:

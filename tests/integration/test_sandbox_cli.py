@@ -20,7 +20,7 @@ posix = pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
 
 @contextlib.contextmanager
 def process(*arguments):
-    """Run the command and give it with the line it printed."""
+    """Run the command and give it with the lines it printed."""
     with subprocess.Popen(
         [sys.executable, "-W", "error", "-m", "airview_herald.sandbox", *arguments],
         stdout=subprocess.PIPE,
@@ -28,7 +28,7 @@ def process(*arguments):
         text=True,
     ) as running:
         try:
-            yield running, running.stdout.readline()
+            yield running, running.stdout.readline() + running.stdout.readline()
         finally:
             running.kill()
 
@@ -47,7 +47,9 @@ def test_signals_end_it_cleanly(number):
     with process("--port", "0", "--require-token") as (running, line):
         url = re.fullmatch(
             r"AirView (http://127\.0\.0\.1:\d+/airview)  "
-            r"tokens http://127\.0\.0\.1:\d+/oauth2/token  database in memory\n",
+            r"tokens http://127\.0\.0\.1:\d+/oauth2/token  database in memory\n"
+            r"Herald http://127\.0\.0\.1:\d+  account 12345678"
+            r"  key SANDBOXKEYID  secret sandbox-secret-key\n",
             line,
         )[1]
         assert httpx.get(f"{url}/services/").status_code == 401
@@ -80,13 +82,32 @@ def test_a_database_file_persists(tmp_path):
     path = tmp_path / "airview.db"
     environment = {"name": "Production", "abbreviation": "PRD"}
     with process("--port", "0", "--db", os.fspath(path), "--no-race-window") as (running, line):
-        assert line.endswith(f"database {path}\n")
+        assert f"  database {path}\n" in line
         url = f"{line.split()[1]}/environments/"
         assert httpx.post(url, json=environment).status_code == 200
         assert ended(running, signal.SIGINT)[0] == 0
     with process("--port", "0", "--db", os.fspath(path)) as (_, line):
         answer = httpx.get(f"{line.split()[1]}/environments/")
         assert answer.json() == [{**environment, "id": 1}]
+
+
+@posix
+def test_herald_is_served_and_seeded(tmp_path):
+    """The second line has what a client of Herald needs; a seeded file stays as it is."""
+    path = os.fspath(tmp_path / "rows.db")
+    for arguments in (["--seed-herald", "2"], ["--seed-herald"], []):
+        with process("--port", "0", "--db", path, *arguments) as (running, lines):
+            words = lines.split()
+            url, account, key, secret = (
+                words[words.index(name) + 1] for name in ("Herald", "account", "key", "secret")
+            )
+            login = httpx.post(f"{url}/aims/v1/authenticate", auth=(key, secret)).json()
+            answer = httpx.get(
+                f"{url}/herald/v2/{account}/notifications/incidents/alerts",
+                headers={"x-aims-auth-token": login["authentication"]["token"]},
+            )
+            assert answer.json()["total_count"] > 50
+            assert ended(running, signal.SIGINT)[0] == 0
 
 
 def test_a_taken_port_is_one_line(capsys):

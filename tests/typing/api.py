@@ -419,6 +419,13 @@ async def rehearsals() -> None:
             assert_type(airview.backend, Backend)
         for request in sandbox.requests:
             assert_type((request.method, request.status), tuple[str, int])
+        sandbox.force("GET", "/systems/", 503, headers={"Retry-After": "1"}, times=1)
+        sandbox.force("POST", "/herald/v2/{account_id}/notifications", drop="after")
+        herald = sandbox.herald
+        assert_type((sandbox.herald_url, herald.access_key_id), tuple[str, str])
+        herald.seed(notifications=100)
+        assert_type(herald.add_notifications([{"type": "incidents/alerts"}]), list[str])
+        herald.switches.listing = "list"
     with Sandbox(database="rows.db", port=8080) as sandbox:
         assert_type(sandbox.url, str)
         assert_type(len(sandbox.snapshot()["monitored_resource"]), int)

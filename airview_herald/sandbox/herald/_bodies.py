@@ -10,9 +10,9 @@ from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
 from airview_herald.sandbox.herald._answers import refusal, wrong_type
+from airview_herald.sandbox.herald._records import UNSTORABLE
 
 Rule = Callable[[object, str], None]
-_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 _NOTIFICATION_TYPE = re.compile(r"[^/\x00-\x1f\x7f]+/[^/\x00-\x1f\x7f]+")
 
 
@@ -46,7 +46,7 @@ def _no_constant(name: str) -> NoReturn:
 
 def text(value: object, path: str) -> None:
     """Take text."""
-    if not isinstance(value, str) or _UNSTORABLE.search(value):
+    if not isinstance(value, str) or UNSTORABLE.search(value):
         raise wrong_type(path)
 
 

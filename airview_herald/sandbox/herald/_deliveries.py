@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from airview_herald.sandbox._database import Database
-from airview_herald.sandbox.herald._records import new_id
+from airview_herald.sandbox.herald._records import new_id, storable
 from airview_herald.sandbox.herald._tables import SENT_NOTIFICATION
 
 _PLACEHOLDER = re.compile(r"\{\{(\w+)\}\}")
@@ -33,10 +33,10 @@ def deliver(database: Database, notification: Mapping[str, Any]) -> None:
     record = {
         "id": new_id(),
         "account_id": notification["account_id"],
-        "long_incident_id": incident,
+        "long_incident_id": storable(incident),
         "type": kind,
-        "subkey": f"incidents/{str(payload.get('threat', 'info')).lower()}",
-        "subject": _subject(database, kind, payload),
+        "subkey": storable(f"incidents/{str(payload.get('threat', 'info')).lower()}"),
+        "subject": storable(_subject(database, kind, payload)),
         "statuses": statuses,
     }
     database.insert("sent_notification", SENT_NOTIFICATION.row(record))
@@ -62,5 +62,4 @@ def _subject(database: Database, kind: str, payload: Mapping[str, Any]) -> str:
     )
     template = (rows[0]["default_email_subject"] if rows else None) or _SUBJECT
     text: str = _PLACEHOLDER.sub(lambda found: str(payload.get(found[1], "")), template)
-    # Whatever the payload says has to fit a column of text.
-    return text.encode(errors="replace").decode().replace("\0", "")
+    return text

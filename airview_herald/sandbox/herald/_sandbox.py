@@ -60,10 +60,10 @@ class HeraldSandbox:
         user_id: Its user.
     """
 
-    account_id: Final = ACCOUNT_ID
-    access_key_id: Final = ACCESS_KEY_ID
-    secret_key: Final = SECRET_KEY
-    user_id: Final = USER_ID
+    account_id: Final[str] = ACCOUNT_ID
+    access_key_id: Final[str] = ACCESS_KEY_ID
+    secret_key: Final[str] = SECRET_KEY
+    user_id: Final[str] = USER_ID
 
     def __init__(
         self, state: State, database: Callable[[], Database], requests: RecordedRequests

@@ -8,7 +8,7 @@ from airview_herald.sandbox._database import Database, IntegrityError
 from airview_herald.sandbox.herald import _bodies
 from airview_herald.sandbox.herald._answers import NO_CONTENT, bare_refusal, reply, wrong_type
 from airview_herald.sandbox.herald._http import Call, Paths, State
-from airview_herald.sandbox.herald._records import new_id
+from airview_herald.sandbox.herald._records import membership_id
 from airview_herald.sandbox.herald._tables import SUBSCRIBER
 
 _ONE = _bodies.all_of(
@@ -60,7 +60,7 @@ def add(
     """Add a subscriber and return it, or nothing when it is there already."""
     subscriber = {
         **{name: value for name, value in wanted.items() if name != "action"},
-        "id": new_id(),
+        "id": membership_id(subscription_id, wanted["subscriber_type"], wanted["subscriber"]),
         "account_id": account_id,
         "subscription_id": subscription_id,
     }
