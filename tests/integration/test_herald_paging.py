@@ -1,10 +1,13 @@
 """Ten thousand notifications, page after page, by one process or by two."""
 
 import sys
+from datetime import UTC, datetime
 from itertools import pairwise
 
 import anyio
 import pytest
+
+from airview_herald.errors import InputError
 
 COUNT = 10_000
 LIMIT = 100
@@ -115,6 +118,26 @@ async def test_a_loop_that_is_left_asks_for_no_more(sandbox, call_herald):
         "/aims/v1/authenticate",
         f"/herald/v2/12345678/notifications/{TYPE}",
     ]
+
+
+@pytest.mark.parametrize(
+    "other", [{"limit": 9}, {"sort": "asc"}, {"since": 1}, {"account_id": "87654321"}]
+)
+async def test_another_listing_is_not_resumed(sandbox, call_herald, other):
+    """A resume token belongs to the arguments it came from, whatever names they went by."""
+    sandbox.herald.add_notifications(notification(FIRST + n) for n in range(20))
+    arguments = {"type": TYPE, "limit": 10, "until": FIRST + 10**6}
+    async with call_herald() as herald:
+        listing = herald.get_account_notification_by_type(**arguments)
+        await listing
+        token = listing.resume_token
+        count = len(sandbox.requests)
+        with pytest.raises(InputError, match=r"^resume: belongs to another query"):
+            herald.get_account_notification_by_type(**(arguments | other), resume=token)
+        assert len(sandbox.requests) == count
+        same = arguments | {"until": datetime.fromtimestamp(FIRST + 10**6, UTC)}
+        rest = herald.get_account_notification_by_type(**same, resume=token)
+        assert len([each async for each in rest]) == 10
 
 
 async def test_a_token_that_lapses_between_pages_is_renewed(sandbox, call_herald):
