@@ -16,6 +16,8 @@ nox.options.sessions = ["lint", "types", "bare", "tests", "contract", "demo"]
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 # Python puts the working directory, and with it the source tree, before what is installed.
 _INSTALLED = {"PYTHONSAFEPATH": "1"}
+# The last definitions with all of Herald's operations, and the present ones.
+_DEFINITIONS = ("0.1.70", "0.1.168")
 # The vendor's client: the newest, and the last that reads integrations.
 _ALMDRLIB = {
     "newest": (("alertlogic-sdk-python",), ("--no-integrations",)),
@@ -28,8 +30,6 @@ _ALMDRLIB = {
         (),
     ),
 }
-# The last definitions with all of Herald's operations, and the present ones.
-_DEFINITIONS = ("0.1.70", "0.1.168")
 VERSIONS = nox.project.python_versions(PYPROJECT)
 
 
@@ -157,6 +157,13 @@ def proofs(session: nox.Session) -> None:
     """Run the heavy proofs at full size; the suite has a small version of each."""
     session.install(f"{_wheel(session)}[sandbox]", *_group("tests"))
     session.run("pytest", "-m", "proof", "--timeout=1200", "-s", *session.posargs)
+
+
+@nox.session
+def defects(session: nox.Session) -> None:
+    """Put known defects back into a copy of the package, and see the test of each turn red."""
+    session.install(f"{_wheel(session)}[sandbox]", *_group("tests"))
+    session.run("python", "tests/defects_seen_red.py", *session.posargs)
 
 
 @nox.session

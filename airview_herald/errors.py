@@ -13,8 +13,10 @@ AirViewHeraldError
 │   ├── RedirectError         3xx: never followed
 │   ├── ClientStatusError     4xx
 │   │   ├── BadRequestError 400, UnauthorizedError 401, ForbiddenError 403,
-│   │   ├── NotFoundError 404, ConflictError 409, PayloadTooLargeError 413,
-│   │   └── ValidationError 422, TooManyRequestsError 429
+│   │   ├── ConflictError 409, PayloadTooLargeError 413, ValidationError 422,
+│   │   ├── TooManyRequestsError 429
+│   │   └── NotFoundError 404
+│   │       └── NotServedError    the server's release does not have the route
 │   └── ServerStatusError     5xx
 │       └── InternalServerError 500, BadGatewayError 502,
 │           ServiceUnavailableError 503, GatewayTimeoutError 504
@@ -53,6 +55,7 @@ __all__ = [
     "InputError",
     "InternalServerError",
     "NotFoundError",
+    "NotServedError",
     "PaginationError",
     "PayloadTooLargeError",
     "RedirectError",
@@ -310,6 +313,10 @@ class ForbiddenError(ClientStatusError):
 
 class NotFoundError(ClientStatusError):
     """404: no such row, or no such route."""
+
+
+class NotServedError(NotFoundError):
+    """404: the server's release does not have the route at all, whatever the row."""
 
 
 class ConflictError(ClientStatusError):

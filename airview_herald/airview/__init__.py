@@ -17,6 +17,7 @@ from airview_herald.airview._tokens import (
     get_azure_token,
     get_oauth_token,
 )
+from airview_herald.airview.exclusion_resources import ExclusionResource, ExclusionState
 from airview_herald.airview.frameworks import (
     Framework,
     FrameworkControlObjective,
@@ -72,6 +73,8 @@ __all__ = [
     "ControlOverviewTotals",
     "ControlSeverity",
     "Environment",
+    "ExclusionResource",
+    "ExclusionState",
     "FlaggedResource",
     "FlaggedTechnicalControl",
     "Framework",

@@ -9,6 +9,7 @@ import attrs
 
 from airview_herald.airview import _routes
 from airview_herald.airview._calls import first
+from airview_herald.airview._exclusion_backend import ExclusionBackend
 from airview_herald.airview._framework_backend import FrameworkBackend
 from airview_herald.airview._reading_backend import ReadingBackend
 from airview_herald.airview._rules import MAX_ADDITIONAL_DATA, Rules
@@ -26,7 +27,7 @@ from airview_herald.airview.models import (
 )
 
 
-class Backend(FrameworkBackend, ReadingBackend):
+class Backend(FrameworkBackend, ReadingBackend, ExclusionBackend):
     """One documented method for each route of AirView; made by `AirView`, as `airview.backend`.
 
     Every method checks what it is given before it sends anything (`InputError`), and raises a

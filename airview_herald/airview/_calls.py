@@ -19,8 +19,9 @@ T = TypeVar("T")
 _OK = 200
 _CREATED = 201
 _NO_CONTENT = 204
-_BAD_REQUEST = 400
 _UNPROCESSABLE = 422
+# What AirView answers with a phrase alone.
+_BARE = frozenset({400, 409})
 
 _converter = make_converter()
 
@@ -32,7 +33,7 @@ def read_error(reply: Reply) -> ErrorBody:
     except (ValueError, RecursionError):
         return ErrorBody()
     phrase = httpx.codes.get_reason_phrase(reply.status)
-    if reply.status == _BAD_REQUEST and body == phrase:
+    if reply.status in _BARE and body == phrase:
         return ErrorBody(own=True, message=body)
     if not isinstance(body, dict):
         return ErrorBody()

@@ -14,7 +14,7 @@ from airview_herald.airview._adoption import create_or_adopt
 from airview_herald.airview._definitions import Definitions, Key
 from airview_herald.airview._guess import Guess
 from airview_herald.airview._looks import LOOKS
-from airview_herald.airview._mismatches import Mismatch
+from airview_herald.airview._mismatches import Mismatch, mismatches
 from airview_herald.airview._notes import Asker
 from airview_herald.airview.models import (
     Application,
@@ -26,13 +26,13 @@ from airview_herald.airview.models import (
     Service,
     TechnicalControl,
 )
-from airview_herald.errors import AirViewHeraldError
+from airview_herald.errors import AirViewHeraldError, InputError
 from airview_herald.transport._call import RetryClass
 
 T = TypeVar("T")
 
 _MAX_DEFINITIONS = 10_000
-_ABSENT = 0
+_ABSENT = Control("")
 
 
 class Catalogue:
@@ -48,7 +48,7 @@ class Catalogue:
 
     def __init__(self, cache_size: int) -> None:
         self.definitions: Definitions = Definitions(min(cache_size, _MAX_DEFINITIONS))
-        self._parents: Memory[str, int] = Memory(_MAX_DEFINITIONS)
+        self._parents: Memory[str, Control] = Memory(_MAX_DEFINITIONS)
         self._resources: Memory[tuple[int, str], int] = Memory(cache_size)
         self._guess = Guess()
         self._bare: dict[str, Application] = {}
@@ -78,9 +78,17 @@ class Catalogue:
                 attrs.evolve(self._bare[reference], environment=environment)
             )
 
-        stored = await self._define(asker, ("application", reference), application, create)
+        try:
+            stored = await self._define(asker, ("application", reference), application, create)
+        except BaseException as error:
+            if reference in self._bare:
+                left = self._bare[reference]
+                error.add_note(asker.notes.orphan(left.name, left.id))
+            raise
         bare = self._bare.pop(reference, None)
-        if bare is not None and bare.id != stored.id:
+        if bare is not None and bare.id == stored.id:
+            asker.notes.placed(bare.id)
+        elif bare is not None:
             asker.notes.orphan(bare.name, bare.id)
         return stored
 
@@ -111,7 +119,7 @@ class Catalogue:
     ) -> TechnicalControl:
         """Return a technical control as the server has it, recording it if it is new.
 
-        Its `control` is the given one if that is its parent, else `None`.
+        Its `control` is the server's copy of the given one if that is its parent, else `None`.
         """
         given, backend = technical_control, asker.backend
 
@@ -124,27 +132,32 @@ class Catalogue:
             return attrs.evolve(made, control=None)
 
         key = ("technical_control", given.reference)
-        stored = await self._define(asker, key, given, create)
+        try:
+            stored = await self._define(asker, key, given, create)
+        except InputError as late:
+            # Of the parent: that it is new, and lacks a field, is found out under way.
+            raise InputError(f"technical_control.{late.field}", late.rule, given) from late
         _compare_system(asker)
         if given.control is None:
             return stored
-        parent_id = await self._parent_id(asker, given.control)
-        if parent_id == stored.control_id:
-            return attrs.evolve(stored, control=attrs.evolve(given.control, id=parent_id))
-        # The server has no such control: its name says more than no id.
-        other = parent_id or given.control.name
+        parent = await self._parent(asker, given.control)
+        if parent is not _ABSENT:
+            asker.notes.differ(mismatches("control", parent.name, parent, given.control))
+            if parent.id == stored.control_id:
+                return attrs.evolve(stored, control=parent)
+        # Where the server has no such control, its name says more than no id.
+        other = parent.id or given.control.name
         asker.notes.differ([Mismatch(*key, "control_id", stored.control_id, other)])
         return stored
 
-    async def _parent_id(self, asker: Asker, control: Control) -> int:
-        """Return the id of a parent control, 0 if the server has none; never record it."""
+    async def _parent(self, asker: Asker, control: Control) -> Control:
+        """Return a parent control, `_ABSENT` if the server has none; never record it."""
         known: Control | None = self.definitions.stored(("control", control.name))
-        if known is not None and known.id is not None:
-            return known.id
+        if known is not None:
+            return known
 
-        async def find(_: bool) -> int:  # noqa: FBT001 - as `Memory.resolve` calls it
-            found = await asker.backend.get_control(control)
-            return _ABSENT if found is None or found.id is None else found.id
+        async def find(_: bool) -> Control:  # noqa: FBT001 - as `Memory.resolve` calls it
+            return await asker.backend.get_control(control) or _ABSENT
 
         return await self._parents.resolve(control.name, find, asker.expired)
 

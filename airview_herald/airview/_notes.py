@@ -63,11 +63,20 @@ class Notes:
                 self.mismatches[mismatch] = None
                 self._on_mismatch(mismatch)
 
-    def orphan(self, name: str, identifier: int | None) -> None:
-        """Note, and log, an application that may be left over."""
-        logger.warning("application %s (%r) may be left without an environment", identifier, name)
-        if len(self.orphans) < _KEPT:
-            self.orphans.append(Orphan(name, identifier))
+    def orphan(self, name: str, identifier: int | None) -> str:
+        """Note, and log, an application that may be left over; return what there is to say."""
+        told = f"application {identifier} ({name!r}) may be left without an environment"
+        orphan = Orphan(name, identifier)
+        # Of those without an id each is another one.
+        if identifier is None or orphan not in self.orphans:
+            logger.warning(told)
+            if len(self.orphans) < _KEPT:
+                self.orphans.append(orphan)
+        return told
+
+    def placed(self, identifier: int | None) -> None:
+        """Note that an application is in an environment after all."""
+        self.orphans = [each for each in self.orphans if each.id != identifier]
 
     def refuse(self, key: tuple[str, str], verdict: AirViewHeraldError) -> None:
         """Remember that the server refuses a definition."""

@@ -11,6 +11,7 @@ from airview_herald.airview._lanes import Lanes
 from airview_herald.airview._notes import Asker, Notes, OnMismatch, Warnings
 from airview_herald.airview._recording import Errand, Recorder, lane_key
 from airview_herald.airview._rules import Rules
+from airview_herald.airview.exclusion_resources import ExclusionResource, ExclusionState
 from airview_herald.airview.frameworks import (
     FrameworkControlObjective,
     FrameworkControlObjectiveLink,
@@ -168,6 +169,18 @@ class Operations:
     ) -> list[ComplianceGroup]:
         """Count what is monitored; see `Backend.get_compliance`."""
         return await self.backend.get_compliance(select, filter)
+
+    async def get_exclusions_by_state(self, state: ExclusionState | str) -> list[ExclusionResource]:
+        """Return what is excluded in a state; see `Backend.get_exclusion_resources`."""
+        return await self.backend.get_exclusion_resources(state)
+
+    async def set_exclusion_resource_state(
+        self,
+        id: int,  # noqa: A002 - the documented name
+        state: ExclusionState | str,
+    ) -> None:
+        """Decide on an exclusion resource; see `Backend.set_exclusion_resource_state`."""
+        await self.backend.set_exclusion_resource_state(id, state)
 
     def _asker(self) -> Asker:
         """Return who asks in a single call."""

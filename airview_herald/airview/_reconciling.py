@@ -1,8 +1,8 @@
 """What was recorded before and is no longer listed: found by reading back, closed by events.
 
-`/compliance/` names resources and technical controls but not their system;
-`/aggregations/compliance/` names the system but not their references. So a pair is taken from the
-first and confirmed by the ids of the second.
+`/compliance/` names resources and technical controls by their references, which other systems may
+use too; `/aggregations/compliance/` names them by their ids, which are nobody else's. So a pair is
+taken from the first and confirmed by the second.
 """
 
 from __future__ import annotations
@@ -159,10 +159,7 @@ class Reconciler:
             findings = await asker.backend.get_flagged(stored.id)
         placed = stored.application_environment_id
         flagged = frozenset(
-            (finding.id, resource.id)
-            for finding in findings
-            if finding.system_name == system.name
-            for resource in finding.resources
+            (finding.id, resource.id) for finding in findings for resource in finding.resources
         )
         return [
             _Record(application, placed, resource, control, flagged)
@@ -194,6 +191,6 @@ class Reconciler:
             )
         if resource_id is None or control.id is None:
             return False
-        # What is not flagged is in no list with its system: there the filter has to be trusted.
+        # The ids of what is not flagged are in no list: there the filter has to be trusted.
         confirmed = (control.id, resource_id) in record.flagged
         return confirmed or _FILTERABLE.fullmatch(system.name) is not None

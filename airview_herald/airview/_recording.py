@@ -11,7 +11,7 @@ from airview_herald.airview._catalogue import Catalogue
 from airview_herald.airview._lanes import Lanes, Ticket
 from airview_herald.airview._notes import Asker, Notes
 from airview_herald.airview.models import ComplianceEvent, Resource
-from airview_herald.errors import AirViewHeraldError, BadRequestError
+from airview_herald.errors import AirViewHeraldError, BadRequestError, InputError
 from airview_herald.transport._call import RetryClass
 from airview_herald.transport._operation import Operation
 
@@ -141,8 +141,12 @@ class Recorder:
     async def _save(self, errand: Errand, asker: Asker) -> None:
         event, catalogue = errand.event, self.catalogue
         errand.stage = Stage.DEFINITIONS
+        # The technical control comes first: its parent may turn out not to be recordable.
+        try:
+            technical_control = await catalogue.technical_control(asker, event.technical_control)
+        except InputError as late:
+            raise InputError(late.field, late.rule, event) from late
         application = await catalogue.application(asker, event.application)
-        technical_control = await catalogue.technical_control(asker, event.technical_control)
         placed = _id(application.application_environment_id)
         errand.stage = Stage.RESOURCE
         resource_id = await catalogue.resource_id(asker, event.resource_reference, placed)

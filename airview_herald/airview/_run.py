@@ -230,7 +230,7 @@ class Run:
         report = self.report
         if len(report.mismatches) < len(self._notes.mismatches):
             report.mismatches = tuple(self._notes.mismatches)
-        if len(report.orphans) < len(self._notes.orphans):
+        if len(report.orphans) != len(self._notes.orphans):
             report.orphans = tuple(self._notes.orphans)
         report.elapsed = self._clock() - self._began
         report.add(held.outcome)

@@ -12,6 +12,7 @@ from typing import TypeVar
 __all__ = [
     "ApplicationType",
     "ControlSeverity",
+    "ExclusionState",
     "MonitoredResourceState",
     "QualityModel",
     "ServiceType",
@@ -89,6 +90,14 @@ class MonitoredResourceState(StrEnum):
     UNRESPONSIVE = "UNRESPONSIVE"
 
 
+class ExclusionState(StrEnum):
+    """What was decided on a resource of an exclusion."""
+
+    NONE = "NONE"
+    PENDING = "PENDING"
+    ACTIVE = "ACTIVE"
+
+
 E = TypeVar("E", bound=StrEnum)
 
 
@@ -130,6 +139,11 @@ def severity_or_none(value: ControlSeverity | str | None) -> ControlSeverity | s
 def monitoring_state(value: MonitoredResourceState | str) -> MonitoredResourceState | str:
     """Return the member of a text."""
     return _member(MonitoredResourceState, value)
+
+
+def exclusion_state(value: ExclusionState | str | None) -> ExclusionState | str | None:
+    """Return the member of a text."""
+    return value if value is None else _member(ExclusionState, value)
 
 
 def named_quality_model(value: QualityModel | str) -> QualityModel | str:

@@ -1,4 +1,4 @@
-"""AirView on this machine: the same routes over real HTTP, for tests, demos and benchmarks."""
+"""AirView and Herald on this machine: the same routes over real HTTP, for tests and demos."""
 
 from importlib.util import find_spec
 

@@ -19,6 +19,7 @@ from airview_herald.sandbox import (
     _definitions,
     _exclusions,
     _frameworks,
+    _openapi,
     _resources,
 )
 from airview_herald.sandbox._database import Database, IntegrityError, Row
@@ -166,7 +167,7 @@ class Sandbox:
         return sum(request.path == _TOKEN for request in self._requests)
 
     def expire_tokens(self) -> None:
-        """Accept none of the tokens issued so far from now on, by AIMS neither."""
+        """Accept none of the tokens issued so far from now on, those of AIMS included."""
         self._issuer.expire()
         self._herald_state.tokens.expire()
 
@@ -321,7 +322,8 @@ class Sandbox:
         return self._running
 
     def _routes(self) -> Routes:
-        return Routes(_PATHS | (_exclusions.RETIRED_PATHS if self._exclusion_resources else {}))
+        paths = _PATHS | (_exclusions.RETIRED_PATHS if self._exclusion_resources else {})
+        return Routes(paths | _openapi.paths(paths))
 
     def _application(self, url: str, database: Database) -> ASGIApp:
         airview: ASGIApp = AirView(self._routes(), database, self._race_window)

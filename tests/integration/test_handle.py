@@ -94,6 +94,24 @@ async def test_a_control_that_is_new_needs_a_quality_model(sandbox, connect):
     assert len(sandbox.snapshot()["control"]) == 1
 
 
+async def test_what_was_given_comes_back_with_a_late_error(connect, event):
+    """A field that only the server shows to be needed is named from the caller's own object on."""
+    check = TechnicalControl("A", "a", "LOG", control=Control("C"))
+    events = [event(f"i-{n}", technical_control=check) for n in range(3)]
+    path = "technical_control.control.quality_model"
+    async with connect() as airview:
+        with pytest.raises(InputError) as single:
+            await airview.handle_compliance_event(events[0])
+        with pytest.raises(InputError) as definition:
+            await airview.handle_technical_control(check)
+        report = await airview.ingest(events)
+    assert (single.value.field, definition.value.field) == (path, path)
+    assert single.value.subject is events[0]
+    assert definition.value.subject is check
+    assert [each.error.subject is each.event for each in report.failures] == [True] * 3
+    assert {each.error.field for each in report.failures} == {path}
+
+
 async def test_a_resource_type_and_its_service(sandbox, connect):
     """A resource type is recorded with its service, then found with its service."""
     given = ResourceType("AWS::EC2", "EC2", service=Service("ec2&co", "EC2", "VIRTUAL_MACHINE"))

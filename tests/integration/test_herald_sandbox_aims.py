@@ -72,6 +72,14 @@ def test_an_address_is_a_name_as_well(sandbox, stranger):
     assert answer.json()["authentication"]["user"]["email"] == "ü@example.com"
 
 
+def test_users_without_a_key_cannot_log_in(sandbox, stranger):
+    """Seeded people have addresses and no secrets, so no secret is theirs."""
+    sandbox.herald.seed(notifications=1)
+    for secret in ("", "None"):
+        answer = authenticate(stranger, "ada@example.com", secret)
+        assert (answer.status_code, answer.content) == (401, b"")
+
+
 @pytest.mark.parametrize(
     "header",
     [

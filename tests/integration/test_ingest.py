@@ -111,13 +111,10 @@ async def test_differing_definitions_are_reported(connect, event):
         await airview.ingest([first])
         report = await airview.ingest([event(f"i-{n}", technical_control=other) for n in range(9)])
     assert report.recorded == 9
-    (mismatch,) = report.mismatches
-    assert (mismatch.kind, mismatch.key, mismatch.field) == (
-        "technical_control",
-        "ec2-patching",
-        "name",
-    )
-    assert (mismatch.stored, mismatch.given) == ("EC2 patching", "Renamed")
+    assert [attrs.astuple(each) for each in report.mismatches] == [
+        ("technical_control", "ec2-patching", "name", "EC2 patching", "Renamed"),
+        ("control", "Patch R&D servers", "severity", "LOW", "HIGH"),
+    ]
 
 
 async def test_a_differing_stage_is_reported(connect, event):

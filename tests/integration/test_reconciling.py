@@ -139,6 +139,16 @@ async def test_other_systems_keep_their_records(sandbox, connect, event, other):
         assert of(sandbox, system=rest) == before
 
 
+async def test_what_only_another_system_recorded_is_not_ours_to_close(sandbox, connect, event):
+    """Where the server cannot filter by our name, only what is surely ours is closed."""
+    async with connect(system_name="scanner") as airview:
+        await airview.ingest([event("i-1"), event("i-2", "UNRESPONSIVE"), event("i-3")])
+    async with connect(system_name="a:b") as airview:
+        report = await airview.ingest([event("i-1")], reconcile=True)
+    assert report.reconciled == 0
+    assert of(sandbox, system="a:b") == {"i-1": "FLAGGED"}
+
+
 async def test_a_control_that_finds_nothing_any_more(sandbox, connect, event):
     """Records of technical controls that the new input does not mention are closed too."""
     async with connect() as airview:

@@ -20,6 +20,7 @@ class Response(NamedTuple):
 
     status: int
     body: bytes = b""
+    location: str = ""
 
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -88,8 +89,11 @@ class StubServer:
             name.lower(): value for name, _, value in (line.partition(": ") for line in head[1:])
         }
         body = await reader.readexactly(int(headers.get("content-length", 0)))
-        status, content = await self._handler(Request(method, target, headers, body))
+        request = Request(method, target, headers, body)
+        status, content, location = await self._handler(request)
         length = b"" if status == 204 else b"content-length: %d\r\n" % len(content)
+        if location:
+            length += b"location: %s\r\n" % location.encode()
         writer.write(
             b"HTTP/1.1 %d Stub\r\ncontent-type: application/json\r\n%s\r\n%s"
             % (status, length, content)

@@ -27,6 +27,8 @@ from airview_herald.airview import (
     ControlOverviewTotals,
     ControlSeverity,
     Environment,
+    ExclusionResource,
+    ExclusionState,
     FlaggedResource,
     FlaggedTechnicalControl,
     Framework,
@@ -60,6 +62,7 @@ from airview_herald.auth import BearerToken, ClientCredentials
 from airview_herald.errors import (
     IngestAborted,
     InputError,
+    NotServedError,
     RequestFacts,
     StatusError,
     TooManyRequestsError,
@@ -338,6 +341,21 @@ async def readings(backend: Backend) -> None:
     assert_type(totals, ControlOverviewTotals | None)
     resources = await backend.get_control_overview_resources(9, 31)
     assert_type(resources, list[ControlOverviewResource])
+
+
+async def exclusions(airview: AirView, backend: Backend) -> None:
+    """Exclusion resources, of servers that still have them."""
+    try:
+        pending = await airview.get_exclusions_by_state(ExclusionState.PENDING)
+    except NotServedError as error:
+        assert_type(error.status, int | None)
+        return
+    assert_type(pending, list[ExclusionResource])
+    assert_type(pending[0].application_reference, str | None)
+    assert_type(pending[0].state, ExclusionState | str | None)
+    await airview.set_exclusion_resource_state(pending[0].id, "ACTIVE")
+    assert_type(await backend.get_exclusion_resources("NONE"), list[ExclusionResource])
+    await backend.set_exclusion_resource_state(id=55, state=ExclusionState.ACTIVE)
 
 
 async def failures(airview: AirView) -> None:

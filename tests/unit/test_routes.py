@@ -846,6 +846,7 @@ def test_answers_that_are_no_json_are_told(document):
             '{"json": ["Invalid JSON body."]}',
         ),
         (400, "Bad Request", None, "Bad Request"),
+        (409, "Conflict", None, "Conflict"),
     ],
 )
 def test_airviews_own_errors_are_read(status, document, code, message):
@@ -868,6 +869,7 @@ def test_airviews_own_errors_are_read(status, document, code, message):
         (404, "Bad Request"),
         (502, "Bad Request"),
         (400, "Conflict"),
+        (409, "Bad Request"),
         (400, ["Bad Request"]),
         (401, None),
         (401, 401),

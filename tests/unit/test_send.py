@@ -1167,3 +1167,28 @@ async def test_the_cause_of_an_error_holds_no_request():
     assert isinstance(error.__cause__, httpx.ReadError)
     with pytest.raises(RuntimeError):
         _ = error.__cause__.request
+
+
+@pytest.mark.parametrize(("retry", "attempts"), [(None, 1), (Retry(budget=1, base=0.5), 2)])
+async def test_a_sibling_shares_the_budget_of_its_policy(retry, attempts):
+    """Retries that one has spent the other lacks, unless it has a policy of its own."""
+    case = Case(Server(500), retry=Retry(budget=1))
+    assert (await case.fail(InternalServerError)).attempts == 2
+    options = case.transport.options.changed(timeout=1, retry=retry, headers=None, on_reply=None)
+    sibling = case.transport.with_options(options)
+    with pytest.raises(InternalServerError) as caught:
+        await sibling.send(call(), sibling.operation())
+    assert caught.value.attempts == attempts
+
+
+async def test_looking_at_an_answer_makes_no_replay_of_it():
+    """A DELETE that finds nothing is an error, whoever sees its answer."""
+    seen = []
+    case = Case(Server(404))
+    options = case.transport.options.changed(
+        timeout=None, retry=None, headers=None, on_reply=seen.append
+    )
+    sibling = case.transport.with_options(options)
+    with pytest.raises(NotFoundError):
+        await sibling.send(call(ABSOLUTE, method="DELETE"), sibling.operation())
+    assert [reply.status for reply in seen] == [404]

@@ -65,7 +65,7 @@ def _user_of_session(call: Call, session: str) -> Row:
 def _user_of_key(call: Call) -> Row:
     name, secret = _basic(call.headers.get("authorization", ""))
     for user in call.database.rows(
-        "SELECT * FROM user WHERE access_key_id = ? OR email = ?", name, name
+        "SELECT * FROM user WHERE secret_key IS NOT NULL AND ? IN (access_key_id, email)", name
     ):
         if secrets.compare_digest(secret.encode(), user["secret_key"].encode()):
             return user
