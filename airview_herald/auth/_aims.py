@@ -92,7 +92,7 @@ class AimsAuth(RefreshingAuth):
             raise ConfigurationError(
                 "access_key_id: give an access key, a user with a password, or a token"
             )
-        self.renewable = self._basic is not None
+        self.renewable: bool = self._basic is not None
         self._account_id: str | None = None
 
     @property

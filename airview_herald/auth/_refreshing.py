@@ -51,7 +51,7 @@ class RefreshingAuth(httpx.Auth):
     """
 
     requires_response_body = True
-    renewable = True
+    renewable: bool = True
     """Whether another token can be had for one that is refused."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:

@@ -74,7 +74,7 @@ class Herald(NotificationOperations, SubscriptionOperations, IntegrationOperatio
         self,
         *,
         access_key_id: str | None = None,
-        secret_key: str | None = None,
+        secret_key: str | Secret | None = None,
         username: str | None = None,
         password: str | Secret | None = None,
         mfa_code: MfaCode | None = None,

@@ -48,8 +48,8 @@ class Sender:
         self._settings = settings
         self._endpoints = endpoints
         self._auth = auth
-        self._transport = transport
         self._own_account: Memory[str, str] = Memory(1)
+        self._send_by(transport)
 
     @property
     def options(self) -> Options:
@@ -59,8 +59,13 @@ class Sender:
     def with_options(self, options: Options) -> Self:
         """Return a sibling that sends otherwise, and shares all else."""
         sibling = copy.copy(self)
-        sibling._transport = self._transport.with_options(options)  # noqa: SLF001 - its own class
+        sibling._send_by(self._transport.with_options(options))  # noqa: SLF001 - its own class
         return sibling
+
+    def _send_by(self, transport: Transport) -> None:
+        self._transport = transport
+        # What the global host answers is nothing that a caller asked for.
+        self._global = transport.with_options(attrs.evolve(transport.options, on_reply=None))
 
     def account_of(self, account_id: str | None) -> str | None:
         """Return the account that a call is for, `None` for that of a login still to come."""
@@ -85,7 +90,7 @@ class Sender:
         if account is None:
             account = await self._login_account(operation)
             call = route(account)
-        url = await self._endpoints.find("herald", account, self._global(), operation)
+        url = await self._endpoints.find("herald", account, self._global, operation)
         return await self._at(url).send(call, operation)
 
     async def send_for_all(self, call: Call[T]) -> T:
@@ -95,7 +100,7 @@ class Sender:
         url = self._endpoints.configured("herald")
         if url is None:
             account = self._settings.account_id or await self._login_account(operation)
-            url = await self._endpoints.find("herald", account, self._global(), operation)
+            url = await self._endpoints.find("herald", account, self._global, operation)
         return await self._at(url).send(call, operation)
 
     async def _login_account(self, operation: Operation) -> str:
@@ -116,13 +121,9 @@ class Sender:
                     "account_id",
                     f"is needed: {self._settings.urls_from} has no aims that tells of one",
                 )
-            return await self._global().send(_TOKEN_INFO, operation)
+            return await self._global.send(_TOKEN_INFO, operation)
 
         return await self._own_account.resolve("", ask, lambda: self._transport.expired(operation))
-
-    def _global(self) -> Transport:
-        """Return what sends to the global host; its answers are none that a caller asked for."""
-        return self._transport.with_options(attrs.evolve(self.options, on_reply=None))
 
     def _at(self, url: str) -> Transport:
         return self._transport.with_options(attrs.evolve(self.options, base_url=url))

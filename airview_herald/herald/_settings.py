@@ -13,11 +13,12 @@ import attrs
 
 from airview_herald._origin import checked_url
 from airview_herald._secret import Secret
+from airview_herald.auth._aims import PRODUCTION
 from airview_herald.errors import ConfigurationError
 from airview_herald.herald._profile import Profile, Setting
 
 _GLOBAL = {
-    "production": "https://api.global-services.global.alertlogic.com",
+    "production": PRODUCTION,
     "integration": "https://api.global-integration.product.dev.alertlogic.com",
 }
 _RESIDENCIES = ("default", "us", "emea")
@@ -38,8 +39,8 @@ class Settings:
         secret_key: Its secret, when one is configured.
         account_id: The account that calls are for when they name none.
         residency: Where an account's data lie: `default`, `us` or `emea`.
-        urls: Where services are, as far as that is configured; `aims` is the global host.
-        lookup: Whether the Endpoints service tells where the others are.
+        urls: Where services are, as far as that is configured: `aims`, the global host, and
+            `herald`, unless the Endpoints service tells.
         urls_from: Where the URLs are from, for messages.
         profile: The file and the section, for messages.
     """
@@ -49,7 +50,6 @@ class Settings:
     account_id: str | None
     residency: str
     urls: Mapping[str, str]
-    lookup: bool
     urls_from: str
     profile: str
 
@@ -64,7 +64,7 @@ class Settings:
         cls,
         *,
         access_key_id: str | None = None,
-        secret_key: str | None = None,
+        secret_key: str | Secret | None = None,
         account_id: str | None = None,
         profile: str | None = None,
         global_endpoint: str | None = None,
@@ -97,13 +97,12 @@ class Settings:
         where = sources.find("residency", residency, "ALERTLOGIC_RESIDENCY")
         if where is not None and where.value not in _RESIDENCIES:
             raise ConfigurationError(f"{where.where}: must be one of {', '.join(_RESIDENCIES)}")
-        urls, lookup, urls_from = _urls(endpoint, sources, allow_http=allow_http)
+        urls, urls_from = _urls(endpoint, sources, allow_http=allow_http)
         return cls(
             *key,
             account_id=None if account is None else account.value,
             residency=_RESIDENCIES[0] if where is None else where.value,
             urls=urls,
-            lookup=lookup,
             urls_from=urls_from,
             profile=str(sources.profile),
         )
@@ -129,7 +128,7 @@ class _Sources:
         return _argument(key, argument) or self._variable(variable) or self.profile.get(key)
 
     def pair(
-        self, access_key_id: str | None, secret_key: str | None
+        self, access_key_id: str | None, secret_key: str | Secret | None
     ) -> tuple[Secret | None, Secret | None]:
         """Return both halves of the access key from one source; `None` twice for no whole pair."""
         keys = ("access_key_id", "secret_key")
@@ -164,9 +163,11 @@ class _Sources:
         return Setting(value, name) if value else None
 
 
-def _argument(name: str, value: str | None) -> Setting | None:
+def _argument(name: str, value: str | Secret | None) -> Setting | None:
     if value is None:
         return None
+    if isinstance(value, Secret):
+        value = value.reveal()
     if not isinstance(value, str) or not value:
         raise ConfigurationError(f"{name}: must be a text that is not empty")
     return Setting(value, name)
@@ -174,18 +175,18 @@ def _argument(name: str, value: str | None) -> Setting | None:
 
 def _urls(
     endpoint: Setting | None, sources: _Sources, *, allow_http: bool
-) -> tuple[dict[str, str], bool, str]:
-    """Return the URLs that are configured, whether others are looked up, and who says so."""
+) -> tuple[dict[str, str], str]:
+    """Return the URLs that are configured, and who says so."""
     if endpoint is None:
         endpoint = Setting("production", "global_endpoint")
     if endpoint.value in _GLOBAL:
-        return {"aims": _GLOBAL[endpoint.value]}, True, endpoint.where
+        return {"aims": _GLOBAL[endpoint.value]}, endpoint.where
     if endpoint.value == "map":
         file = sources.map_file()
-        return _mapped(file, allow_http=allow_http), False, str(file)
+        return _mapped(file, allow_http=allow_http), str(file)
     if _URL.match(endpoint.value):
         url = checked_url(endpoint.value, endpoint.where, allow_http=allow_http)
-        return dict.fromkeys(_SERVICES, url), False, endpoint.where
+        return dict.fromkeys(_SERVICES, url), endpoint.where
     raise ConfigurationError(
         f"{endpoint.where}: must be production, integration, map, or an http(s) URL"
     )

@@ -79,7 +79,6 @@ def test_without_any_source_the_defaults_hold(find):
     """No file, no variables, no arguments: production, and no credential."""
     settings = find()
     assert facts(settings) == ((None, None), None, {"aims": PRODUCTION}, "default")
-    assert settings.lookup
 
 
 def test_the_file_is_above_the_defaults(find):
@@ -91,7 +90,6 @@ def test_the_file_is_above_the_defaults(find):
         {"aims": INTEGRATION},
         "emea",
     )
-    assert settings.lookup
 
 
 def test_the_environment_is_above_the_file(find):
@@ -99,7 +97,6 @@ def test_the_environment_is_above_the_file(find):
     settings = find(FILE, ENVIRON)
     everything = dict.fromkeys(("aims", "herald"), "https://env.example")
     assert facts(settings) == (("ENVKEY", "env-secret"), "3", everything, "us")
-    assert not settings.lookup
 
 
 def test_arguments_are_above_all(find):
@@ -139,6 +136,7 @@ def test_the_environment_is_that_of_the_process(home, monkeypatch):
         (ENVIRON, {"access_key_id": "x"}, ("FILEKEY", "file-secret")),
         (ENVIRON, {"secret_key": "x"}, ("FILEKEY", "file-secret")),
         ({}, {"access_key_id": "a", "secret_key": "b"}, ("a", "b")),
+        ({}, {"access_key_id": "a", "secret_key": Secret("b")}, ("a", "b")),
     ],
 )
 def test_halves_are_never_mixed(find, environ, arguments, found):
@@ -327,7 +325,7 @@ def test_an_argument_that_is_no_text_is_refused(find, name, value):
 def test_a_named_endpoint_is_the_global_host(find, name, url):
     """The other services are looked up."""
     settings = find(global_endpoint=name)
-    assert (settings.urls, settings.lookup) == ({"aims": url}, True)
+    assert settings.urls == {"aims": url}
 
 
 @pytest.mark.parametrize(
@@ -340,7 +338,7 @@ def test_a_named_endpoint_is_the_global_host(find, name, url):
 def test_a_url_serves_everything(find, given, kept):
     """Nothing is looked up."""
     settings = find(global_endpoint=given)
-    assert (settings.urls, settings.lookup) == (dict.fromkeys(("aims", "herald"), kept), False)
+    assert settings.urls == dict.fromkeys(("aims", "herald"), kept)
 
 
 def test_plain_http_elsewhere_needs_permission(find):
@@ -370,7 +368,7 @@ def test_an_endpoint_map(find, home, tmp_path, where):
     name.write_text(json.dumps(MAP), encoding="utf-8")
     settings = find(environ=environ | {"ALERTLOGIC_CONFIG": str(config)})
     assert settings.urls == {"herald": "http://127.0.0.1:1", "aims": "https://aims.example"}
-    assert (settings.lookup, settings.urls_from) == (False, str(name))
+    assert settings.urls_from == str(name)
 
 
 def test_a_map_needs_no_aims(find, home):
