@@ -6,7 +6,8 @@ import itertools
 import logging
 import random
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Never, TypeVar, cast
 
 import anyio
@@ -19,6 +20,7 @@ from airview_herald.errors import (
     DecodeError,
     RequestFacts,
 )
+from airview_herald.transport._auth_flow import authorized
 from airview_herald.transport._call import Call, ErrorBody, Reply, RetryClass
 from airview_herald.transport._connections import Connections
 from airview_herald.transport._deadline import WatchedStream, capped
@@ -241,11 +243,12 @@ class Transport:
         request.extensions["timeout"] = self._timeouts
         # Waiting for a token that somebody else fetches is on the clock.
         operation.remaining(self.clock)
+        errand = partial(self.errand, operation=operation)
         flow = self._auth.async_auth_flow(request)
         try:
             outgoing = await anext(flow)
             while True:
-                outgoing = await self._run_errands(flow, outgoing, request, operation)
+                outgoing = await authorized(request, flow, outgoing, errand)
                 response = await self._exchange(outgoing, operation, call.retry_class, attempt)
                 try:
                     outgoing = await flow.asend(response)
@@ -266,28 +269,12 @@ class Transport:
         request = httpx.Request("GET", self.options.base_url)
         request.extensions["timeout"] = self._timeouts
         operation.remaining(self.clock)
+        errand = partial(self.errand, operation=operation)
         flow = self._auth.async_auth_flow(request)
         try:
-            await self._run_errands(flow, await anext(flow), request, operation)
+            await authorized(request, flow, await anext(flow), errand)
         finally:
             await flow.aclose()
-
-    async def _run_errands(
-        self,
-        flow: AsyncGenerator[httpx.Request, httpx.Response],
-        outgoing: httpx.Request,
-        request: httpx.Request,
-        operation: Operation,
-    ) -> httpx.Request:
-        """Send what an auth flow needs first, and return the request with its credential."""
-        while (outgoing.method, outgoing.url) != (request.method, request.url):
-            try:
-                response = await self.errand(outgoing, operation)
-            except AirViewHeraldError as error:
-                outgoing = await flow.athrow(error)
-            else:
-                outgoing = await flow.asend(response)
-        return outgoing
 
     async def errand(self, request: httpx.Request, operation: Operation) -> httpx.Response:
         """Send what is needed on the way, a token request say: its own origin, its own class.

@@ -11,7 +11,7 @@ import pytest
 from airview_herald import Herald
 from airview_herald._secret import Secret
 from airview_herald.auth import AimsAuth
-from airview_herald.errors import AirViewHeraldError, ConfigurationError
+from airview_herald.errors import AirViewHeraldError, ConfigurationError, InputError
 from airview_herald.transport import Retry
 
 KEY = "PLANTED/KEY+1"
@@ -170,6 +170,37 @@ async def test_an_error_on_the_way_shows_no_secret(shown, handler):
     ) as herald:
         with pytest.raises(AirViewHeraldError) as caught:
             await herald.get_account_subscriptions()
+    assert_clean(*everything(caught.value), *shown())
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"api_token": API_TOKEN, 7: "key"},
+        {"api_token": {API_TOKEN}},
+        {"api_token": API_TOKEN.encode()},
+        {"nested": {"api_token": API_TOKEN, "more": object()}},
+        {"nested": {"api_token": API_TOKEN, 7: "key"}},
+        [API_TOKEN],
+    ],
+)
+async def test_a_target_that_is_no_json_shows_no_secret(sandbox, call_herald, shown, body):
+    """The field is named, what is in it and beside it is not."""
+    async with call_herald() as herald:
+        with pytest.raises(InputError, match=r"^body") as caught:
+            await herald.test_integration("jira", body)
+    assert_clean(*everything(caught.value), *shown())
+    assert len(sandbox.requests) == 0
+
+
+@pytest.mark.parametrize("status", [400, 403, 500, 200])
+async def test_an_answer_that_repeats_a_target_shows_no_secret(sandbox, call_herald, shown, status):
+    """What the target's test repeats is in the body of the error, and in no word of it."""
+    body = [{"rawbody": API_TOKEN}] if status == 200 else {"error": "e", "echo": API_TOKEN}
+    sandbox.force("POST", "/herald/v2/{account_id}/{kind}/test", status, body=body)
+    async with call_herald() as herald:
+        with pytest.raises(AirViewHeraldError) as caught:
+            await herald.test_integration("jira", {"api_token": API_TOKEN})
     assert_clean(*everything(caught.value), *shown())
 
 
