@@ -118,16 +118,16 @@ DEFECTS = {
     ),
     24: Defect(
         "airview/_exclusion_backend.py",
-        "self.send(_routes.get_system(self.config.system_name))",
-        "self.system()",
+        "self._sender.find_system()",
+        "self._sender.system()",
     ),
     25: Defect(
         "airview/_sending.py", "self._systems.resolve(name, find, ", "(lambda *_: find(True))("
     ),
     26: Defect(
         "airview/_backend.py",
-        "row = await self.send(_routes.get_resource_type(reference))",
-        "row = await self.send(_routes.get_resource_type(reference)); print(row)",
+        "row = await self._sender.send(_routes.get_resource_type(reference))",
+        "row = await self._sender.send(_routes.get_resource_type(reference)); print(row)",
     ),
     27: Defect("transport/_retry.py", "if status in _AMBIGUOUS_STATUSES:", "if False:"),
     28: Defect("airview/_memory.py", "            self.put(key, value)\n", ""),

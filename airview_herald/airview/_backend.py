@@ -38,7 +38,7 @@ class Backend(FrameworkBackend, ReadingBackend, ExclusionBackend):
     async def get_system_id_by_name(self, name: str) -> int | None:
         """Return a system's id, or `None`: `GET /systems/`."""
         Rules(name).key("name", name)
-        found = await self.send(_routes.get_system(name))
+        found = await self._sender.send(_routes.get_system(name))
         return None if found is None else found.id
 
     async def create_system(self, name: str, stage: SystemStage | str) -> int:
@@ -46,16 +46,16 @@ class Backend(FrameworkBackend, ReadingBackend, ExclusionBackend):
         rules = Rules(name)
         rules.key("name", name)
         rules.member("stage", stage, SystemStage)
-        return (await self.send(_routes.create_system(name, stage))).id
+        return (await self._sender.send(_routes.create_system(name, stage))).id
 
     async def get_environments(self) -> list[Environment]:
         """Return all the environments: `GET /environments/`."""
-        return await self.send(_routes.get_environments())
+        return await self._sender.send(_routes.get_environments())
 
     async def create_environment(self, environment: Environment) -> Environment:
         """Record an environment: `POST /environments/`."""
         Rules(environment).environment("environment", environment)
-        return await self.send(_routes.create_environment(environment))
+        return await self._sender.send(_routes.create_environment(environment))
 
     async def get_application_environment_by_reference(self, reference: str) -> Application | None:
         """Return the application under a reference of this client's type, or `None`.
@@ -63,7 +63,7 @@ class Backend(FrameworkBackend, ReadingBackend, ExclusionBackend):
         Route: `GET /referenced-application-environments/`.
         """
         Rules(reference).reference("reference", reference)
-        return await self.send(
+        return await self._sender.send(
             _routes.get_application_environment(self.config.referencing_type, reference)
         )
 
@@ -80,7 +80,7 @@ class Backend(FrameworkBackend, ReadingBackend, ExclusionBackend):
                 no use for it.
         """
         Rules(application).application("application", application)
-        identifier = await self.send(_routes.create_application(application))
+        identifier = await self._sender.send(_routes.create_application(application))
         environment = application.environment
         if environment_id is not None:
             environment = attrs.evolve(environment, id=environment_id)
@@ -103,7 +103,7 @@ class Backend(FrameworkBackend, ReadingBackend, ExclusionBackend):
         rules = Rules(application)
         rules.application("application", application)
         rules.given("application.id", application.id)
-        await self.send(_routes.update_application(application))
+        await self._sender.send(_routes.update_application(application))
 
     async def create_application_environment(self, application: Application) -> Application:
         """Put an application into its environment, under its reference.
@@ -118,7 +118,7 @@ class Backend(FrameworkBackend, ReadingBackend, ExclusionBackend):
         """
         rules = Rules(application)
         rules.application("application", application)
-        return await self.send(
+        return await self._sender.send(
             _routes.create_application_environment(
                 rules.given("application.id", application.id),
                 rules.given("application.environment.id", application.environment.id),
@@ -133,7 +133,7 @@ class Backend(FrameworkBackend, ReadingBackend, ExclusionBackend):
         Route: `GET /controls/`.
         """
         Rules(control).control("control", control)
-        return first(await self.send(_routes.get_controls(control.name)))
+        return first(await self._sender.send(_routes.get_controls(control.name)))
 
     async def create_control(self, control: Control) -> Control:
         """Record a control: `POST /controls/`. The server accepts any number of one name."""
@@ -141,23 +141,23 @@ class Backend(FrameworkBackend, ReadingBackend, ExclusionBackend):
         rules.control("control", control)
         if control.quality_model is None:
             raise rules.missing("control.quality_model", "a control that does not exist yet")
-        return await self.send(_routes.create_control(control))
+        return await self._sender.send(_routes.create_control(control))
 
     async def get_technical_control(self, reference: str) -> TechnicalControl | None:
         """Return this system's technical control under a reference, or `None`.
 
-        Routes: `GET /technical-controls/`, and those of `system`.
+        Routes: `GET /technical-controls/`, and those of `system_id`.
         """
         Rules(reference).reference("reference", reference)
-        system = await self.system()
-        return first(await self.send(_routes.get_technical_controls(system.id, reference)))
+        system = await self._sender.system()
+        return first(await self._sender.send(_routes.get_technical_controls(system.id, reference)))
 
     async def create_technical_control(
         self, technical_control: TechnicalControl
     ) -> TechnicalControl:
         """Record a technical control of this system.
 
-        Routes: `POST /technical-controls/`, and those of `system`.
+        Routes: `POST /technical-controls/`, and those of `system_id`.
 
         Args:
             technical_control: With its `control_id`, or with a `control` that has its `id`, if
@@ -169,17 +169,19 @@ class Backend(FrameworkBackend, ReadingBackend, ExclusionBackend):
         if technical_control.control_id is None and parent is not None:
             parent_id = rules.given("technical_control.control.id", parent.id)
             technical_control = attrs.evolve(technical_control, control_id=parent_id)
-        system = await self.system()
-        return await self.send(_routes.create_technical_control(system.id, technical_control))
+        system = await self._sender.system()
+        return await self._sender.send(
+            _routes.create_technical_control(system.id, technical_control)
+        )
 
     async def get_services(self) -> list[Service]:
         """Return all the services: `GET /services/`."""
-        return await self.send(_routes.get_services())
+        return await self._sender.send(_routes.get_services())
 
     async def create_service(self, service: Service) -> Service:
         """Record a service: `POST /services/`."""
         Rules(service).service("service", service)
-        return await self.send(_routes.create_service(service))
+        return await self._sender.send(_routes.create_service(service))
 
     async def get_resource_type(self, reference: str) -> ResourceType | None:
         """Return the resource type under a reference with its service, or `None`.
@@ -187,7 +189,7 @@ class Backend(FrameworkBackend, ReadingBackend, ExclusionBackend):
         Routes: `GET /resource-types/`; `GET /services/` too, if the type has a service.
         """
         Rules(reference).key("reference", reference)
-        row = await self.send(_routes.get_resource_type(reference))
+        row = await self._sender.send(_routes.get_resource_type(reference))
         if row is None:
             return None
         service = None
@@ -206,7 +208,7 @@ class Backend(FrameworkBackend, ReadingBackend, ExclusionBackend):
         rules.resource_type("resource_type", resource_type)
         if resource_type.service is not None:
             rules.given("resource_type.service.id", resource_type.service.id)
-        row = await self.send(_routes.create_resource_type(resource_type))
+        row = await self._sender.send(_routes.create_resource_type(resource_type))
         return attrs.evolve(resource_type, name=row.name, id=row.id)
 
     async def get_resource_type_control_link(
@@ -220,7 +222,7 @@ class Backend(FrameworkBackend, ReadingBackend, ExclusionBackend):
             control: With its `id`.
             resource_type: With its `id`.
         """
-        return await self.send(
+        return await self._sender.send(
             _routes.get_resource_type_control_link(*_linked(control, resource_type))
         )
 
@@ -235,7 +237,7 @@ class Backend(FrameworkBackend, ReadingBackend, ExclusionBackend):
             control: With its `id`.
             resource_type: With its `id`.
         """
-        return await self.send(
+        return await self._sender.send(
             _routes.create_resource_type_control_link(*_linked(control, resource_type))
         )
 
@@ -267,7 +269,7 @@ class Backend(FrameworkBackend, ReadingBackend, ExclusionBackend):
         rules.kind("is_limited_exclusion", is_limited_exclusion, bool)
         if notes is not None:
             rules.text("notes", notes, math.inf)
-        await self.send(
+        await self._sender.send(
             _routes.create_exclusion(
                 summary,
                 control_id,
@@ -282,7 +284,7 @@ class Backend(FrameworkBackend, ReadingBackend, ExclusionBackend):
         rules = Rules(reference)
         rules.key("reference", reference)
         rules.integer("application_environment_id", application_environment_id)
-        found = await self.send(_routes.get_resource(reference, application_environment_id))
+        found = await self._sender.send(_routes.get_resource(reference, application_environment_id))
         return None if found is None else found.id
 
     async def create_resource(self, reference: str, application_environment_id: int) -> int:
@@ -290,7 +292,9 @@ class Backend(FrameworkBackend, ReadingBackend, ExclusionBackend):
         rules = Rules(reference)
         rules.key("reference", reference)
         rules.integer("application_environment_id", application_environment_id)
-        return await self.send(_routes.create_resource(reference, application_environment_id))
+        return await self._sender.send(
+            _routes.create_resource(reference, application_environment_id)
+        )
 
     async def save_resource(self, resource: Resource) -> None:
         """Create or update a resource: `PUT /resources/`.
@@ -303,7 +307,7 @@ class Backend(FrameworkBackend, ReadingBackend, ExclusionBackend):
         rules.resource("resource", resource)
         if resource.resource_type is None:
             raise rules.missing("resource.resource_type", "PUT /resources/")
-        await self.send(
+        await self._sender.send(
             _routes.save_resource(
                 resource.reference,
                 rules.given(
@@ -340,7 +344,7 @@ class Backend(FrameworkBackend, ReadingBackend, ExclusionBackend):
         rules.integer("resource_id", resource_id)
         rules.member("state", state, MonitoredResourceState)
         rules.text("additional_data", additional_data, MAX_ADDITIONAL_DATA)
-        await self.send(
+        await self._sender.send(
             _routes.save_monitored_resource(
                 technical_control_id, resource_id, state, additional_data
             )

@@ -245,7 +245,7 @@ class Catalogue:
                     was_known = True
                     return found
                 made, was_known = await create_or_adopt(
-                    backend.transport,
+                    asker.sender.transport,
                     asker.operation,
                     look,
                     lambda: backend.create_resource(reference, application_environment_id),
@@ -285,9 +285,9 @@ class Catalogue:
 
     async def _has_lost(self, asker: Asker, event: ComplianceEvent) -> bool:
         application, technical_control = event.application, event.technical_control
-        system = asker.backend.known_system()
-        asker.backend.forget_system()
-        lost = system is not None and (await asker.backend.system()).id != system.id
+        system = asker.sender.known_system()
+        asker.sender.forget_system()
+        lost = system is not None and (await asker.sender.system()).id != system.id
         given: dict[Key, Any] = {
             ("application", application.reference): application,
             ("environment", application.environment.abbreviation): application.environment,
@@ -318,7 +318,7 @@ class Catalogue:
 
 def _compare_system(asker: Asker) -> None:
     """Note that the system has another stage on the server."""
-    config, system = asker.backend.config, asker.backend.known_system()
+    config, system = asker.sender.config, asker.sender.known_system()
     if system is not None and system.stage != config.system_stage:
         note = Mismatch("system", system.name, "stage", system.stage, config.system_stage)
         asker.notes.differ([note])

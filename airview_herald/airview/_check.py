@@ -9,6 +9,7 @@ import attrs
 
 from airview_herald.airview._backend import Backend
 from airview_herald.airview._calls import refused
+from airview_herald.airview._sending import Sender
 from airview_herald.errors import ForbiddenError
 
 
@@ -36,17 +37,18 @@ class Check:
 _ANY_REFERENCE = "airview-herald-check"
 
 
-async def check(backend: Backend) -> Check:
+async def check(sender: Sender) -> Check:
     """Try a route of each role.
 
     Raises:
         ForbiddenError: Roles are lacking; the message names them all.
     """
+    backend = Backend(sender)
     tries: dict[Role, Callable[[], Awaitable[object]]] = {
-        Role.CONTENT_READER: lambda: backend.get_system_id_by_name(backend.config.system_name),
-        Role.CONTENT_WRITER: lambda: backend.send(refused("POST", "/environments/")),
+        Role.CONTENT_READER: lambda: backend.get_system_id_by_name(sender.config.system_name),
+        Role.CONTENT_WRITER: lambda: sender.send(refused("POST", "/environments/")),
         Role.COMPLIANCE_READER: lambda: backend.get_resource_type(_ANY_REFERENCE),
-        Role.COMPLIANCE_WRITER: lambda: backend.send(refused("PUT", "/monitored-resources/")),
+        Role.COMPLIANCE_WRITER: lambda: sender.send(refused("PUT", "/monitored-resources/")),
     }
     answers: dict[Role, object] = {}
     refusals: dict[Role, ForbiddenError] = {}

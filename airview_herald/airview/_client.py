@@ -22,6 +22,7 @@ from airview_herald.airview._reconciling import Reconciliation
 from airview_herald.airview._recording import Recorder
 from airview_herald.airview._rules import Rules
 from airview_herald.airview._run import Run
+from airview_herald.airview._sending import Sender
 from airview_herald.airview._stream import IngestStream
 from airview_herald.airview.models import SystemStage
 from airview_herald.auth import BearerToken
@@ -109,7 +110,7 @@ class AirView(Operations):
         config = BackendConfig(options.base_url, None, system_name, system_stage, referencing_type)
         session = Session(Connections(http))
         transport = Transport(session.connections, auth, options, read_error)
-        super().__init__(session, Backend(config, transport, session), cache_size, on_mismatch)
+        super().__init__(session, Sender(config, transport, session), cache_size, on_mismatch)
 
     @classmethod
     def from_config(cls, backend_config: BackendConfig, **options: Any) -> Self:
@@ -172,15 +173,15 @@ class AirView(Operations):
         Raises:
             ConfigurationError: A setting cannot work; the message names it.
         """
-        transport = self._backend.transport
-        options = transport.options.changed(
+        sender = self._recorder.sender
+        options = sender.transport.options.changed(
             timeout=timeout, retry=retry, headers=headers, on_reply=on_reply
         )
-        backend = self._backend.over(transport.with_options(options))
+        sender = sender.over(sender.transport.with_options(options))
         sibling = copy.copy(self)
         vars(sibling).update(
-            _backend=backend,
-            _recorder=Recorder(backend, self._catalogue, self._recorder.lanes),
+            _backend=Backend(sender),
+            _recorder=Recorder(sender, self._catalogue, self._recorder.lanes),
             _warnings=self._warnings.telling(on_mismatch),
         )
         return sibling
@@ -201,7 +202,7 @@ class AirView(Operations):
             AirViewHeraldError: No credential, no connection, or no AirView at the base URL.
         """
         self._session.check()
-        return await check(self._backend)
+        return await check(self._recorder.sender)
 
     async def plan(self, events: Events, *, concurrency: int = 64) -> Plan:
         """Look what a batch of events would meet and make, and make nothing.

@@ -108,7 +108,7 @@ class Definitions:
         create: Callable[[], Awaitable[T]],
     ) -> T:
         """Look, and create what is absent, unless an earlier create is still in doubt."""
-        transport = asker.backend.transport
+        transport = asker.sender.transport
         found = await look()
         doubt = self._doubts.get(key)
         if found is None and doubt is not None:

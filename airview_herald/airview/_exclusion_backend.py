@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from airview_herald.airview import _exclusion_routes
 from airview_herald.airview._rules import Rules
-from airview_herald.airview._sending import Sender
+from airview_herald.airview._sending import RouteMethods
 from airview_herald.airview.exclusion_resources import ExclusionResource, ExclusionState
 from airview_herald.errors import NotFoundError, NotServedError
 from airview_herald.transport._call import Call
@@ -22,7 +22,7 @@ _NO_SYSTEM = 0
 _TOLD = 10
 
 
-class ExclusionBackend(Sender):
+class ExclusionBackend(RouteMethods):
     """The two documented methods whose routes AirView served before May 2023 only."""
 
     async def get_exclusion_resources(self, state: ExclusionState | str) -> list[ExclusionResource]:
@@ -44,7 +44,7 @@ class ExclusionBackend(Sender):
             NotServedError: The server's release does not have the route.
         """
         Rules(state).member("state", state, ExclusionState)
-        system = await self.find_system()
+        system = await self._sender.find_system()
         # Without a system the server is asked all the same: whether it serves the route should
         # not hang on what it has recorded.
         found = await self._send_served(
@@ -80,7 +80,7 @@ class ExclusionBackend(Sender):
     async def _send_served(self, call: Call[T]) -> T:
         """Send a call of a route that knows no 404: AirView's own one says there is no route."""
         try:
-            return await self.send(call)
+            return await self._sender.send(call)
         except NotFoundError as error:
             if not error.own:
                 raise

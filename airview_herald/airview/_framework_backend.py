@@ -5,7 +5,7 @@ from __future__ import annotations
 from airview_herald.airview import _framework_routes
 from airview_herald.airview._calls import first
 from airview_herald.airview._rules import Rules
-from airview_herald.airview._sending import Sender
+from airview_herald.airview._sending import RouteMethods
 from airview_herald.airview.frameworks import (
     Framework,
     FrameworkControlObjective,
@@ -15,7 +15,7 @@ from airview_herald.airview.frameworks import (
 from airview_herald.airview.models import Control
 
 
-class FrameworkBackend(Sender):
+class FrameworkBackend(RouteMethods):
     """One documented method for each route of frameworks, sections, objectives and links."""
 
     async def get_framework(self, framework: Framework) -> Framework | None:
@@ -24,12 +24,12 @@ class FrameworkBackend(Sender):
         Route: `GET /frameworks/`.
         """
         Rules(framework).framework("framework", framework)
-        return first(await self.send(_framework_routes.get_frameworks(framework.name)))
+        return first(await self._sender.send(_framework_routes.get_frameworks(framework.name)))
 
     async def create_framework(self, framework: Framework) -> Framework:
         """Record a framework: `POST /frameworks/`. The server accepts any number of one name."""
         Rules(framework).framework("framework", framework)
-        return await self.send(_framework_routes.create_framework(framework))
+        return await self._sender.send(_framework_routes.create_framework(framework))
 
     async def get_framework_section(
         self, framework_section: FrameworkSection
@@ -46,7 +46,7 @@ class FrameworkBackend(Sender):
         """
         _check_section(framework_section)
         return first(
-            await self.send(
+            await self._sender.send(
                 _framework_routes.get_framework_sections(
                     framework_section.framework, framework_section.name
                 )
@@ -62,7 +62,9 @@ class FrameworkBackend(Sender):
             framework_section: With the `id` of its framework.
         """
         _check_section(framework_section)
-        return await self.send(_framework_routes.create_framework_section(framework_section))
+        return await self._sender.send(
+            _framework_routes.create_framework_section(framework_section)
+        )
 
     async def get_framework_control_objective(
         self, framework_control_objective: FrameworkControlObjective
@@ -79,7 +81,7 @@ class FrameworkBackend(Sender):
         """
         _check_objective(framework_control_objective)
         return first(
-            await self.send(
+            await self._sender.send(
                 _framework_routes.get_framework_control_objectives(
                     framework_control_objective.framework_section, framework_control_objective.name
                 )
@@ -95,7 +97,7 @@ class FrameworkBackend(Sender):
             framework_control_objective: With the `id` of its section and of its framework.
         """
         _check_objective(framework_control_objective)
-        return await self.send(
+        return await self._sender.send(
             _framework_routes.create_framework_control_objective(framework_control_objective)
         )
 
@@ -111,7 +113,9 @@ class FrameworkBackend(Sender):
             control: With its `id`.
         """
         pair = _linked(framework_control_objective, control)
-        return await self.send(_framework_routes.get_framework_control_objective_link(*pair))
+        return await self._sender.send(
+            _framework_routes.get_framework_control_objective_link(*pair)
+        )
 
     async def create_framework_control_objective_link(
         self, framework_control_objective: FrameworkControlObjective, control: Control
@@ -125,7 +129,9 @@ class FrameworkBackend(Sender):
             control: With its `id`.
         """
         pair = _linked(framework_control_objective, control)
-        return await self.send(_framework_routes.create_framework_control_objective_link(*pair))
+        return await self._sender.send(
+            _framework_routes.create_framework_control_objective_link(*pair)
+        )
 
 
 def _check_section(section: FrameworkSection) -> None:

@@ -11,6 +11,7 @@ import attrs
 from airview_herald._memory import Memory
 from airview_herald.airview._backend import Backend
 from airview_herald.airview._mismatches import Mismatch
+from airview_herald.airview._sending import Sender
 from airview_herald.errors import AirViewHeraldError
 from airview_herald.transport._operation import Operation
 
@@ -124,15 +125,19 @@ class Asker:
     """Who asks.
 
     Attributes:
-        backend: Sends on their account.
+        sender: Sends on their account.
         operation: Their account.
         notes: The notes of their run.
+        backend: A method for each route, on their account too.
     """
 
-    backend: Backend
+    sender: Sender
     operation: Operation
     notes: Notes
+    backend: Backend = attrs.field(
+        init=False, default=attrs.Factory(lambda self: Backend(self.sender), takes_self=True)
+    )
 
     def expired(self) -> bool:
         """Return whether their time is up, starting its clock if nothing has."""
-        return self.backend.transport.expired(self.operation)
+        return self.sender.transport.expired(self.operation)

@@ -11,6 +11,7 @@ from airview_herald.airview._lanes import Lanes
 from airview_herald.airview._notes import Asker, Notes, OnMismatch, Warnings
 from airview_herald.airview._recording import Errand, Recorder, lane_key
 from airview_herald.airview._rules import Rules
+from airview_herald.airview._sending import Sender
 from airview_herald.airview.exclusion_resources import ExclusionResource, ExclusionState
 from airview_herald.airview.frameworks import (
     FrameworkControlObjective,
@@ -33,7 +34,7 @@ class Operations:
 
     Args:
         session: The life of the client.
-        backend: The low-level client.
+        sender: Sends for the client.
         cache_size: How many ids are remembered.
         on_mismatch: Told of definitions that exist with other attributes.
     """
@@ -41,16 +42,16 @@ class Operations:
     def __init__(
         self,
         session: Session,
-        backend: Backend,
+        sender: Sender,
         cache_size: int,
         on_mismatch: OnMismatch | None,
     ) -> None:
         self._session = session
-        self._backend = backend
+        self._backend = Backend(sender)
         self._catalogue = Catalogue(cache_size)
         self._frameworks = FrameworkCatalogue(self._catalogue)
-        transport = backend.transport
-        self._recorder = Recorder(backend, self._catalogue, Lanes(transport.clock, transport.sleep))
+        transport = sender.transport
+        self._recorder = Recorder(sender, self._catalogue, Lanes(transport.clock, transport.sleep))
         self._warnings = Warnings(on_mismatch)
 
     @property
@@ -185,4 +186,6 @@ class Operations:
     def _asker(self) -> Asker:
         """Return who asks in a single call."""
         self._session.check()
-        return self._recorder.asker(self._backend.transport.operation(), Notes(self._warnings))
+        return self._recorder.asker(
+            self._recorder.sender.transport.operation(), Notes(self._warnings)
+        )

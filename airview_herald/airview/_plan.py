@@ -75,7 +75,7 @@ class Planner:
     def __init__(self, recorder: Recorder, concurrency: int) -> None:
         self._recorder = recorder
         self._catalogue = recorder.catalogue
-        self._config = recorder.backend.config
+        self._config = recorder.sender.config
         self._concurrency = concurrency
         self._slots = Slots(concurrency)
         self._events = 0
@@ -138,7 +138,7 @@ class Planner:
 
     async def _find_system(self) -> System | None:
         with self._asking() as asker:
-            return await asker.backend.find_system()
+            return await asker.sender.find_system()
 
     async def _look(self, key: Key) -> None:
         with self._asking() as asker:
@@ -148,7 +148,7 @@ class Planner:
 
     @contextmanager
     def _asking(self) -> Iterator[Asker]:
-        operation = self._recorder.backend.transport.operation()
+        operation = self._recorder.sender.transport.operation()
         operation.slots = self._slots
         try:
             yield self._recorder.asker(operation, Notes())

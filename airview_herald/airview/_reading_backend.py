@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from airview_herald.airview import _reading_routes
 from airview_herald.airview._rules import Rules
-from airview_herald.airview._sending import Sender
+from airview_herald.airview._sending import RouteMethods
 from airview_herald.airview.enumerations import ApplicationType, QualityModel
 from airview_herald.airview.models import TechnicalControl
 from airview_herald.airview.readings import (
@@ -20,7 +20,7 @@ from airview_herald.airview.readings import (
 )
 
 
-class ReadingBackend(Sender):
+class ReadingBackend(RouteMethods):
     """One method for each reading route.
 
     Lists are whole and in no defined order: the server has neither pages nor sorting. Of an
@@ -34,12 +34,12 @@ class ReadingBackend(Sender):
         """Return all the applications, or those of a type: `GET /applications/`."""
         if type is not None:
             Rules(type).member("type", type, ApplicationType)
-        return await self.send(_reading_routes.get_applications(type))
+        return await self._sender.send(_reading_routes.get_applications(type))
 
     async def get_application(self, application_id: int) -> RecordedApplication | None:
         """Return an application, or `None`: `GET /applications/{id}`."""
         _check("application_id", application_id)
-        return await self.send(_reading_routes.get_application(application_id))
+        return await self._sender.send(_reading_routes.get_application(application_id))
 
     async def get_application_environments(
         self, application_id: int
@@ -49,14 +49,14 @@ class ReadingBackend(Sender):
         Route: `GET /applications/{id}/application-environments`.
         """
         _check("application_id", application_id)
-        return await self.send(_reading_routes.get_application_environments(application_id))
+        return await self._sender.send(_reading_routes.get_application_environments(application_id))
 
     async def get_application_environment_by_id(
         self, application_environment_id: int
     ) -> ApplicationEnvironment | None:
         """Return an application environment, or `None`: `GET /application-environments/{id}`."""
         _check("application_environment_id", application_environment_id)
-        return await self.send(
+        return await self._sender.send(
             _reading_routes.get_application_environment_by_id(application_environment_id)
         )
 
@@ -65,7 +65,9 @@ class ReadingBackend(Sender):
     ) -> TechnicalControl | None:
         """Return a technical control of any system, or `None`: `GET /technical-controls/{id}`."""
         _check("technical_control_id", technical_control_id)
-        return await self.send(_reading_routes.get_technical_control_by_id(technical_control_id))
+        return await self._sender.send(
+            _reading_routes.get_technical_control_by_id(technical_control_id)
+        )
 
     async def get_quality_models(self, application_id: int) -> list[QualityModel | str]:
         """Return the quality models of the controls that an application's resources are held to.
@@ -73,7 +75,7 @@ class ReadingBackend(Sender):
         Route: `GET /applications/{id}/quality-models/`.
         """
         _check("application_id", application_id)
-        return await self.send(_reading_routes.get_quality_models(application_id))
+        return await self._sender.send(_reading_routes.get_quality_models(application_id))
 
     async def get_control_overviews(
         self, application_id: int, quality_model: QualityModel | str | None = None
@@ -92,7 +94,9 @@ class ReadingBackend(Sender):
         _check("application_id", application_id)
         if quality_model is not None:
             Rules(quality_model).member("quality_model", quality_model, QualityModel)
-        return await self.send(_reading_routes.get_control_overviews(application_id, quality_model))
+        return await self._sender.send(
+            _reading_routes.get_control_overviews(application_id, quality_model)
+        )
 
     async def get_flagged(self, application_id: int) -> list[FlaggedTechnicalControl]:
         """Return what is flagged of an application: `GET /aggregations/compliance/{id}`.
@@ -102,7 +106,7 @@ class ReadingBackend(Sender):
             server are entries of their own, or repeat the resource within one.
         """
         _check("application_id", application_id)
-        return await self.send(_reading_routes.get_flagged(application_id))
+        return await self._sender.send(_reading_routes.get_flagged(application_id))
 
     async def get_control_overview_totals(
         self, application_id: int
@@ -114,7 +118,7 @@ class ReadingBackend(Sender):
             have none, as when nothing is flagged.
         """
         _check("application_id", application_id)
-        return await self.send(_reading_routes.get_control_overview_totals(application_id))
+        return await self._sender.send(_reading_routes.get_control_overview_totals(application_id))
 
     async def get_control_overview_resources(
         self, application_id: int, technical_control_id: int
@@ -133,7 +137,7 @@ class ReadingBackend(Sender):
         """
         _check("application_id", application_id)
         _check("technical_control_id", technical_control_id)
-        return await self.send(
+        return await self._sender.send(
             _reading_routes.get_control_overview_resources(application_id, technical_control_id)
         )
 
@@ -155,7 +159,7 @@ class ReadingBackend(Sender):
             A row for each distinct combination, in no defined order.
         """
         Rules(select).compliance(select, filter)
-        return await self.send(_reading_routes.get_compliance(select, filter))
+        return await self._sender.send(_reading_routes.get_compliance(select, filter))
 
 
 def _check(field: str, identifier: int) -> None:

@@ -116,7 +116,7 @@ class Reconciler:
         `GET /technical-controls/` and `GET /resources/` for what is not known yet.
         """
         with self._reading() as asker:
-            system = await asker.backend.find_system()
+            system = await asker.sender.find_system()
         if system is None:
             return []
         records: list[_Record] = []

@@ -6,10 +6,10 @@ from enum import StrEnum
 
 import attrs
 
-from airview_herald.airview._backend import Backend
 from airview_herald.airview._catalogue import Catalogue
 from airview_herald.airview._lanes import Lanes, Ticket
 from airview_herald.airview._notes import Asker, Notes
+from airview_herald.airview._sending import Sender
 from airview_herald.airview.models import ComplianceEvent, Resource
 from airview_herald.errors import AirViewHeraldError, BadRequestError, InputError
 from airview_herald.transport._call import RetryClass
@@ -66,20 +66,20 @@ class Recorder:
     """Take events to the server; shared by all that a client sends.
 
     Args:
-        backend: The client's backend.
+        sender: Sends for the client.
         catalogue: What the client knows of the server.
         lanes: The client's lanes.
     """
 
-    def __init__(self, backend: Backend, catalogue: Catalogue, lanes: Lanes) -> None:
-        self.backend = backend
+    def __init__(self, sender: Sender, catalogue: Catalogue, lanes: Lanes) -> None:
+        self.sender = sender
         self.catalogue = catalogue
         self.lanes = lanes
 
     def asker(self, operation: Operation, notes: Notes | None = None) -> Asker:
         """Return who asks on an operation's account."""
         return Asker(
-            self.backend.on_account(operation), operation, Notes() if notes is None else notes
+            self.sender.on_account(operation), operation, Notes() if notes is None else notes
         )
 
     async def record(self, errand: Errand, ticket: Ticket, notes: Notes) -> None:
@@ -136,7 +136,7 @@ class Recorder:
     def settle(self, operation: Operation, error: BaseException | None = None) -> float:
         """Return how long a lane stays closed after an operation was cut short, in seconds."""
         running = may_be_running(operation, error)
-        return self.backend.transport.options.settle if running else 0.0
+        return self.sender.transport.options.settle if running else 0.0
 
     async def _save(self, errand: Errand, asker: Asker) -> None:
         event, catalogue = errand.event, self.catalogue

@@ -63,7 +63,7 @@ class Run:
         self._held: dict[int, Held] = {}
         self._room = anyio.Event()
         self._scope = anyio.CancelScope()
-        self._clock = recorder.backend.transport.clock
+        self._clock = recorder.sender.transport.clock
         self._began = self._clock()
         self._next_progress = 0.0
 

@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 
 class Sender:
-    """What a backend's methods send with.
+    """Send calls on an account, as a system.
 
     Args:
         config: What the client knows of its server and of itself.
@@ -46,10 +46,6 @@ class Sender:
         sibling = copy.copy(self)
         sibling.transport = transport
         return sibling
-
-    def get_url(self, route: str) -> str:
-        """Return the full URL of a route."""
-        return f"{self.transport.options.base_url}/{route.removeprefix('/')}"
 
     async def system(self) -> System:
         """Return this client's own system, recording it if it is new; asked for once.
@@ -92,14 +88,6 @@ class Sender:
         """Ask for this client's own system again: a restored server may not know its id."""
         self._systems.forget(self.config.system_name)
 
-    @property
-    def system_id(self) -> Awaitable[int]:
-        """The id of this client's own system: `await backend.system_id`."""
-        return self._system_id()
-
-    async def _system_id(self) -> int:
-        return (await self.system()).id
-
     async def send(self, call: Call[T]) -> T:
         """Send a call on this backend's account, or on one of its own."""
         return await self.transport.send(call, self._account())
@@ -109,3 +97,34 @@ class Sender:
             return self.operation
         self._session.check()
         return self.transport.operation()
+
+
+class RouteMethods:
+    """What the methods for routes have in common.
+
+    Args:
+        sender: Sends for them.
+    """
+
+    def __init__(self, sender: Sender) -> None:
+        self._sender = sender
+
+    @property
+    def config(self) -> BackendConfig:
+        """What the client knows of its server and of itself."""
+        return self._sender.config
+
+    @property
+    def system_id(self) -> Awaitable[int]:
+        """The id of this client's own system, recorded if it is new: `await backend.system_id`.
+
+        Routes: `GET /systems/`, `POST /systems/`.
+        """
+        return self._system_id()
+
+    def get_url(self, route: str) -> str:
+        """Return the full URL of a route."""
+        return f"{self._sender.transport.options.base_url}/{route.removeprefix('/')}"
+
+    async def _system_id(self) -> int:
+        return (await self._sender.system()).id

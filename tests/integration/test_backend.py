@@ -121,7 +121,7 @@ async def test_the_system_is_recorded_once_for_all_who_ask(sandbox, backend):
 async def test_a_system_that_exists_is_found(sandbox, backend):
     """Nothing is created for a system that another client has recorded."""
     identifier = await backend.create_system("ccf", SystemStage.BUILD)
-    system = await backend.system()
+    system = await backend._sender.system()
     assert (system.id, system.name, system.stage) == (identifier, "ccf", "BUILD")
     assert sent(sandbox) == [("POST", "/systems/"), ("GET", "/systems/")]
 
@@ -472,7 +472,7 @@ async def test_a_wrong_base_url_is_not_absence(sandbox):
     async with client(sandbox.url + "/nowhere") as airview:
         backend = airview.backend
         for look in (
-            backend.system,
+            backend._sender.system,
             lambda: backend.get_system_id_by_name("x"),
             lambda: backend.get_application_environment_by_reference("x"),
             lambda: backend.get_resource_type("x"),
@@ -594,7 +594,7 @@ async def test_a_refused_system_that_is_not_there_is_an_error(sandbox):
     async with meddled(sandbox, refuse) as backend:
         for _ in range(2):
             with pytest.raises(BadRequestError) as caught:
-                await backend.system()
+                await backend._sender.system()
             assert caught.value.request.message == INTEGRITY
     assert sent(sandbox) == [("GET", "/systems/")] * 4
 
@@ -627,13 +627,13 @@ async def test_a_system_that_did_not_arrive_is_created_again(sandbox):
 
     slept = []
     async with meddled(sandbox, fail_first, settle=30.0) as backend:
-        now = backend.transport.clock()
+        now = backend._sender.transport.clock()
 
         async def sleep(seconds):
             slept.append(seconds)
-            backend.transport.clock = lambda: now + 31.0
+            backend._sender.transport.clock = lambda: now + 31.0
 
-        backend.transport.sleep = sleep
+        backend._sender.transport.sleep = sleep
         assert await backend.system_id == 1
     assert len(posts) == 2
     assert [round(seconds) for seconds in slept] == [30]
@@ -649,7 +649,7 @@ async def test_a_system_in_doubt_past_the_deadline_is_an_error(sandbox):
 
     async with meddled(sandbox, fail, settle=1000.0) as backend:
         with pytest.raises(DeadlineError, match=r"^waiting 1000\.0 s for an unanswered request"):
-            await backend.system()
+            await backend._sender.system()
     assert sandbox.snapshot()["system"] == []
 
 
@@ -662,7 +662,7 @@ async def test_a_system_that_may_not_be_created_is_an_error(sandbox, status, err
 
     async with meddled(sandbox, forbid) as backend:
         with pytest.raises(Exception, match=str(status)) as caught:
-            await backend.system()
+            await backend._sender.system()
     assert type(caught.value).__name__ == error
     assert sent(sandbox) == [("GET", "/systems/")]
 
@@ -685,7 +685,7 @@ async def test_a_failed_look_creates_nothing(status):
 async def test_a_forgotten_system_is_asked_for_again(sandbox, backend):
     """An id of a server that was restored meanwhile is not used for ever."""
     assert await backend.system_id == 1
-    backend.forget_system()
+    backend._sender.forget_system()
     assert await backend.system_id == 1
     assert sent(sandbox).count(("GET", "/systems/")) == 2
 
@@ -704,8 +704,8 @@ async def test_a_service_that_is_gone_leaves_the_type_without_one():
 
 async def test_a_sibling_sends_on_its_operations_account(sandbox, backend):
     """What a sibling sends is counted there; the system's id is known to both."""
-    operation = backend.transport.operation()
-    sibling = backend.on_account(operation)
+    operation = backend._sender.transport.operation()
+    sibling = Backend(backend._sender.on_account(operation))
     await sibling.get_environments()
     assert operation.requests == 1
     assert await sibling.system_id == await backend.system_id
@@ -713,7 +713,12 @@ async def test_a_sibling_sends_on_its_operations_account(sandbox, backend):
     assert [path for _, path in sent(sandbox)].count("/systems/") == 2
     await backend.get_environments()
     assert operation.requests == 3
-    assert isinstance(sibling, Backend)
+
+
+def test_a_backend_has_its_documented_operations_and_no_machinery(backend):
+    """What a caller finds on it are routes, the URL of one, the settings and the system's id."""
+    machinery = {"transport", "operation", "on_account", "over", "send", "system"}
+    assert machinery.isdisjoint(dir(backend))
 
 
 async def test_a_refusal_after_a_fault_is_told_with_its_attempts():

@@ -154,7 +154,7 @@ def test_the_rows_are_those_of_a_run_that_sends_everything(connect, event, lanes
 
     async def run(url, *, coalesce):
         async with connect(url) as airview:
-            backend = airview._recorder.backend
+            backend = airview.backend
             save = type(backend).save_monitored_resource
 
             async def choosy(self, control, resource, state, additional_data=""):

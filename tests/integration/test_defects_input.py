@@ -96,6 +96,8 @@ async def test_defect_17_what_may_be_left_out_may_be_left_out(sandbox, connect, 
     async with connect() as airview:
         with pytest.raises(InputError, match=r"control\.quality_model"):
             await airview.handle_compliance_event(event("i-1", technical_control=bare))
+        made = {table for table, rows in sandbox.snapshot().items() if rows}
+        assert made == {"system"}
         await airview.handle_resource(Resource("untyped", ACCOUNT))
         await airview.handle_resource(
             Resource("unnamed", ACCOUNT, resource_type=ResourceType("t", "T"))

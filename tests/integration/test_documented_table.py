@@ -319,7 +319,7 @@ TABLE = [
         "handle_compliance_event",
         (FLAGGED,),
         None,
-        f"GET {REFERENCED} 200, {SYSTEM}, GET /technical-controls/ 200, {CONTROLS}, "
+        f"{SYSTEM}, GET /technical-controls/ 200, {CONTROLS}, GET {REFERENCED} 200, "
         "POST /resources/ 400, GET /resources/ 200, PUT /monitored-resources/ 204",
     ),
     handler("handle_control", (PATCHING,), Control, CONTROLS),

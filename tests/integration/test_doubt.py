@@ -250,7 +250,7 @@ async def test_an_application_made_in_vain_is_reported(sandbox, connect, event, 
     given = event("i-1")
     async with connect() as other, connect(http=faulty, settle=_SETTLE) as airview:
         calls = 0
-        real = airview.backend.transport.send
+        real = airview.backend._sender.transport.send
 
         async def overtaken(call, operation):
             nonlocal calls
@@ -259,7 +259,7 @@ async def test_an_application_made_in_vain_is_reported(sandbox, connect, event, 
                 await other.handle_compliance_event(given)
             return await real(call, operation)
 
-        airview.backend.transport.send = overtaken
+        airview.backend._sender.transport.send = overtaken
         report = await airview.ingest([given])
     assert calls == 1
     assert report.recorded == 1

@@ -41,11 +41,12 @@ def sandbox():
 
 @pytest.fixture
 async def recorded(sandbox, connect, event):
-    """A client of that server, two resources recorded."""
+    """A new client of that server, where another one has recorded two resources."""
     async with connect() as airview:
         for resource in ("i-1", "i-2"):
             await airview.handle_compliance_event(event(resource))
-        sandbox.requests.clear()
+    sandbox.requests.clear()
+    async with connect() as airview:
         yield airview
 
 
@@ -80,6 +81,13 @@ async def test_each_is_read_once(sandbox, recorded):
         "/airview/systems/?name=ccf",
         "/airview/systems/1/exclusion-resources/?state=PENDING",
     ]
+
+
+async def test_the_system_is_looked_up_once(sandbox, recorded):
+    """What a client knows of its system it does not ask for again."""
+    for _ in range(2):
+        await recorded.get_exclusions_by_state("PENDING")
+    assert [each.path for each in sandbox.requests].count("/airview/systems/") == 1
 
 
 async def test_reading_records_nothing(sandbox, connect):
