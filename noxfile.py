@@ -51,7 +51,7 @@ def _group(name: str) -> list[str]:
 
 @nox.session
 def demo(session: nox.Session) -> None:
-    """Record what ruff finds in the standard library in a running AirView."""
+    """Record what ruff finds in the standard library in AirView; send the worst through Herald."""
     session.install(f"{_wheel(session)}[sandbox]", *_group("demo"))
     session.run("python", "-m", "airview_herald.demo", *session.posargs, env=_INSTALLED)
 

@@ -2,8 +2,9 @@
 
 from airview_herald.airview import AirView
 from airview_herald.errors import AirViewHeraldError
+from airview_herald.herald import Herald
 
-__all__ = ["AirView", "AirViewHeraldError", "__version__"]
+__all__ = ["AirView", "AirViewHeraldError", "Herald", "__version__"]
 
 
 def __getattr__(name: str) -> str:

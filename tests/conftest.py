@@ -1,4 +1,4 @@
-"""What every test shares: the event loop parameter and a scrubbed environment."""
+"""What every test shares: the event loop parameter, a scrubbed environment, an empty home."""
 
 import os
 
@@ -13,9 +13,17 @@ def anyio_backend(request):
     return request.param
 
 
+@pytest.fixture(scope="session")
+def empty_home(tmp_path_factory):
+    """A home folder without settings."""
+    return str(tmp_path_factory.mktemp("home"))
+
+
 @pytest.fixture(autouse=True)
-def _scrubbed_environment(monkeypatch):
-    """Keep the caller's proxies and credentials out of every test."""
+def _scrubbed_environment(monkeypatch, empty_home):
+    """Keep the caller's proxies, credentials and files out of every test."""
+    monkeypatch.setenv("HOME", empty_home)
+    monkeypatch.setenv("USERPROFILE", empty_home)
     for name in list(os.environ):
         if name.lower() in _SCRUBBED or name.startswith("ALERTLOGIC_"):
             monkeypatch.delenv(name)

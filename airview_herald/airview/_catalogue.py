@@ -9,11 +9,11 @@ from typing import Any, TypeVar
 import anyio
 import attrs
 
+from airview_herald._memory import Memory
 from airview_herald.airview._adoption import create_or_adopt
 from airview_herald.airview._definitions import Definitions, Key
 from airview_herald.airview._guess import Guess
 from airview_herald.airview._looks import LOOKS
-from airview_herald.airview._memory import Memory
 from airview_herald.airview._mismatches import Mismatch, mismatches
 from airview_herald.airview._notes import Asker
 from airview_herald.airview.models import (

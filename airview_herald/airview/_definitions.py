@@ -13,8 +13,8 @@ from typing import Any, TypeVar
 
 import attrs
 
+from airview_herald._memory import Memory
 from airview_herald.airview._adoption import create_or_adopt
-from airview_herald.airview._memory import Memory
 from airview_herald.airview._mismatches import Mismatch, mismatches
 from airview_herald.airview._notes import Asker
 from airview_herald.errors import BadRequestError, ConflictError, ValidationError

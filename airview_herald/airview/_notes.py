@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable
 
 import attrs
 
+from airview_herald._memory import Memory
 from airview_herald.airview._backend import Backend
-from airview_herald.airview._memory import Memory
 from airview_herald.airview._mismatches import Mismatch
 from airview_herald.airview._sending import Sender
 from airview_herald.errors import AirViewHeraldError

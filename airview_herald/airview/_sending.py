@@ -6,10 +6,10 @@ import copy
 from collections.abc import Awaitable
 from typing import Self, TypeVar
 
+from airview_herald._memory import Memory
 from airview_herald.airview import _routes
 from airview_herald.airview._adoption import create_or_adopt
 from airview_herald.airview._config import BackendConfig
-from airview_herald.airview._memory import Memory
 from airview_herald.airview._routes import System
 from airview_herald.transport._call import Call
 from airview_herald.transport._operation import Operation

@@ -51,6 +51,8 @@ class RefreshingAuth(httpx.Auth):
     """
 
     requires_response_body = True
+    renewable: bool = True
+    """Whether another token can be had for one that is refused."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.clock = clock
@@ -114,7 +116,7 @@ class RefreshingAuth(httpx.Auth):
                     await obtaining.aclose()
             self.authorize(request, token)
             response = yield request
-            if response.status_code != httpx.codes.UNAUTHORIZED:
+            if response.status_code != httpx.codes.UNAUTHORIZED or not self.renewable:
                 return
             if self._token is token:
                 self._token = None

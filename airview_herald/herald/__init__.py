@@ -1,6 +1,7 @@
 """Herald: Alert Logic's notifications, and who is subscribed to them."""
 
 from airview_herald._pagination import Page, Paginator
+from airview_herald.herald._client import Herald
 from airview_herald.herald._rules import NotGiven
 from airview_herald.herald.models import (
     FailedSubscriber,
@@ -32,6 +33,7 @@ __all__ = [
     "AssetData",
     "Attachment",
     "FailedSubscriber",
+    "Herald",
     "Integration",
     "IntegrationResponse",
     "IntegrationStatus",

@@ -60,9 +60,19 @@ def test_integration(
     if not isinstance(body, Mapping):
         raise InputError("body", f"must be a mapping, not {type(body).__name__}")
     path = f"{account(account_id)}/{_rules.kind('kind', kind)}/test"
-    plain = _rules.document("body", {k: v for k, v in body.items() if not isinstance(v, Secret)})
-    secret = {name: value.reveal() for name, value in body.items() if isinstance(value, Secret)}
+    plain = _plain({name: item for name, item in body.items() if not isinstance(item, Secret)})
+    secret = {name: item.reveal() for name, item in body.items() if isinstance(item, Secret)}
     return post_once("test_integration", path, {**plain, **secret}, _result)
+
+
+def _plain(body: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a target as JSON; an error about it repeats nothing, since a secret may be a text."""
+    try:
+        return _rules.document("body", body)
+    except InputError as error:
+        error.subject = None
+        error.args = (error.field, error.rule, None)
+        raise
 
 
 def _type_path(notification_type: object) -> str:

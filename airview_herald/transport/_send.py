@@ -6,7 +6,8 @@ import itertools
 import logging
 import random
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Never, TypeVar, cast
 
 import anyio
@@ -19,8 +20,10 @@ from airview_herald.errors import (
     DecodeError,
     RequestFacts,
 )
+from airview_herald.transport._auth_flow import authorized
 from airview_herald.transport._call import Call, ErrorBody, Reply, RetryClass
 from airview_herald.transport._connections import Connections
+from airview_herald.transport._deadline import WatchedStream, capped
 from airview_herald.transport._failures import (
     HTTPX_ERRORS,
     FailedAttempt,
@@ -43,27 +46,6 @@ T = TypeVar("T")
 
 _UNSURE = (Fate.AMBIGUOUS, Fate.ENDED, Fate.BROKEN, Fate.DONE)
 _SETTLING = frozenset({400, 404, 409, 422})
-
-
-class _WatchedStream(httpx.AsyncByteStream):
-    """A body that stops when the operation's time is up, however slowly it drips."""
-
-    def __init__(self, stream: httpx.AsyncByteStream, expired: Callable[[], bool]) -> None:
-        self._stream = stream
-        self._expired = expired
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        chunks = aiter(self._stream)
-        async for chunk in chunks:
-            if self._expired():
-                # Left half-read, a generator would be the garbage collector's, which trio reports.
-                if isinstance(chunks, AsyncGenerator):
-                    await chunks.aclose()
-                raise httpx.ReadTimeout("the answer is still dripping at the deadline")
-            yield chunk
-
-    async def aclose(self) -> None:
-        await self._stream.aclose()
 
 
 class Transport:
@@ -261,22 +243,36 @@ class Transport:
         request.extensions["timeout"] = self._timeouts
         # Waiting for a token that somebody else fetches is on the clock.
         operation.remaining(self.clock)
+        errand = partial(self.errand, operation=operation)
         flow = self._auth.async_auth_flow(request)
         try:
             outgoing = await anext(flow)
             while True:
-                if (outgoing.method, outgoing.url) == (request.method, request.url):
-                    response = await self._exchange(outgoing, operation, call.retry_class, attempt)
-                else:
-                    try:
-                        response = await self.errand(outgoing, operation)
-                    except AirViewHeraldError as error:
-                        outgoing = await flow.athrow(error)
-                        continue
+                outgoing = await authorized(request, flow, outgoing, errand)
+                response = await self._exchange(outgoing, operation, call.retry_class, attempt)
                 try:
                     outgoing = await flow.asend(response)
                 except StopAsyncIteration:
                     return response
+        finally:
+            await flow.aclose()
+
+    async def login(self, operation: Operation) -> None:
+        """Have a credential at hand, without a request that needs it.
+
+        Args:
+            operation: The account that it belongs to.
+
+        Raises:
+            AirViewHeraldError: None could be had.
+        """
+        request = httpx.Request("GET", self.options.base_url)
+        request.extensions["timeout"] = self._timeouts
+        operation.remaining(self.clock)
+        errand = partial(self.errand, operation=operation)
+        flow = self._auth.async_auth_flow(request)
+        try:
+            await authorized(request, flow, await anext(flow), errand)
         finally:
             await flow.aclose()
 
@@ -338,7 +334,7 @@ class Transport:
                     RequestFacts(request.method, url, attempts=attempt - 1),
                 )
             timeouts = request.extensions.get("timeout", self._timeouts)
-            request.extensions["timeout"] = _capped(timeouts, remaining)
+            request.extensions["timeout"] = capped(timeouts, remaining)
             operation.requests += 1
             before, operation.in_flight = operation.in_flight, retry_class
             began = self.clock()
@@ -363,7 +359,7 @@ class Transport:
     async def _receive(self, request: httpx.Request, operation: Operation) -> httpx.Response:
         response = await self._connections.send(request)
         response.request = request
-        response.stream = _WatchedStream(
+        response.stream = WatchedStream(
             cast("httpx.AsyncByteStream", response.stream),
             lambda: operation.remaining(self.clock) <= 0,
         )
@@ -384,13 +380,6 @@ class Transport:
                 (self.clock() - began) * 1000,
                 attempt,
             )
-
-
-def _capped(timeouts: Mapping[str, float | None], remaining: float) -> dict[str, float | None]:
-    return {
-        name: remaining if seconds is None else min(seconds, remaining)
-        for name, seconds in timeouts.items()
-    }
 
 
 def _bare(url: httpx.URL) -> str:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from airview_herald import AirView
+from airview_herald import AirView, Herald
 from airview_herald.airview import (
     Application,
     ComplianceEvent,
@@ -33,6 +33,20 @@ def connect(sandbox):
             "referencing_type": "aws_account_id",
         }
         return AirView(url or sandbox.airview_url, **settings | options)
+
+    return make
+
+
+@pytest.fixture
+def call_herald(sandbox):
+    """Make clients of the sandbox's Herald, with the access key that it knows."""
+
+    def make(**options):
+        options.setdefault("global_endpoint", sandbox.herald_url)
+        if not {"aims_token", "auth", "username"} & options.keys():
+            options.setdefault("access_key_id", sandbox.herald.access_key_id)
+            options.setdefault("secret_key", sandbox.herald.secret_key)
+        return Herald(**options)
 
     return make
 

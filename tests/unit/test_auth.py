@@ -1,5 +1,6 @@
 """Providers of credentials, inside our transport and inside a plain httpx client."""
 
+import contextlib
 import copy
 import itertools
 import pickle
@@ -53,7 +54,7 @@ class Gateway:
 
     async def __call__(self, request):
         await anyio.lowlevel.checkpoint()
-        if str(request.url) == TOKENS:
+        if str(request.url.copy_with(query=None)) == TOKENS:
             self.token_requests.append(request)
             return await self.answer_token()
         self.requests.append(request)
@@ -658,3 +659,27 @@ def test_a_provider_names_its_endpoint():
     assert repr(BearerToken("abc")) == "BearerToken(**********)"
     with pytest.raises(TypeError, match="cannot be pickled"):
         copy.deepcopy(credentials())
+
+
+# Credentials of others
+
+
+class GivesUp(httpx.Auth):
+    """Asks for a token, and ends without one."""
+
+    async def async_auth_flow(self, request):
+        with contextlib.suppress(AirViewHeraldError):
+            yield httpx.Request("POST", f"{TOKENS}?for={request.url.host}")
+
+
+@pytest.mark.parametrize("trouble", [None, httpx.ConnectError("no route")])
+async def test_a_flow_that_ends_without_the_request_is_an_error(trouble):
+    """What was never sent has no answer; the error names the last errand, without its query."""
+    gateway = Gateway()
+    client = OurTransport(gateway, GivesUp())
+    for attempt in (client.send, lambda: client.transport.login(client.transport.operation())):
+        gateway.answers = [trouble or answer(400)]
+        with pytest.raises(AuthenticationError) as caught:
+            await attempt()
+        assert str(caught.value) == f"the credential gave up after POST {TOKENS}"
+    assert gateway.requests == []

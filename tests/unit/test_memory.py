@@ -7,7 +7,7 @@ from anyio.lowlevel import checkpoint
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airview_herald.airview._memory import Memory
+from airview_herald._memory import Memory
 from airview_herald.errors import BadRequestError, DeadlineError, RequestFacts
 
 REFUSAL = BadRequestError("no", RequestFacts("POST", "http://airview/systems/", 400))

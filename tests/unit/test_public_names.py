@@ -9,7 +9,7 @@ import attrs
 import pytest
 
 import airview_herald
-from airview_herald import airview, errors
+from airview_herald import airview, errors, herald
 
 MODULES = [
     "airview",
@@ -22,7 +22,7 @@ MODULES = [
     "transport",
 ]
 DOORS = ["airview_herald", *(f"airview_herald.{name}" for name in MODULES)]
-EDGES = ["starlette", "uvicorn", "sqlite3", "aiohttp", "airview_herald.sandbox"]
+EDGES = ["starlette", "uvicorn", "sqlite3", "aiohttp", "configparser", "airview_herald.sandbox"]
 
 NAMES = [
     pytest.param(module, name, id=f"{module}.{name}")
@@ -110,7 +110,12 @@ def test_every_public_method_is_documented(door):
 
 @pytest.mark.parametrize(
     "cls",
-    [value for value in map(vars(airview).get, airview.__all__) if attrs.has(value)],
+    [
+        value
+        for door in (airview, herald)
+        for value in map(vars(door).get, door.__all__)
+        if attrs.has(value)
+    ],
     ids=lambda cls: cls.__name__,
 )
 def test_hints_of_public_classes_resolve(cls):
@@ -118,7 +123,7 @@ def test_hints_of_public_classes_resolve(cls):
     assert set(typing.get_type_hints(cls)) == {field.name for field in attrs.fields(cls)}
 
 
-@pytest.mark.parametrize(("name", "member"), list(members(airview)))
+@pytest.mark.parametrize(("name", "member"), [*members(airview), *members(herald)])
 def test_hints_of_public_methods_resolve(name, member):
     """Whoever inspects a method at run time finds its types."""
     function = member.fget if isinstance(member, property) else member

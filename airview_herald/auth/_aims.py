@@ -1,0 +1,233 @@
+"""AIMS: an access key pair, or a user's password, for a token of Alert Logic's."""
+
+from __future__ import annotations
+
+import base64
+import inspect
+import math
+import re
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from typing import Any
+
+import attrs
+import httpx
+from anyio import to_thread
+
+from airview_herald._origin import checked_url
+from airview_herald._secret import Secret
+from airview_herald._wire import dump, parse
+from airview_herald.auth._refreshing import RefreshingAuth, Token
+from airview_herald.errors import AuthenticationError, ConfigurationError, DecodeError, RequestFacts
+
+PRODUCTION = "https://api.global-services.global.alertlogic.com"
+TOKEN_HEADER = "x-aims-auth-token"  # noqa: S105 - a header's name
+_SESSION_HEADER = "x-aims-session-token"
+_MARGIN = 60.0
+_MARGIN_SHARE = 0.5
+_HALF = re.compile("[\ud800-\udfff]")
+_REFUSALS = {
+    "account_inactive": "the account is not active",
+    "invalid_session_token": "the MFA code came too late; it is awaited for 3 minutes",
+    "mfa_code_required": "the user needs an MFA code: pass mfa_code=, which is asked for it",
+    "mfa_enrollment_required": "the user must enrol in MFA first, in the console",
+    "password_expired": "the password has expired; a new one is set in the console",
+}
+
+MfaCode = Callable[[], str | Awaitable[str]]
+
+
+class AimsAuth(RefreshingAuth):
+    """Send tokens of AIMS, and renew them by themselves.
+
+    A token is renewed 60 seconds before it expires (at half of its life, if that is earlier), and
+    once when a service answers 401. The key pair, or the password, goes to
+    `POST /aims/v1/authenticate` and nowhere else; a refusal there is final.
+
+    Args:
+        access_key_id: The id of an access key.
+        secret_key: The secret of that key.
+        username: A user's name, in place of an access key.
+        password: That user's password.
+        mfa_code: Called, or awaited, for the code when the user needs one; a blocking one, such
+            as `input`, runs in a worker thread.
+        token: A token that holds already. With credentials beside it, it is replaced when it is
+            refused; without, that is final.
+        url: Where AIMS is; by default the global host of production.
+        allow_http: Accept a plain http URL of another machine.
+        clock: Epoch seconds; tests bring their own.
+
+    Raises:
+        ConfigurationError: A credential is missing, incomplete or unusable, or the URL is.
+    """
+
+    def __init__(  # noqa: PLR0913 - each is documented above, all but two by keyword
+        self,
+        access_key_id: str | Secret | None = None,
+        secret_key: str | Secret | None = None,
+        *,
+        username: str | None = None,
+        password: str | Secret | None = None,
+        mfa_code: MfaCode | None = None,
+        token: str | Secret | None = None,
+        url: str = PRODUCTION,
+        allow_http: bool = False,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        super().__init__(clock)
+        self._url = checked_url(url, "url", allow_http=allow_http)
+        key = _basic("access_key_id", access_key_id, "secret_key", secret_key)
+        user = _basic("username", username, "password", password)
+        if key is not None and user is not None:
+            raise ConfigurationError("username: give either an access key or a user, not both")
+        if mfa_code is not None and not callable(mfa_code):
+            raise ConfigurationError("mfa_code: must be callable; it is asked for each new code")
+        self._basic = key or user
+        self._wrong = (
+            f"the {'access key' if user is None else 'user name or the password'} is wrong"
+        )
+        self._mfa_code = mfa_code
+        self._given = None if token is None else Token(Secret(token, "token"), math.inf)
+        if self._basic is None and self._given is None:
+            raise ConfigurationError(
+                "access_key_id: give an access key, a user with a password, or a token"
+            )
+        self.renewable: bool = self._basic is not None
+        self._account_id: str | None = None
+
+    @property
+    def account_id(self) -> str | None:
+        """The account of the login; `None` before it, and when a token was given."""
+        return self._account_id
+
+    def authorize(self, request: httpx.Request, token: Token) -> None:
+        """Put a token on a request, in the header of Alert Logic's."""
+        request.headers[TOKEN_HEADER] = token.header.reveal()
+
+    async def obtain(self) -> AsyncGenerator[httpx.Request | Token, httpx.Response]:
+        """Take the token that was given, or log in, in two steps when there is MFA.
+
+        Route: `POST /aims/v1/authenticate`.
+        """
+        if self._given is not None:
+            token = self._given
+            if self.renewable:
+                self._given = None
+            yield token
+            return
+        response = yield self._request({})
+        session = response.headers.get(_SESSION_HEADER)
+        if self._mfa_code is not None and _answer(response).get("error") == "mfa_code_required":
+            code = await _ask(self._mfa_code)
+            response = yield self._request({"mfa_code": code}, session)
+            yield self._read(response, "the MFA code is wrong")
+        else:
+            yield self._read(response, self._wrong)
+
+    def _request(self, body: dict[str, str], session: str | None = None) -> httpx.Request:
+        """Return a request to authenticate, by the credential or by the session it began."""
+        headers = {"Accept": "application/json"}
+        if session is not None:
+            headers[_SESSION_HEADER] = session
+        elif self._basic is not None:
+            headers["Authorization"] = self._basic.reveal()
+        if body:
+            headers["Content-Type"] = "application/json"
+        return httpx.Request(
+            "POST",
+            f"{self._url}/aims/v1/authenticate",
+            headers=headers,
+            content=dump(body) if body else None,
+        )
+
+    def _read(self, response: httpx.Response, wrong: str) -> Token:
+        """Return the token in an answer, or say why there is none."""
+        status, answer = response.status_code, _answer(response)
+        facts = RequestFacts("POST", f"{self._url}/aims/v1/authenticate", status, attempts=1)
+        if status != httpx.codes.OK:
+            said = answer.get("error")
+            # Only codes that are known: whatever else it says may repeat a credential.
+            code = said if isinstance(said, str) and said in _REFUSALS else None
+            why = _REFUSALS[code] if code else wrong if status == httpx.codes.UNAUTHORIZED else ""
+            raise AuthenticationError(
+                f"{facts.url} answered {status}" + (f": {why}" if why else ""),
+                attrs.evolve(facts, code=code, message=why),
+            )
+        login = answer.get("authentication")
+        login = login if isinstance(login, dict) else {}
+        try:
+            header = Secret(login.get("token", ""))
+        except ConfigurationError:
+            raise AuthenticationError(
+                f"{facts.url} answered without a token that a header can carry", facts
+            ) from None
+        account = login.get("account")
+        account_id = account.get("id") if isinstance(account, dict) else None
+        if isinstance(account_id, str | int) and account_id:
+            self._account_id = str(account_id)
+        return Token(header, self._refresh_at(login.get("token_expiration")))
+
+    def _refresh_at(self, expiration: object) -> float:
+        """Without an expiry to come only a 401 tells that a token is spent."""
+        try:
+            lifetime = float(expiration) - self.clock()  # type: ignore[arg-type]  # as it may be
+        except (TypeError, ValueError, OverflowError):
+            return math.inf
+        if not lifetime > 0:
+            return math.inf
+        return self.clock() + lifetime - min(_MARGIN, lifetime * _MARGIN_SHARE)
+
+    def __repr__(self) -> str:
+        return f"AimsAuth({self._url!r})"
+
+
+def _basic(
+    name_field: str, name: str | Secret | None, secret_field: str, secret: str | Secret | None
+) -> Secret | None:
+    """Return the header of a name and a secret, of any letters, or `None` when neither is given."""
+    if name is None and secret is None:
+        return None
+    parts = []
+    for field, other, value in (
+        (name_field, secret_field, name),
+        (secret_field, name_field, secret),
+    ):
+        text = value.reveal() if isinstance(value, Secret) else value
+        if text is None:
+            raise ConfigurationError(f"{field}: must be given together with {other}")
+        if not isinstance(text, str) or not text:
+            raise ConfigurationError(f"{field}: must be a text that is not empty")
+        parts.append(text)
+    if ":" in parts[0]:
+        raise ConfigurationError(f"{name_field}: must not hold a colon, where the secret begins")
+    pair = ":".join(parts)
+    if _HALF.search(pair):
+        raise ConfigurationError(f"{secret_field}: cannot be encoded in UTF-8")
+    return Secret(f"Basic {base64.b64encode(pair.encode()).decode('ascii')}")
+
+
+def _answer(response: httpx.Response) -> dict[str, Any]:
+    """Return the object in an answer; an empty one for anything else."""
+    try:
+        body = parse(response.content, RequestFacts())
+    except DecodeError:
+        return {}
+    return body if isinstance(body, dict) else {}
+
+
+async def _ask(mfa_code: MfaCode) -> str:
+    """Return the code, from a coroutine function or from a function that may block."""
+    try:
+        if inspect.iscoroutinefunction(mfa_code):
+            code = await mfa_code()
+        else:
+            # In a list: trio takes no coroutine out of a thread.
+            [code] = await to_thread.run_sync(lambda: [mfa_code()], abandon_on_cancel=True)
+            if inspect.isawaitable(code):
+                code = await code
+    except Exception as error:
+        raise AuthenticationError(f"mfa_code gave no code: {type(error).__name__}") from error
+    code = code.strip() if isinstance(code, str) else code
+    if not isinstance(code, str) or not code:
+        raise AuthenticationError("mfa_code gave no code: it must return a text that is not empty")
+    return code
