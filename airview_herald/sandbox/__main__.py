@@ -5,6 +5,7 @@ import contextlib
 import signal
 import sys
 import threading
+import time
 from collections.abc import Iterator, Sequence
 
 from airview_herald.sandbox import Sandbox
@@ -39,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.seed_herald is not None:
             # A file may have them from the run before.
             with contextlib.suppress(ValueError):
-                sandbox.herald.seed(options.seed_herald)
+                sandbox.herald.seed(options.seed_herald, latest=time.time())
         herald = sandbox.herald
         sys.stdout.write(
             f"AirView {sandbox.airview_url}  tokens {sandbox.token_url}  database {where}\n"
@@ -85,7 +86,7 @@ def _parser() -> argparse.ArgumentParser:
         nargs="?",
         const=1,
         metavar="SEED",
-        help="begin with a month of Herald's notifications, the same for the same number",
+        help="begin with the last month of Herald's notifications; their content follows the number",
     )
     parser.add_argument("--sqlite", action="store_true", help="be as lenient as AirView on SQLite")
     parser.add_argument(

@@ -3,11 +3,13 @@
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import httpx
 from tables import Tables
 
+from airview_herald import Herald
 from airview_herald.airview import Control, ResourceType
 from airview_herald.sources import read_jsonl, write_jsonl
 
@@ -148,3 +150,44 @@ def test_testing_your_own_code(connect, event, tmp_path):
 
     names["my_feed"] = feed
     names["test_my_feed"]()
+
+
+def test_the_script_for_herald_prints_what_became_of_it(sandbox):
+    """The script of "Herald" runs as it stands: sent, delivered, listed."""
+    sandbox.herald.seed(latest=time.time())
+    script = _snippet("get_sent_incident_notifications").replace(
+        "http://127.0.0.1:8801", sandbox.herald_url
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False
+    )
+    assert done.stderr == ""
+    sent, delivered, *listed = done.stdout.splitlines()
+    assert sent.endswith("+00:00")
+    assert "ops@example.com" in delivered
+    assert listed[0].split() == [sent.split()[0], "Critical"]
+    assert len(listed) > 10
+
+
+async def test_a_listing_is_read_on(sandbox, capsys):
+    """What one listing has read the next one does not, and together they read everything."""
+    read_on = _defined("resume_token")["read_on"]
+    sandbox.herald.seed()
+    tokens = []
+    async with Herald(
+        access_key_id=sandbox.herald.access_key_id,
+        secret_key=sandbox.herald.secret_key,
+        global_endpoint=sandbox.herald_url,
+    ) as herald:
+        every = [
+            each.id
+            async for each in herald.get_account_notification_by_type(
+                "incidents/alerts", sort="asc"
+            )
+        ]
+        token = await read_on(herald)
+        while token is not None:
+            tokens.append(token)
+            token = await read_on(herald, token)
+    assert capsys.readouterr().out.split() == every
+    assert len(tokens) > 1

@@ -106,7 +106,10 @@ def test_herald_is_served_and_seeded(tmp_path):
                 f"{url}/herald/v2/{account}/notifications/incidents/alerts",
                 headers={"x-aims-auth-token": login["authentication"]["token"]},
             )
-            assert answer.json()["total_count"] > 50
+            page = answer.json()
+            assert page["total_count"] > 50
+            ages = [time.time() - each["created"]["at"] for each in page["notifications"]]
+            assert 0 <= min(ages) < 7 * 86400
             assert ended(running, signal.SIGINT)[0] == 0
 
 
