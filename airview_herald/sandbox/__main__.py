@@ -86,7 +86,7 @@ def _parser() -> argparse.ArgumentParser:
         nargs="?",
         const=1,
         metavar="SEED",
-        help="begin with the last month of Herald's notifications; their content follows the number",
+        help="begin with a month of Herald's notifications that ends now; SEED says which",
     )
     parser.add_argument("--sqlite", action="store_true", help="be as lenient as AirView on SQLite")
     parser.add_argument(
