@@ -1,10 +1,20 @@
-"""What every test shares: the event loop parameter, a scrubbed environment, an empty home."""
+"""What every test shares: the event loop parameter, a clean environment, a watch over secrets."""
 
+import base64
+import logging
 import os
+from urllib.parse import quote, quote_plus
 
 import pytest
 
+from airview_herald._secret import Secret
+from airview_herald.errors import AirViewHeraldError
+
 _SCRUBBED = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
+# Shorter ones are in other words too.
+_LONG_ENOUGH = 8
+# Held as secrets for being headers or half of a credential, and known to everybody.
+_NO_SECRETS = ("client_id", "headers['Accept']", "headers['User-Agent']")
 
 
 @pytest.fixture(params=["asyncio", "trio"])
@@ -27,3 +37,43 @@ def _scrubbed_environment(monkeypatch, empty_home):
     for name in list(os.environ):
         if name.lower() in _SCRUBBED or name.startswith("ALERTLOGIC_"):
             monkeypatch.delenv(name)
+
+
+def _forms(value):
+    """Return the ways in which a secret may show."""
+    encoded = base64.b64encode(value.encode()).decode().rstrip("=")
+    return {value, quote(value, safe=""), quote_plus(value), encoded}
+
+
+@pytest.fixture(autouse=True)
+def _no_secret_shows(monkeypatch):
+    """Let no text that a `Secret` holds show in a log record at DEBUG, or in an error."""
+    planted, leaks = set(), []
+    logger = logging.getLogger("airview_herald")
+    keep, fail, handle = Secret.__init__, AirViewHeraldError.__init__, logger.handle
+
+    def look(where, *shown):
+        text = " ".join(map(str, shown))
+        leaks.extend((where, form, text) for form in planted if form in text)
+
+    def keeping(self, value, name="secret"):
+        keep(self, value, name)
+        text = self.reveal().removeprefix("Bearer ")
+        if len(text) >= _LONG_ENOUGH and name not in _NO_SECRETS:
+            planted.update(_forms(text))
+
+    def failing(self, *args, **kwargs):
+        fail(self, *args, **kwargs)
+        look(type(self).__name__, args, kwargs)
+
+    def handling(record):
+        look("log", record.getMessage(), vars(record))
+        if record.levelno >= logger.getEffectiveLevel():
+            handle(record)
+
+    monkeypatch.setattr(Secret, "__init__", keeping)
+    monkeypatch.setattr(AirViewHeraldError, "__init__", failing)
+    monkeypatch.setattr(logger, "isEnabledFor", lambda _: True)
+    monkeypatch.setattr(logger, "handle", handling)
+    yield
+    assert leaks == []

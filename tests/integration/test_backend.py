@@ -715,7 +715,7 @@ async def test_a_sibling_sends_on_its_operations_account(sandbox, backend):
     assert operation.requests == 3
 
 
-def test_a_backend_has_its_documented_operations_and_no_machinery(backend):
+async def test_a_backend_has_its_documented_operations_and_no_machinery(backend):
     """What a caller finds on it are routes, the URL of one, the settings and the system's id."""
     machinery = {"transport", "operation", "on_account", "over", "send", "system"}
     assert machinery.isdisjoint(dir(backend))
