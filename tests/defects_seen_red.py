@@ -53,17 +53,16 @@ DEFECTS = {
     ),
     4: Defect(
         "auth/_refreshing.py",
-        "if response.status_code != httpx.codes.UNAUTHORIZED:",
+        "if response.status_code != httpx.codes.UNAUTHORIZED or not self.renewable:",
         "if True:",
     ),
     5: Defect(
-        "transport/_send.py",
-        "if call.absent and reply.status == httpx.codes.NOT_FOUND and body.own:",
-        "if call.absent:",
+        "transport/_call.py",
+        "        if status != httpx.codes.NOT_FOUND:\n",
+        "        if self.absent:\n            return True\n"
+        "        if status != httpx.codes.NOT_FOUND:\n",
     ),
-    6: Defect(
-        "transport/_send.py", "httpx.codes.NOT_FOUND and body.own:", "httpx.codes.NOT_FOUND:"
-    ),
+    6: Defect("transport/_call.py", "(self.absent and body.own)", "self.absent"),
     7: Defect("airview/_framework_routes.py", " if row.framework_id == framework.id]", "]"),
     8: Defect(
         "airview/_routes.py", '("ttl", "is_blocking", "control_id")', '("ttl", "is_blocking")'
@@ -105,7 +104,7 @@ DEFECTS = {
     ),
     20: Defect("airview/_client.py", "async def ingest(", "async def persist("),
     21: Defect(
-        "airview/_memory.py",
+        "_memory.py",
         "            flight = self._flights.get(key)\n",
         "            return await find(False)\n",
     ),
@@ -130,7 +129,7 @@ DEFECTS = {
         "row = await self._sender.send(_routes.get_resource_type(reference)); print(row)",
     ),
     27: Defect("transport/_retry.py", "if status in _AMBIGUOUS_STATUSES:", "if False:"),
-    28: Defect("airview/_memory.py", "            self.put(key, value)\n", ""),
+    28: Defect("_memory.py", "            self.put(key, value)\n", ""),
     29: Defect(
         "airview/_recording.py",
         "        placed = _id(application.application_environment_id)\n",
