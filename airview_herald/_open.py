@@ -34,11 +34,12 @@ Quoted = Annotated[str, Marker.QUOTED]
 OneOrMany = Annotated[tuple[T, ...], Marker.ONE_OR_MANY]
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, repr=False)
 class OpenRow:
     """An object that keeps what this package does not know of it.
 
-    Neither attribute is shown, compared or hashed.
+    Neither attribute is compared or hashed, and neither is shown but for the names in `extra`:
+    what else an object has may be a secret.
 
     Attributes:
         extra: The fields without an attribute of their own, as received; when an object is made
@@ -49,8 +50,20 @@ class OpenRow:
     extra: Mapping[str, Any] = attrs.field(factory=dict, eq=False, repr=False)
     raw: Mapping[str, Any] = attrs.field(factory=dict, eq=False, repr=False)
 
+    def __repr__(self) -> str:
+        """Show what is there."""
+        there = {
+            field.name: getattr(self, field.name)
+            for field in attrs.fields(type(self))
+            if field.repr
+        }
+        shown = [f"{name}={item!r}" for name, item in there.items() if item not in (None, ())]
+        if self.extra:
+            shown.append(f"extra=<{', '.join(self.extra)}>")
+        return f"{type(self).__name__}({', '.join(shown)})"
 
-@attrs.frozen(kw_only=True)
+
+@attrs.frozen(kw_only=True, repr=False)
 class LooseRow(OpenRow):
     """An object whose content its sender chose: what does not fit an attribute is in `extra`."""
 

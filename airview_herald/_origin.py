@@ -35,7 +35,7 @@ def checked_url(url: str, field: str, *, allow_http: bool) -> str:
         raise ConfigurationError(f"{field}: must not carry credentials; pass auth= instead")
     if parsed.query or parsed.fragment or "?" in url or "#" in url:
         raise ConfigurationError(f"{field}: must not have a query or a fragment")
-    if parsed.scheme == "http" and not allow_http and not _is_loopback(parsed.host):
+    if parsed.scheme == "http" and not allow_http and not is_loopback(parsed.host):
         raise ConfigurationError(
             f"{field}: plain http would show the credential to the network between; "
             "use https, or pass allow_http=True"
@@ -43,7 +43,8 @@ def checked_url(url: str, field: str, *, allow_http: bool) -> str:
     return str(parsed).rstrip("/")
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Return whether a host is this machine."""
     if host == "localhost" or host.endswith(".localhost"):
         return True
     try:

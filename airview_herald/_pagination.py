@@ -6,7 +6,7 @@ import base64
 import binascii
 import hashlib
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Generator
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
 from typing import Any, Generic, TypeVar
 
 import attrs
@@ -18,7 +18,8 @@ T = TypeVar("T")
 # How many empty pages in a row are followed, and how many pages are searched for a lost place.
 _PATIENCE = 10
 _OTHER_QUERY = (
-    "belongs to another query: resume with the arguments that the listing was started with"
+    "belongs to another query: resume with the account, type, sort, since, until and limit that "
+    "the listing was started with"
 )
 
 
@@ -38,6 +39,14 @@ class Page(Generic[T]):
     continuation_id: str | None = None
     total_count: float | None = None
     raw: Any = attrs.field(default=None, eq=False, repr=False)
+
+    def __iter__(self) -> Iterator[T]:
+        """Iterate over the items."""
+        return iter(self.items)
+
+    def __len__(self) -> int:
+        """Return how many items are on the page."""
+        return len(self.items)
 
 
 @attrs.frozen
@@ -101,11 +110,15 @@ class Paginator(Generic[T]):
         if start is not None and resume is not None:
             raise InputError("resume", "cannot be given beside a continuation id")
         self._fetch = fetch
+        self._target = query
         self._query = hashlib.sha256(query.encode()).hexdigest()[:32]
         self._identify = identify
         self._from = None if resume is None else self._read_token(resume)
         self._start = start if self._from is None else self._from.cursor
         self._place = self._from
+
+    def __repr__(self) -> str:
+        return f"Paginator({self._target!r})"
 
     def __await__(self) -> Generator[Any, Any, Page[T]]:
         """Return the first page, or what is left of the one that was resumed on."""

@@ -63,6 +63,7 @@ class AirView(Operations):
             answer. Order and row counts are exact as long as it does.
         on_reply: Called with each answer of the service as it arrived: status, headers, request
             id, body. Answers that are retried are among them, those of token services are not.
+            It only watches: what it raises goes to the log.
         on_mismatch: Called by single calls with each definition that exists with other attributes
             than it is given. The log has a warning of it in any case, once; a batch has them in
             its report.
@@ -136,6 +137,10 @@ class AirView(Operations):
             referencing_type=backend_config.referencing_type,
             **options,
         )
+
+    def __repr__(self) -> str:
+        config = self._recorder.sender.config
+        return f"AirView({config.base_url!r}, system_name={config.system_name!r})"
 
     async def __aenter__(self) -> Self:
         self._session.enter()

@@ -13,6 +13,7 @@ from airview_herald.airview._backend import Backend
 from airview_herald.airview._mismatches import Mismatch
 from airview_herald.airview._sending import Sender
 from airview_herald.errors import AirViewHeraldError
+from airview_herald.transport._observer import checked_observer, show
 from airview_herald.transport._operation import Operation
 
 logger = logging.getLogger("airview_herald")
@@ -104,7 +105,7 @@ class Warnings:
     def __init__(
         self, on_mismatch: OnMismatch | None, logged: Memory[Mismatch, bool] | None = None
     ) -> None:
-        self._on_mismatch = on_mismatch
+        self._on_mismatch = checked_observer(on_mismatch, "on_mismatch")
         self._logged: Memory[Mismatch, bool] = Memory(_KEPT) if logged is None else logged
 
     def telling(self, on_mismatch: OnMismatch | None) -> Warnings:
@@ -116,8 +117,7 @@ class Warnings:
         if not self._logged.get(mismatch):
             self._logged.put(mismatch, value=True)
             logger.warning("%s", mismatch)
-        if self._on_mismatch is not None:
-            self._on_mismatch(mismatch)
+        show(self._on_mismatch, mismatch, "on_mismatch")
 
 
 @attrs.frozen(eq=False)

@@ -1,5 +1,6 @@
 """Credentials: every provider is an `httpx.Auth`, usable with any httpx client too."""
 
+from airview_herald._secret import Secret
 from airview_herald.auth._aims import AimsAuth
 from airview_herald.auth._azure_credential import AccessToken, AzureCredential, TokenCredential
 from airview_herald.auth._bearer import BearerToken
@@ -11,5 +12,6 @@ __all__ = [
     "AzureCredential",
     "BearerToken",
     "ClientCredentials",
+    "Secret",
     "TokenCredential",
 ]

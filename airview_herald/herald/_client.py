@@ -63,7 +63,7 @@ class Herald(NotificationOperations, SubscriptionOperations, IntegrationOperatio
         headers: Headers of every request but those for tokens.
         allow_http: Accept plain http URLs of other machines, though credentials travel.
         on_reply: Called with each answer of Herald as it arrived; answers that are retried are
-            among them.
+            among them. It only watches: what it raises goes to the log.
 
     Raises:
         ConfigurationError: A setting cannot work, or there is no credential; the message names
@@ -120,7 +120,7 @@ class Herald(NotificationOperations, SubscriptionOperations, IntegrationOperatio
                 username=username,
                 password=password,
                 mfa_code=mfa_code,
-                token=aims_token,
+                token=None if aims_token is None else Secret(aims_token, "aims_token"),
                 url=settings.urls.get("aims") or settings.urls["herald"],
                 allow_http=allow_http,
             )
@@ -142,6 +142,9 @@ class Herald(NotificationOperations, SubscriptionOperations, IntegrationOperatio
         transport = Transport(self._session.connections, auth, options, read_error)
         endpoints = Endpoints(settings, allow_http=allow_http)
         super().__init__(Sender(self._session, settings, endpoints, auth, transport))
+
+    def __repr__(self) -> str:
+        return f"Herald({self._sender.where})"
 
     async def __aenter__(self) -> Self:
         self._session.enter()

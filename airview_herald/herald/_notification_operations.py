@@ -61,8 +61,8 @@ class NotificationOperations(Operations):
         type: str,  # noqa: A002 - the documented name
         *,
         sort: str | None = None,
-        since: int | datetime | None = None,
-        until: int | datetime | None = None,
+        since: float | datetime | None = None,
+        until: float | datetime | None = None,
         limit: int | None = None,
         continuation_id: str | None = None,
         resume: str | None = None,
@@ -86,7 +86,9 @@ class NotificationOperations(Operations):
             until: The latest creation, likewise.
             limit: Notifications per page at most.
             continuation_id: Where to start: that of an earlier page.
-            resume: Where to go on: an earlier listing's `resume_token`, with the same arguments.
+            resume: Where to go on: an earlier listing's `resume_token`, with the same arguments: a
+                `since` that moves with the clock has to be stored with the token. Ascending
+                listings go on whatever was sent meanwhile; see `Paginator` for descending ones.
             account_id: The account; by default the configured one, else the login's.
 
         Raises:
@@ -104,10 +106,10 @@ class NotificationOperations(Operations):
         async def fetch(cursor: str | None) -> Page[Notification]:
             return await self._sender.send(partial(listing, continuation_id=cursor), account_id)
 
-        self._sender.check(partial(listing, continuation_id=continuation_id), account_id)
+        self._sender.build(partial(listing, continuation_id=continuation_id), account_id)
         return Paginator(
             fetch,
-            query=self._sender.check(listing, account_id).target,
+            query=self._sender.build(listing, account_id).target,
             identify=lambda notification: notification.id,
             start=continuation_id,
             resume=resume,

@@ -80,8 +80,8 @@ def get_account_notification_by_type(  # noqa: PLR0913 - the documented paramete
     type: str,  # noqa: A002 - the documented name
     *,
     sort: str | None = None,
-    since: int | datetime | None = None,
-    until: int | datetime | None = None,
+    since: float | datetime | None = None,
+    until: float | datetime | None = None,
     limit: int | None = None,
     continuation_id: str | None = None,
 ) -> Call[Page[Notification]]:

@@ -21,6 +21,8 @@ ACTIONS = ("add", "delete")
 
 _NOTIFICATION_TYPE = re.compile("[^/\0-\x1f\x7f-\x9f]+/[^/\0-\x1f\x7f-\x9f]+")
 _KIND = re.compile("[a-z_]+")
+# Beyond the year 5000: what is meant is thousandths of seconds.
+_MILLISECONDS = 10**11
 _DOTS = (".", "..")
 _HALF = re.compile("[\ud800-\udfff]")
 
@@ -113,10 +115,12 @@ def moment(field: str, value: object) -> int:
                 field, "must have a time zone: a naive datetime names no moment", value
             )
         return math.floor(value.timestamp())
-    if isinstance(value, bool) or not isinstance(value, int):
-        rule = f"must be whole epoch seconds or an aware datetime, not {type(value).__name__}"
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        rule = f"must be epoch seconds or an aware datetime, not {type(value).__name__}"
         raise InputError(field, rule, value)
-    return value
+    if not 0 <= value < _MILLISECONDS:
+        raise InputError(field, f"must be epoch seconds, not {value!r}", value)
+    return math.floor(value)
 
 
 def texts(field: str, values: object) -> list[str]:

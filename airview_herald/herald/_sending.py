@@ -52,6 +52,12 @@ class Sender:
         self._send_by(transport)
 
     @property
+    def where(self) -> str:
+        """What tells one client from another: the global host and the account, if it is known."""
+        account = self._settings.account_id or getattr(self._auth, "account_id", None)
+        return f"{self.options.base_url!r}, account_id={account!r}"
+
+    @property
     def options(self) -> Options:
         """How it sends."""
         return self._transport.options
@@ -71,20 +77,19 @@ class Sender:
         """Return the account that a call is for, `None` for that of a login still to come."""
         return self._settings.account_id if account_id is None else account_id
 
-    def check(self, route: Callable[[str], Call[T]], account_id: str | None) -> Call[T]:
+    def build(self, route: Callable[[str], Call[T]], account_id: str | None) -> Call[T]:
         """Return the call as far as it is known before a login.
 
         Raises:
             InputError: What the caller gave breaks a rule.
-            RuntimeError: The client is used outside its block or in another event loop.
         """
-        self._session.check()
         account = self.account_of(account_id)
         return route(_NOBODY if account is None else account)
 
     async def send(self, route: Callable[[str], Call[T]], account_id: str | None) -> T:
         """Send a call for an account: the caller's, else the configured one, else the login's."""
-        call = self.check(route, account_id)
+        self._session.check()
+        call = self.build(route, account_id)
         account = self.account_of(account_id)
         operation = self._transport.operation()
         if account is None:

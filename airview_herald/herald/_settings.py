@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import re
 from collections.abc import Mapping
@@ -16,6 +17,8 @@ from airview_herald._secret import Secret
 from airview_herald.auth._aims import PRODUCTION
 from airview_herald.errors import ConfigurationError
 from airview_herald.herald._profile import Profile, Setting
+
+logger = logging.getLogger("airview_herald")
 
 _GLOBAL = {
     "production": PRODUCTION,
@@ -113,6 +116,7 @@ class _Sources:
 
     def __init__(self, environ: Mapping[str, str], profile: str | None) -> None:
         self._environ = environ
+        self._asked = profile is not None
         self._folder = Path("~/.alertlogic").expanduser()
         file = environ.get("ALERTLOGIC_CONFIG")
         name = _argument("profile", profile) or self._variable("ALERTLOGIC_PROFILE")
@@ -125,19 +129,27 @@ class _Sources:
 
     def find(self, key: str, argument: str | None, variable: str) -> Setting | None:
         """Return a setting from the first source that has it."""
-        return _argument(key, argument) or self._variable(variable) or self.profile.get(key)
+        found = _argument(key, argument)
+        if found is None:
+            found = self._variable(variable)
+            if found is not None:
+                self._come_before_profile(variable)
+        return found or self.profile.get(key)
 
     def pair(
         self, access_key_id: str | None, secret_key: str | Secret | None
     ) -> tuple[Secret | None, Secret | None]:
         """Return both halves of the access key from one source; `None` twice for no whole pair."""
         keys = ("access_key_id", "secret_key")
-        if access_key_id is None and secret_key is None:
+        given = (access_key_id, secret_key)
+        halves = [_argument(*each) for each in zip(keys, given, strict=True)]
+        if halves == [None, None]:
             halves = [self._variable(f"ALERTLOGIC_{key.upper()}") for key in keys]
-        else:
-            halves = [
-                _argument(*each) for each in zip(keys, (access_key_id, secret_key), strict=True)
-            ]
+            if None not in halves:
+                self._come_before_profile("the access key")
+        elif None in halves:
+            missing, other = keys if access_key_id is None else reversed(keys)
+            raise ConfigurationError(f"{missing}: must be given together with {other}")
         alone = next((half for half in halves if half is not None), None)
         if None in halves:
             halves = [self.profile.get(key) for key in keys]
@@ -158,6 +170,11 @@ class _Sources:
         name = self.find("endpoint_map_file", None, "ALERTLOGIC_ENDPOINT_MAP")
         return self._folder / Path("endpoint_map.json" if name is None else name.value).expanduser()
 
+    def _come_before_profile(self, what: str) -> None:
+        """Warn of a variable that is used although the caller has named a profile."""
+        if self._asked:
+            logger.warning("%s of the environment comes before %s", what, self.profile)
+
     def _variable(self, name: str) -> Setting | None:
         value = self._environ.get(name)
         return Setting(value, name) if value else None
@@ -168,8 +185,10 @@ def _argument(name: str, value: str | Secret | None) -> Setting | None:
         return None
     if isinstance(value, Secret):
         value = value.reveal()
-    if not isinstance(value, str) or not value:
-        raise ConfigurationError(f"{name}: must be a text that is not empty")
+    if not isinstance(value, str):
+        raise ConfigurationError(f"{name}: must be a text, not {type(value).__name__}")
+    if not value:
+        raise ConfigurationError(f"{name}: must not be empty")
     return Setting(value, name)
 
 

@@ -229,7 +229,8 @@ class SubscriptionOperations(Operations):
             account_id: The account; by default the configured one, else the login's.
 
         Raises:
-            NotFoundError: The account has none of that id.
+            NotFoundError: The account has none of that id. After an answer was lost that is no
+                error: the first request did it.
         """
         await self._sender.send(
             partial(_routes.delete_subscription, subscription_id=subscription_id), account_id
@@ -303,7 +304,8 @@ class SubscriptionOperations(Operations):
             account_id: The account; by default the configured one, else the login's.
 
         Raises:
-            NotFoundError: It is not subscribed, or there is no such subscription.
+            NotFoundError: It is not subscribed, or there is no such subscription. After an answer
+                was lost that is no error: the first request did it.
         """
         await self._sender.send(
             partial(

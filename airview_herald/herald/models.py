@@ -41,7 +41,7 @@ def moment(seconds: float | None) -> datetime | None:
         return None
 
 
-@attrs.frozen
+@attrs.frozen(repr=False)
 class Stamp(OpenRow):
     """When something was done, and by whom.
 
@@ -59,7 +59,7 @@ class Stamp(OpenRow):
         return moment(self.at)
 
 
-@attrs.frozen
+@attrs.frozen(repr=False)
 class Subscriber(OpenRow):
     """Who gets what a subscription lets through.
 
@@ -80,7 +80,7 @@ class Subscriber(OpenRow):
     display_name: str | None = None
 
 
-@attrs.frozen
+@attrs.frozen(repr=False)
 class SubscriberUpdate(OpenRow):
     """One step of `batch_update_subscribers`.
 
@@ -95,7 +95,7 @@ class SubscriberUpdate(OpenRow):
     action: str
 
 
-@attrs.frozen
+@attrs.frozen(repr=False)
 class FailedSubscriber(OpenRow):
     """A subscriber that was refused, in an error or beside a subscription that was created.
 
@@ -118,7 +118,7 @@ class FailedSubscriber(OpenRow):
     account_id: Id | None = None
 
 
-@attrs.frozen
+@attrs.frozen(repr=False)
 class SubscriptionOptions(LooseRow):
     """How a subscription's notifications are delivered; there may be more options, in `extra`.
 
@@ -133,7 +133,7 @@ class SubscriptionOptions(LooseRow):
     webhook_payload: str | None = None
 
 
-@attrs.frozen
+@attrs.frozen(repr=False)
 class Subscription(OpenRow):
     """What an account wants to be told, and who is told.
 
@@ -178,7 +178,7 @@ class Subscription(OpenRow):
     subscribers_failed: tuple[FailedSubscriber, ...] = ()
 
 
-@attrs.frozen
+@attrs.frozen(repr=False)
 class NotificationType(OpenRow):
     """A type of notifications that there is.
 
@@ -197,7 +197,7 @@ class NotificationType(OpenRow):
     default_email_subject: str | None = None
 
 
-@attrs.frozen
+@attrs.frozen(repr=False)
 class IntegrationType(OpenRow):
     """A kind of integrations that there is.
 
@@ -208,7 +208,7 @@ class IntegrationType(OpenRow):
     name: str | None = None
 
 
-@attrs.frozen
+@attrs.frozen(repr=False)
 class Integration(OpenRow):
     """Another service that notifications go to; superseded by the Connectors service.
 
@@ -235,7 +235,7 @@ class Integration(OpenRow):
     modified: Stamp | None = None
 
 
-@attrs.frozen
+@attrs.frozen(repr=False)
 class IntegrationTestResult(OpenRow):
     """What the target of `test_integration` answered.
 

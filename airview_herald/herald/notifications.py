@@ -31,7 +31,7 @@ __all__ = [
 ]
 
 
-@attrs.frozen
+@attrs.frozen(repr=False)
 class NotificationData(LooseRow):
     """What a notification is about.
 
@@ -54,7 +54,7 @@ class NotificationData(LooseRow):
     detection_source: str | None = None
 
 
-@attrs.frozen
+@attrs.frozen(repr=False)
 class AssetData(LooseRow):
     """What a notification is about, among the account's assets.
 
@@ -69,7 +69,7 @@ class AssetData(LooseRow):
     tag_keys: tuple[Mapping[str, str], ...] = attrs.field(default=(), hash=False)
 
 
-@attrs.frozen
+@attrs.frozen(repr=False)
 class Payload(LooseRow):
     """What a notification's template is filled with: here an incident's; any other in `extra`.
 
@@ -106,7 +106,7 @@ class Payload(LooseRow):
     threat: str | None = None
 
 
-@attrs.frozen
+@attrs.frozen(repr=False)
 class Attachment(OpenRow):
     """A file that goes along with a notification.
 
@@ -121,7 +121,7 @@ class Attachment(OpenRow):
     url: str | None = None
 
 
-@attrs.frozen
+@attrs.frozen(repr=False)
 class Notification(OpenRow):
     """A notification as it is stored.
 
@@ -151,7 +151,7 @@ class Notification(OpenRow):
     modified: Stamp | None = None
 
 
-@attrs.frozen
+@attrs.frozen(repr=False)
 class SentStatus(OpenRow):
     """What became of a notification at one destination.
 
@@ -171,7 +171,7 @@ class SentStatus(OpenRow):
         return moment(self.sent_at)
 
 
-@attrs.frozen
+@attrs.frozen(repr=False)
 class QueueConfig(OpenRow):
     """The integration that a queued notification goes to.
 
@@ -184,7 +184,7 @@ class QueueConfig(OpenRow):
     target_url: str | None = attrs.field(default=None, repr=False)
 
 
-@attrs.frozen
+@attrs.frozen(repr=False)
 class QueueData(OpenRow):
     """A place in the queue of an integration.
 
@@ -197,7 +197,7 @@ class QueueData(OpenRow):
     config: QueueConfig | None = None
 
 
-@attrs.frozen
+@attrs.frozen(repr=False)
 class IntegrationResponse(OpenRow):
     """What an integration answered.
 
@@ -210,7 +210,7 @@ class IntegrationResponse(OpenRow):
     body: Any = attrs.field(default=None, hash=False)
 
 
-@attrs.frozen
+@attrs.frozen(repr=False)
 class IntegrationStatus(OpenRow):
     """What became of a notification at one integration.
 
@@ -229,7 +229,7 @@ class IntegrationStatus(OpenRow):
     integration_response: IntegrationResponse | None = None
 
 
-@attrs.frozen
+@attrs.frozen(repr=False)
 class SentNotification(OpenRow):
     """A notification about an incident, and what became of it.
 

@@ -9,6 +9,25 @@ import httpx
 from airview_herald.errors import AirViewHeraldError, AuthenticationError, RequestFacts
 
 
+async def begun(
+    request: httpx.Request, flow: AsyncGenerator[httpx.Request, httpx.Response]
+) -> httpx.Request:
+    """Return what a flow asks for first.
+
+    Args:
+        request: What is to be sent in the end.
+        flow: The flow.
+
+    Raises:
+        AuthenticationError: The flow asks for nothing.
+        AirViewHeraldError: What the flow raises.
+    """
+    try:
+        return await anext(flow)
+    except StopAsyncIteration:
+        raise _gave_up("before", request.method, request.url) from None
+
+
 async def authorized(
     request: httpx.Request,
     flow: AsyncGenerator[httpx.Request, httpx.Response],
@@ -36,9 +55,12 @@ async def authorized(
             else:
                 outgoing = await flow.asend(response)
         except StopAsyncIteration:
-            url = str(outgoing.url.copy_with(userinfo=b"", query=None, fragment=None))
-            raise AuthenticationError(
-                f"the credential gave up after {outgoing.method} {url}",
-                RequestFacts(outgoing.method, url),
-            ) from None
+            raise _gave_up("after", outgoing.method, outgoing.url) from None
     return outgoing
+
+
+def _gave_up(when: str, method: str, url: httpx.URL) -> AuthenticationError:
+    bare = str(url.copy_with(userinfo=b"", query=None, fragment=None))
+    return AuthenticationError(
+        f"the credential gave up {when} {method} {bare}", RequestFacts(method, bare)
+    )

@@ -96,7 +96,7 @@ def from_status(reply: Reply, body: ErrorBody) -> FailedAttempt:
     text = f"{facts.method} {facts.url} answered {facts.status}"
     if body.message:
         text += f": {body.message}"
-    elif facts.status == httpx.codes.NOT_FOUND and not body.own:
+    elif facts.status == httpx.codes.NOT_FOUND and not (body.own or body.vague):
         text += ", not in the service's own shape: a gateway, or a wrong base URL"
     elif 300 <= reply.status < 400:  # noqa: PLR2004 - the redirects
         text += ": redirects are not followed"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from typing import Self
@@ -13,11 +14,15 @@ from airview_herald._origin import checked_url
 from airview_herald._secret import Secret
 from airview_herald.errors import ConfigurationError
 from airview_herald.transport._call import Reply
+from airview_herald.transport._observer import checked_observer
 from airview_herald.transport._retry import Retry
 
 # What a client does unless its caller says otherwise, in seconds.
 TIMEOUT = httpx.Timeout(30.0, connect=5.0)
 TOTAL = 120.0
+
+# A token, as HTTP calls it.
+_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 
 OnReply = Callable[[Reply], None]
 
@@ -76,8 +81,8 @@ class Options:
         Raises:
             ConfigurationError: A setting cannot work; the message names it.
         """
-        if not settle >= 0:
-            raise ConfigurationError("settle: must not be negative")
+        if not isinstance(settle, int | float) or not settle >= 0:
+            raise ConfigurationError("settle: must be seconds, not negative")
         own = {
             "Accept": "application/json",
             "User-Agent": f"airview-herald/{version('airview-herald')}",
@@ -89,9 +94,9 @@ class Options:
             headers=_merged(_checked_headers(own), _checked_headers(headers or {})),
             timeout=_checked_timeout(timeout),
             total=TOTAL,
-            retry=Retry() if retry is None else retry,
+            retry=Retry() if retry is None else _checked_retry(retry),
             settle=settle,
-            on_reply=on_reply,
+            on_reply=checked_observer(on_reply, "on_reply"),
             allow_http=allow_http,
         )
 
@@ -113,13 +118,18 @@ class Options:
         return attrs.evolve(
             self,
             timeout=self.timeout if timeout is None else _checked_timeout(timeout),
-            retry=self.retry if retry is None else retry,
+            retry=self.retry if retry is None else _checked_retry(retry),
             headers=_merged(self.headers, _checked_headers(headers or {})),
-            on_reply=self.on_reply if on_reply is None else on_reply,
+            on_reply=checked_observer(on_reply, "on_reply") or self.on_reply,
         )
 
 
 def _checked_headers(headers: Mapping[str, str]) -> dict[str, Secret]:
+    if not isinstance(headers, Mapping):
+        raise ConfigurationError(f"headers: must be a mapping, not {type(headers).__name__}")
+    for name in headers:
+        if not isinstance(name, str) or not _NAME.fullmatch(name):
+            raise ConfigurationError(f"headers: {name!r} is no name of a header")
     return {name: Secret(value, f"headers[{name!r}]") for name, value in headers.items()}
 
 
@@ -129,8 +139,18 @@ def _merged(headers: Mapping[str, Secret], others: Mapping[str, Secret]) -> dict
     return {k: v for k, v in headers.items() if k.lower() not in replaced} | dict(others)
 
 
+def _checked_retry(retry: Retry) -> Retry:
+    if not isinstance(retry, Retry):
+        raise ConfigurationError(f"retry: must be a Retry, not {type(retry).__name__}")
+    return retry
+
+
 def _checked_timeout(timeout: float | httpx.Timeout) -> httpx.Timeout:
     """Return the limits that a number of seconds stands for, or those that were given."""
+    if not isinstance(timeout, httpx.Timeout | int | float) or isinstance(timeout, bool):
+        raise ConfigurationError(
+            f"timeout: must be seconds or an httpx.Timeout, not {type(timeout).__name__}"
+        )
     if not isinstance(timeout, httpx.Timeout):
         timeout = httpx.Timeout(timeout, connect=min(timeout, 5.0))
     if any(seconds is not None and not seconds > 0 for seconds in timeout.as_dict().values()):

@@ -20,7 +20,7 @@ from airview_herald.errors import (
     DecodeError,
     RequestFacts,
 )
-from airview_herald.transport._auth_flow import authorized
+from airview_herald.transport._auth_flow import authorized, begun
 from airview_herald.transport._call import Call, ErrorBody, Reply, RetryClass
 from airview_herald.transport._connections import Connections
 from airview_herald.transport._deadline import WatchedStream, capped
@@ -31,6 +31,7 @@ from airview_herald.transport._failures import (
     from_httpx,
     from_status,
 )
+from airview_herald.transport._observer import show
 from airview_herald.transport._operation import Operation
 from airview_herald.transport._options import Options
 from airview_herald.transport._retry import (
@@ -149,15 +150,11 @@ class Transport:
         bare = url.partition("?")[0]
         facts = RequestFacts(call.method, bare, attempts=attempt, operation=call.operation)
         try:
-            response = await self._authenticated(call, url, operation, attempt)
+            reply = await self._authenticated(call, url, operation, facts)
         except HTTPX_ERRORS as caught:
             raise from_httpx(caught, facts) from None
         except AirViewHeraldError as caught:
             raise FailedAttempt(caught, Failure(Fate.VERDICT)) from None
-        request_id = response.headers.get("x-request-id")
-        facts = attrs.evolve(facts, status=response.status_code, request_id=request_id)
-        reply = Reply(response.status_code, response.headers, response.content, facts)
-        self._show(reply, call, operation)
         if call.succeeds(reply.status):
             try:
                 result = call.decode(reply)
@@ -170,13 +167,6 @@ class Transport:
             self._budget.refund()
             return None  # type: ignore[return-value]  # such calls decode to `None` or an optional
         raise from_status(reply, body)
-
-    def _show(self, reply: Reply, call: Call[T], operation: Operation) -> None:
-        """Let the caller see an answer; one that raises leaves open what the request did."""
-        if self.options.on_reply is not None:
-            before, operation.in_flight = operation.in_flight, call.retry_class
-            self.options.on_reply(reply)
-            operation.in_flight = before
 
     def _delay(
         self, retry_class: RetryClass, failure: Failure, attempt: int, operation: Operation
@@ -234,8 +224,8 @@ class Transport:
             await self.sleep(seconds)
 
     async def _authenticated(
-        self, call: Call[T], url: str, operation: Operation, attempt: int
-    ) -> httpx.Response:
+        self, call: Call[T], url: str, operation: Operation, facts: RequestFacts
+    ) -> Reply:
         """Send a call under a credential; the flow may ask to send it again with another."""
         request = httpx.Request(call.method, url, headers=self._headers, content=call.body)
         if call.body is not None:
@@ -246,14 +236,18 @@ class Transport:
         errand = partial(self.errand, operation=operation)
         flow = self._auth.async_auth_flow(request)
         try:
-            outgoing = await anext(flow)
+            outgoing = await begun(request, flow)
             while True:
                 outgoing = await authorized(request, flow, outgoing, errand)
-                response = await self._exchange(outgoing, operation, call.retry_class, attempt)
+                response = await self._exchange(
+                    outgoing, operation, call.retry_class, facts.attempts
+                )
+                reply = _reply(response, facts)
+                show(self.options.on_reply, reply, "on_reply")
                 try:
                     outgoing = await flow.asend(response)
                 except StopAsyncIteration:
-                    return response
+                    return reply
         finally:
             await flow.aclose()
 
@@ -272,7 +266,7 @@ class Transport:
         errand = partial(self.errand, operation=operation)
         flow = self._auth.async_auth_flow(request)
         try:
-            await authorized(request, flow, await anext(flow), errand)
+            await authorized(request, flow, await begun(request, flow), errand)
         finally:
             await flow.aclose()
 
@@ -299,11 +293,7 @@ class Transport:
                 response = await self._exchange(request, operation, operation.in_flight, attempt)
                 if response.is_success:
                     return response
-                facts = attrs.evolve(facts, status=response.status_code)
-                failed = from_status(
-                    Reply(response.status_code, response.headers, response.content, facts),
-                    ErrorBody(),
-                )
+                failed = from_status(_reply(response, facts), ErrorBody())
             except HTTPX_ERRORS as caught:
                 failed = from_httpx(caught, facts)
             delay = self._delay(RetryClass.READ, failed.failure, attempt, operation)
@@ -380,6 +370,13 @@ class Transport:
                 (self.clock() - began) * 1000,
                 attempt,
             )
+
+
+def _reply(response: httpx.Response, facts: RequestFacts) -> Reply:
+    known = attrs.evolve(
+        facts, status=response.status_code, request_id=response.headers.get("x-request-id")
+    )
+    return Reply(response.status_code, response.headers, response.content, known)
 
 
 def _bare(url: httpx.URL) -> str:

@@ -44,8 +44,8 @@ class Session:
             raise RuntimeError("this client is closed: use it inside `async with`")
         if self._loop is not _running_loop():
             raise RuntimeError(
-                "this client was entered in another event loop, and belongs to it: "
-                "make one client for each event loop"
+                "this client belongs to the event loop that it was entered in, which is not the "
+                "one that runs here: make one client for each event loop"
             )
 
     async def aclose(self) -> None:
@@ -55,7 +55,11 @@ class Session:
 
 
 def _running_loop() -> object:
-    """Return what tells the running event loop from any other."""
-    if sniffio.current_async_library() == "trio":
+    """Return what tells the running event loop from any other; `None` where none runs."""
+    try:
+        library = sniffio.current_async_library()
+    except sniffio.AsyncLibraryNotFoundError:
+        return None
+    if library == "trio":
         return sys.modules["trio"].lowlevel.current_trio_token()
     return asyncio.get_running_loop()

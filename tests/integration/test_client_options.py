@@ -8,8 +8,15 @@ import pytest
 
 from airview_herald import AirView
 from airview_herald.airview import Control, ControlSeverity, Mismatch
+from airview_herald.auth import ClientCredentials
 from airview_herald.errors import ConfigurationError, InternalServerError, RequestTimeoutError
+from airview_herald.sandbox import Sandbox
 from airview_herald.transport import Retry
+
+
+async def _awaited(_):
+    """A callback that nobody awaits."""
+
 
 CONTROL = Control("Encrypt", "SECURITY", severity="HIGH")
 OTHER = Control("Encrypt", "SECURITY", severity="LOW")
@@ -110,12 +117,24 @@ async def test_a_sibling_lives_as_long_as_its_client(connect):
         ({"timeout": 0}, "timeout"),
         ({"headers": {"X-Key": "a\nb"}}, r"headers\['X-Key'\]"),
         ({"headers": {"X-Key": ""}}, r"headers\['X-Key'\]"),
+        ({"headers": {"X Key": "k"}}, "headers"),
+        ({"headers": {7: "k"}}, "headers"),
+        ({"headers": ["X-Key"]}, "headers"),
+        ({"timeout": "5"}, "timeout"),
+        ({"timeout": True}, "timeout"),
+        ({"retry": 3}, "retry"),
+        ({"on_reply": 5}, "on_reply"),
+        ({"on_reply": _awaited}, "on_reply"),
+        ({"on_mismatch": 5}, "on_mismatch"),
+        ({"on_mismatch": _awaited}, "on_mismatch"),
     ],
 )
 def test_options_that_cannot_work_are_refused(connect, options, field):
-    """The error names the setting."""
+    """The error names the setting, of a client as of its sibling."""
     with pytest.raises(ConfigurationError, match=f"^{field}: "):
         connect().with_options(**options)
+    with pytest.raises(ConfigurationError, match=f"^{field}: "):
+        connect(**options)
 
 
 def test_a_header_over_plain_http_needs_permission(connect):
@@ -152,19 +171,42 @@ async def test_the_answers_of_failed_attempts_can_be_seen(sandbox, connect):
     assert [reply.status for reply in replies] == [503, 200, 404]
 
 
-async def test_an_answer_without_a_body_can_be_looked_at(connect, event):
-    """Whoever asks a 204 for its JSON gets the error, and the account knows it may have landed."""
-    seen = []
-
-    def look(reply):
-        seen.append(reply.status)
-        if reply.status == 204:
-            reply.json()
-
-    async with connect(on_reply=look) as airview:
+async def test_a_callback_that_raises_changes_nothing(connect, event, caplog):
+    """A watcher's mistake, asking a 204 for its JSON say, is in the log; the event is recorded."""
+    async with connect(on_reply=lambda reply: reply.status == 204 and reply.json()) as airview:
         report = await airview.ingest([event("i-1")])
-    assert seen[-1] == 204
-    assert (report.recorded, report.unknown) == (0, 1)
+        await airview.handle_compliance_event(event("i-1", "MONITORING"))
+    assert (report.recorded, report.unknown) == (1, 0)
+    told = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
+    assert told == ["the callback on_reply raised"] * 2
+
+
+async def test_a_mismatch_callback_that_raises_changes_nothing(connect, caplog):
+    """Nor does one that is told of mismatches."""
+
+    def fail(_):
+        raise LookupError
+
+    async with connect(on_mismatch=fail) as airview:
+        await airview.handle_control(CONTROL)
+        assert (await airview.handle_control(OTHER)).severity is ControlSeverity.HIGH
+    assert "the callback on_mismatch raised" in caplog.text
+
+
+async def test_the_refusal_of_a_token_can_be_seen(connect):
+    """A 401 that leads to a new token is an answer of the service; the token service's is not."""
+    replies = []
+    with Sandbox(require_token=True) as sandbox:
+        auth = ClientCredentials(sandbox.token_url, "sandbox-client", "sandbox-secret")
+        async with connect(sandbox.airview_url, auth=auth, on_reply=replies.append) as airview:
+            await airview.backend.get_environments()
+            sandbox.expire_tokens()
+            await airview.backend.get_environments()
+    assert [(reply.method, reply.status) for reply in replies] == [
+        ("GET", 200),
+        ("GET", 401),
+        ("GET", 200),
+    ]
 
 
 async def test_mismatches_of_single_calls_are_told(connect, caplog):
@@ -220,7 +262,7 @@ async def test_a_client_belongs_to_the_event_loop_that_entered_it(connect, event
         await anyio.to_thread.run_sync(thread.join)
         assert await backend.get_environments() == []
     assert len(errors) == 5
-    assert all("was entered in another event loop" in error for error in errors)
+    assert all("make one client for each event loop" in error for error in errors)
 
 
 def test_the_old_way_of_two_runs_is_a_clear_error(connect, event):

@@ -236,5 +236,10 @@ def test_no_other_host_may_see_a_token(host):
 
 
 def test_plain_http_elsewhere_needs_permission():
-    """With it, the service may name a plain http host."""
-    assert trusted_url("http://al.example:8080", allow_http=True) == "http://al.example:8080"
+    """With it, the service may name a plain http host, of Alert Logic's like any other."""
+    host = "http://herald.alertlogic.com:8080"
+    assert trusted_url(host, allow_http=True) == host
+    with pytest.raises(ConfigurationError, match="plain http"):
+        trusted_url(host, allow_http=False)
+    with pytest.raises(ConfigurationError, match=r"al\.example is not under alertlogic\.com"):
+        trusted_url("http://al.example:8080", allow_http=True)

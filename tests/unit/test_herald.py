@@ -199,7 +199,7 @@ async def test_credentials_of_the_environment(service, monkeypatch):
         ({"username": "y"}, "password: must be given together with username"),
         ({"password": "y"}, "username: must be given together with password"),
         ({**KEYS, "username": "y", "password": "z"}, "username: give either an access key or a"),
-        ({"access_key_id": "y"}, "access_key_id: the other half of the access key is missing"),
+        ({"access_key_id": "y"}, "secret_key: must be given together with access_key_id"),
         ({"aims_token": "y", "mfa_code": "123456"}, "mfa_code: must be callable"),
         ({**KEYS, "residency": "mars"}, "residency: must be one of"),
         ({**KEYS, "profile": "none"}, "profile: there is no [none] in "),
@@ -256,7 +256,7 @@ async def test_a_client_is_entered_first(client):
     with pytest.raises(RuntimeError, match="must be entered first"):
         await herald.get_account_subscriptions()
     with pytest.raises(RuntimeError, match="must be entered first"):
-        herald.get_account_notification_by_type("a/b")
+        await herald.get_account_notification_by_type("a/b")
     with pytest.raises(RuntimeError, match="must be entered first"):
         await herald.get_notification_types()
     async with herald:
@@ -265,6 +265,27 @@ async def test_a_client_is_entered_first(client):
         await herald.get_account_subscriptions()
     with pytest.raises(RuntimeError, match="is entered once"):
         await herald.__aenter__()
+
+
+def test_a_listing_is_made_anywhere(client):
+    """Nothing is asked of the event loop before a page is; a wrong argument is told at once."""
+    herald = client()
+    assert repr(herald.get_account_notification_by_type("a/b")).startswith("Paginator('/herald/v2/")
+    with pytest.raises(InputError, match=r"^type: "):
+        herald.get_account_notification_by_type("incidents")
+
+
+def test_a_client_outside_any_event_loop_says_so(client):
+    """Words of ours, and not of a package that tells event loops apart."""
+    herald = client()
+
+    async def enter():
+        await herald.__aenter__()
+
+    anyio.run(enter)
+    with pytest.raises(RuntimeError, match="make one client for each event loop"):
+        herald.get_account_subscriptions().send(None)
+    anyio.run(herald.__aexit__, None, None, None)
 
 
 def test_a_client_belongs_to_one_event_loop(client):
@@ -278,7 +299,7 @@ def test_a_client_belongs_to_one_event_loop(client):
         await herald.get_account_subscriptions()
 
     asyncio.run(enter())
-    with pytest.raises(RuntimeError, match="was entered in another event loop"):
+    with pytest.raises(RuntimeError, match="make one client for each event loop"):
         asyncio.run(use())
 
 

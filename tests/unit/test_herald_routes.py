@@ -1,6 +1,7 @@
 """Herald's operations as values: what is sent, what is refused, and how answers are read."""
 
 import json
+import math
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, timezone
 from types import MappingProxyType
@@ -413,13 +414,16 @@ def test_the_ends_of_a_suppression_interval_are_in_it(value):
     ("value", "rule"),
     [
         (datetime(2026, 1, 1), "must have a time zone: a naive datetime names no moment"),  # noqa: DTZ001 - the point
-        (True, "must be whole epoch seconds or an aware datetime, not bool"),
-        (1.5, "must be whole epoch seconds or an aware datetime, not float"),
-        ("10 nov 2019", "must be whole epoch seconds or an aware datetime, not str"),
+        (True, "must be epoch seconds or an aware datetime, not bool"),
+        ("10 nov 2019", "must be epoch seconds or an aware datetime, not str"),
+        (1767225600000, "must be epoch seconds, not 1767225600000"),
+        (-1, "must be epoch seconds, not -1"),
+        (math.nan, "must be epoch seconds, not nan"),
+        (math.inf, "must be epoch seconds, not inf"),
     ],
 )
 def test_what_is_no_moment_is_refused(value, rule):
-    """A naive datetime, a text or a fraction is refused in `since` and `until`."""
+    """A naive datetime, a text, milliseconds and what is no number are refused."""
     for field in ("since", "until"):
         found = refusal(routes.get_account_notification_by_type, ACCOUNT, "a/b", **{field: value})
         assert found == (field, rule)
@@ -655,3 +659,9 @@ def test_calls_are_values():
     """Building a call twice makes the same bytes."""
     first, second = (routes.create_subscription(ACCOUNT, **CREATE) for _ in range(2))
     assert attrs.evolve(first, decode=None) == attrs.evolve(second, decode=None)
+
+
+def test_a_moment_as_an_answer_has_it_can_be_asked_for():
+    """`created.at` may have a fraction; the route takes whole seconds."""
+    call = routes.get_account_notification_by_type(ACCOUNT, "a/b", since=1767225600.75)
+    assert call.target.endswith("?since=1767225600")

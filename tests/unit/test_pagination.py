@@ -341,8 +341,8 @@ async def test_a_token_of_another_query_is_refused():
     with pytest.raises(InputError) as caught:
         listing(Shelf("abcd", 2), QUERY + "&limit=2", resume=first.resume_token)
     assert str(caught.value) == (
-        "resume: belongs to another query: resume with the arguments that the listing was "
-        "started with"
+        "resume: belongs to another query: resume with the account, type, sort, since, until and "
+        "limit that the listing was started with"
     )
 
 
@@ -388,3 +388,9 @@ def test_a_page_is_compared_by_what_it_says():
     """The raw page is there, and neither shown nor compared."""
     assert page("a") == attrs.evolve(page("a"), raw=None)
     assert "raw" not in repr(page("a"))
+
+
+async def test_a_page_is_iterated_as_a_list():
+    """Its items are what a reader of a page is after."""
+    page = await listing(Shelf("abcd", 3))
+    assert (list(page), len(page)) == (list(page.items), 3)

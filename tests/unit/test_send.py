@@ -1182,6 +1182,22 @@ async def test_a_sibling_shares_the_budget_of_its_policy(retry, attempts):
     assert caught.value.attempts == attempts
 
 
+class Idle(httpx.Auth):
+    """A credential that asks for nothing."""
+
+    async def async_auth_flow(self, request):
+        return
+        yield request
+
+
+async def test_a_credential_that_asks_for_nothing_is_an_error():
+    """A flow that ends before its request is an authentication error, and nothing is sent."""
+    case = Case(Server(200), auth=Idle())
+    error = await case.fail(AuthenticationError)
+    assert str(error) == f"the credential gave up before GET {BASE}/systems/"
+    assert case.server.sent == []
+
+
 async def test_looking_at_an_answer_makes_no_replay_of_it():
     """A DELETE that finds nothing is an error, whoever sees its answer."""
     seen = []

@@ -133,8 +133,6 @@ def test_the_environment_is_that_of_the_process(home, monkeypatch):
         (ENVIRON, {}, ("ENVKEY", "env-secret")),
         ({"ALERTLOGIC_SECRET_KEY": "x"}, {}, ("FILEKEY", "file-secret")),
         ({"ALERTLOGIC_ACCESS_KEY_ID": "x"}, {}, ("FILEKEY", "file-secret")),
-        (ENVIRON, {"access_key_id": "x"}, ("FILEKEY", "file-secret")),
-        (ENVIRON, {"secret_key": "x"}, ("FILEKEY", "file-secret")),
         ({}, {"access_key_id": "a", "secret_key": "b"}, ("a", "b")),
         ({}, {"access_key_id": "a", "secret_key": Secret("b")}, ("a", "b")),
     ],
@@ -148,14 +146,7 @@ def test_halves_are_never_mixed(find, environ, arguments, found):
     ("text", "environ", "arguments", "where"),
     [
         ("", {"ALERTLOGIC_SECRET_KEY": "x"}, {}, "ALERTLOGIC_SECRET_KEY"),
-        ("", {}, {"access_key_id": "x"}, "access_key_id"),
         ("[default]\nsecret_key = x", {}, {}, "{home}/config [default] secret_key"),
-        (
-            "[default]\nsecret_key = x",
-            {},
-            {"access_key_id": "x"},
-            "{home}/config [default] secret_key",
-        ),
     ],
 )
 def test_half_a_pair_is_refused(find, home, text, environ, arguments, where):
@@ -309,11 +300,31 @@ def test_a_setting_that_cannot_work_is_named_with_its_place(find, home, setting,
 
 
 @pytest.mark.parametrize("name", ["access_key_id", "account_id", "profile", "residency"])
-@pytest.mark.parametrize("value", ["", 7])
-def test_an_argument_that_is_no_text_is_refused(find, name, value):
+@pytest.mark.parametrize(
+    ("value", "rule"), [("", "must not be empty"), (7, "must be a text, not int")]
+)
+def test_an_argument_that_is_no_text_is_refused(find, name, value, rule):
     """An argument that is empty is a mistake, not a wish for the next source."""
-    with pytest.raises(ConfigurationError, match=f"^{name}: must be a text that is not empty$"):
+    with pytest.raises(ConfigurationError, match=f"^{name}: {rule}$"):
         find(**{name: value})
+
+
+@pytest.mark.parametrize(
+    ("given", "missing"), [("access_key_id", "secret_key"), ("secret_key", "access_key_id")]
+)
+def test_half_a_pair_of_arguments_is_refused(find, given, missing):
+    """What a caller names is never put aside for a whole pair that is somewhere else."""
+    with pytest.raises(ConfigurationError) as caught:
+        find(FILE, ENVIRON, **{given: "x"})
+    assert str(caught.value) == f"{missing}: must be given together with {given}"
+
+
+@pytest.mark.parametrize("profile", [None, "default"])
+def test_a_variable_that_comes_before_a_named_profile_is_told(find, caplog, profile):
+    """Whoever names a profile learns that the environment wins over it; others expect it."""
+    found = find(FILE, ENVIRON, profile=profile)
+    assert pair(found) == ("ENVKEY", "env-secret")
+    assert ("the access key of the environment comes before" in caplog.text) is bool(profile)
 
 
 # Where services are
