@@ -1,75 +1,68 @@
 """Events that a newer one of their lane makes needless: only the newest state is sent.
 
-What is kept is the state at the end, exactly as if all had been sent. So an older event is out of
-the way only once the newer one is recorded, or may be: when that one fails, the older is sent.
+What is kept is the state at the end, exactly as if all had been sent. So an older event gives way
+to a newer one and stays behind it: once that is recorded, or may be, the older is out of the way;
+when it fails, the older is sent in its place. What others have put in between keeps its place.
 """
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Hashable
 
-import anyio
-
 from airview_herald.airview._held import Held
-from airview_herald.airview._lanes import Lanes
+from airview_herald.airview._lanes import Ticket
 from airview_herald.airview._outcomes import OutcomeStatus
 
 
 class Coalescing:
-    """The held events of a run by lane, oldest first.
+    """The held events of a run, by their places in lanes."""
 
-    Args:
-        lanes: The client's lanes.
-    """
+    def __init__(self) -> None:
+        self._holders: dict[Ticket, Held] = {}
+        self._waiting: dict[Hashable, int] = {}
+        # The newest event of each lane that was sent, as long as older ones may wait.
+        self._sent: dict[Hashable, Held] = {}
 
-    def __init__(self, lanes: Lanes) -> None:
-        self._lanes = lanes
-        self._held: dict[Hashable, deque[Held]] = {}
-
-    def admit(self, held: Held) -> None:
+    def admit(self, held: Held, ticket: Ticket) -> None:
         """Note an event that was just given its place in its lane."""
-        held.settled = anyio.Event()
-        self._held.setdefault(held.lane, deque()).append(held)
+        self._holders[ticket] = held
+        self._waiting[held.lane] = self._waiting.get(held.lane, 0) + 1
 
-    async def superseded_by(self, held: Held) -> Held | None:
+    async def superseded_by(self, held: Held, ticket: Ticket) -> Held | None:
         """Wait for an event's turn.
 
         Returns:
             The newer event that was sent in its place, or `None`: it is to be sent now.
         """
-        while held.ticket is not None:
-            await held.ticket.turn()
-            while (newer := self._newest_after(held)) is not None:
-                held.ticket.leave()
-                if newer.settled is not None:
-                    await newer.settled.wait()
-                if not _failed(newer):
-                    return newer
-            if not held.ticket.left:
+        while True:
+            await ticket.turn()
+            sent = self._sent.get(held.lane)
+            if sent is not None and sent.index > held.index:
+                ticket.leave()
+                return sent
+            newest = self._newest_behind(held, ticket)
+            if newest is None:
                 return None
-            held.ticket = self._lanes.join(held.lane)
-        return None
+            ticket.give_way_to(newest)
 
-    def settle(self, held: Held) -> None:
-        """Note that an event has its outcome; newer ones stay known while an older one waits."""
-        if held.settled is None:
-            return
-        held.settled.set()
-        lane = self._held[held.lane]
-        while lane and lane[0].outcome is not None:
-            lane.popleft()
-        if not lane:
-            del self._held[held.lane]
+    def settle(self, held: Held, ticket: Ticket, status: OutcomeStatus) -> None:
+        """Note that an event has its outcome."""
+        del self._holders[ticket]
+        if status in (OutcomeStatus.RECORDED, OutcomeStatus.UNKNOWN):
+            before = self._sent.get(held.lane)
+            if before is None or before.index < held.index:
+                self._sent[held.lane] = held
+        self._waiting[held.lane] -= 1
+        if not self._waiting[held.lane]:
+            del self._waiting[held.lane]
+            self._sent.pop(held.lane, None)
 
-    def _newest_after(self, held: Held) -> Held | None:
-        for other in reversed(self._held[held.lane]):
-            if other is held:
-                return None
-            if not _failed(other):
-                return other
-        return None
-
-
-def _failed(held: Held) -> bool:
-    return held.outcome is not None and held.outcome.status is OutcomeStatus.FAILED
+    def _newest_behind(self, held: Held, ticket: Ticket) -> Ticket | None:
+        """Return the place of the newest event of this run behind one, up to somebody else's."""
+        newest, newest_index = None, held.index
+        behind = ticket.behind
+        while behind is not None and (other := self._holders.get(behind)) is not None:
+            if other.index > newest_index:
+                newest, newest_index = behind, other.index
+            behind = behind.behind
+        return newest

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 
-import anyio
 import attrs
 
 from airview_herald.airview._lanes import Ticket
@@ -22,7 +21,6 @@ class Held:
         lane: What its order is kept by; `None` for one that broke a rule.
         ticket: Its place in its lane.
         outcome: What became of it.
-        settled: Set with the outcome, where somebody waits for it.
     """
 
     index: int
@@ -30,4 +28,3 @@ class Held:
     lane: Hashable = None
     ticket: Ticket | None = None
     outcome: Outcome | None = None
-    settled: anyio.Event | None = None

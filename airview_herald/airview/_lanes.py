@@ -36,11 +36,6 @@ class Ticket:
         if ahead is not None:
             ahead.behind = self
 
-    @property
-    def left(self) -> bool:
-        """Whether it was given back."""
-        return self._left
-
     async def turn(self) -> None:
         """Wait until everything ahead has left and the lane is open."""
         if self.ahead is not None:
@@ -68,6 +63,19 @@ class Ticket:
             ahead.behind = behind
         elif behind is not None:
             behind.come_first(opens_at)
+
+    def give_way_to(self, other: Ticket) -> None:
+        """Take the place right behind another ticket of the lane; for the one whose turn it is."""
+        first, behind = self.behind, other.behind
+        if first is None:
+            raise RuntimeError("nothing is behind this ticket")
+        self.ahead, self.behind, other.behind = other, behind, self
+        if behind is None:
+            self._lanes.end_with(self._key, self)
+        else:
+            behind.ahead = self
+        first.ahead = None
+        first.come_first(self._opens_at)
 
     def come_first(self, opens_at: float) -> None:
         """Note that nothing is ahead any more; for the `leave` of what was."""
@@ -99,6 +107,10 @@ class Lanes:
         ticket = Ticket(self, key, self._last.get(key), self._shut.pop(key, 0.0))
         self._last[key] = ticket
         return ticket
+
+    def end_with(self, key: Hashable, ticket: Ticket) -> None:
+        """Note which ticket is the last of a lane; for `Ticket.give_way_to`."""
+        self._last[key] = ticket
 
     def vacate(self, key: Hashable, ahead: Ticket | None, opens_at: float) -> None:
         """Note that the last ticket of a lane has left; for `Ticket.leave`."""

@@ -55,7 +55,7 @@ class Run:
         self._events = events
         self._producer = Producer(events)
         self._settings = settings
-        self._coalescing = Coalescing(recorder.lanes) if settings.coalesce else None
+        self._coalescing = Coalescing() if settings.coalesce else None
         reconcile = settings.reconcile
         self._coverage = None if reconcile is None else Coverage(reconcile.applications)
         self._slots = Slots(settings.concurrency)
@@ -153,7 +153,7 @@ class Run:
             held.lane = lane_key(event)
             held.ticket = self._recorder.lanes.join(held.lane)
             if self._coalescing is not None:
-                self._coalescing.admit(held)
+                self._coalescing.admit(held, held.ticket)
         if self._coverage is not None:
             self._coverage.note(event, index)
         return held
@@ -183,10 +183,9 @@ class Run:
     async def _record(self, held: Held, ticket: Ticket) -> Held | None:
         """Record an event, or return the newer one that is recorded in its place."""
         if self._coalescing is not None:
-            newer = await self._coalescing.superseded_by(held)
+            newer = await self._coalescing.superseded_by(held, ticket)
             if newer is not None:
                 return newer
-            ticket = held.ticket or ticket
         await self._recorder.record(held.errand, ticket, self._notes)
         return None
 
@@ -224,8 +223,8 @@ class Run:
             error=error,
             superseded_by=None if newer is None else newer.index,
         )
-        if self._coalescing is not None:
-            self._coalescing.settle(held)
+        if self._coalescing is not None and held.ticket is not None:
+            self._coalescing.settle(held, held.ticket, status)
         self._charge(operation)
         report = self.report
         if len(report.mismatches) < len(self._notes.mismatches):

@@ -3,7 +3,7 @@
 import anyio
 import pytest
 
-from airview_herald.airview import Outcome, OutcomeStatus, Stage
+from airview_herald.airview import OutcomeStatus
 from airview_herald.airview._coalescing import Coalescing
 from airview_herald.airview._held import Held
 from airview_herald.airview._lanes import Lanes
@@ -12,107 +12,141 @@ LANE = ("payments", "i-1", "patching")
 
 
 class Lane:
-    """Events of one lane, admitted in order."""
+    """A lane, the events of one run in it, and what became of each: `None` is sent."""
 
     def __init__(self):
         self.lanes = Lanes(lambda: 0.0, anyio.sleep)
-        self.coalescing = Coalescing(self.lanes)
-        self.held = []
+        self.coalescing = Coalescing()
+        self.count = 0
+        self.answers = {}
 
     def admit(self):
-        held = Held(len(self.held), None, LANE, self.lanes.join(LANE))
-        self.coalescing.admit(held)
-        self.held.append(held)
+        held = Held(self.count, None, LANE, self.lanes.join(LANE))
+        self.count += 1
+        self.coalescing.admit(held, held.ticket)
         return held
 
+    async def ask(self, held):
+        newer = await self.coalescing.superseded_by(held, held.ticket)
+        self.answers[held.index] = None if newer is None else newer.index
+        if newer is not None:
+            self.settle(held, OutcomeStatus.SKIPPED)
+
     def settle(self, held, status):
-        held.outcome = Outcome(None, held.index, status, Stage.QUEUED)
+        self.coalescing.settle(held, held.ticket, status)
         held.ticket.leave()
-        self.coalescing.settle(held)
 
 
-async def resolved(function, *arguments):
-    """Run until everything else waits; return the result, or `...` if it waits too."""
-    results = [...]
-
-    async def run():
-        results[0] = await function(*arguments)
-
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(run)
-        await anyio.wait_all_tasks_blocked()
-        tasks.cancel_scope.cancel()
-    return results[0]
+@pytest.fixture
+async def tasks():
+    """Tasks that end with the test."""
+    async with anyio.create_task_group() as group:
+        yield group
+        group.cancel_scope.cancel()
 
 
-async def test_an_event_alone_is_sent():
+async def test_an_event_alone_is_sent(tasks):
     """Nothing newer, nothing to wait for."""
     lane = Lane()
-    assert await lane.coalescing.superseded_by(lane.admit()) is None
-
-
-async def test_an_older_event_waits_for_the_newer_one():
-    """It gives its place up at once, and its answer comes with the newer one's outcome."""
-    lane = Lane()
-    older, newer = lane.admit(), lane.admit()
-    answers = []
-
-    async def ask():
-        answers.append(await lane.coalescing.superseded_by(older))
-
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(ask)
-        await anyio.wait_all_tasks_blocked()
-        assert older.ticket.left
-        assert await resolved(lane.coalescing.superseded_by, newer) is None
-        lane.settle(newer, OutcomeStatus.RECORDED)
-    assert answers == [newer]
-
-
-async def test_an_older_event_queues_again_when_the_newer_one_failed():
-    """It is sent in a lane that is its own for as long."""
-    lane = Lane()
-    older, newer = lane.admit(), lane.admit()
-    answers = []
-
-    async def ask():
-        answers.append(await lane.coalescing.superseded_by(older))
-
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(ask)
-        await anyio.wait_all_tasks_blocked()
-        lane.settle(newer, OutcomeStatus.FAILED)
-    assert answers == [None]
-    assert not older.ticket.left
-    behind = lane.lanes.join(LANE)
-    assert await resolved(behind.turn) is ...
-    older.ticket.leave()
-    assert await resolved(behind.turn) is None
+    tasks.start_soon(lane.ask, lane.admit())
+    await anyio.wait_all_tasks_blocked()
+    assert lane.answers == {0: None}
 
 
 @pytest.mark.parametrize("status", [OutcomeStatus.RECORDED, OutcomeStatus.UNKNOWN])
-async def test_a_newest_event_that_is_through_already_still_counts(status):
-    """An older one whose newer one fails looks for what came after both, sent or not."""
+async def test_older_events_are_out_of_the_way_of_one_that_may_be_recorded(tasks, status):
+    """The newest goes first; the others wait for it, and point at it."""
+    lane = Lane()
+    first, second, third = lane.admit(), lane.admit(), lane.admit()
+    for held in (first, second, third):
+        tasks.start_soon(lane.ask, held)
+    await anyio.wait_all_tasks_blocked()
+    assert lane.answers == {2: None}
+    lane.settle(third, status)
+    await anyio.wait_all_tasks_blocked()
+    assert lane.answers == {0: 2, 1: 2, 2: None}
+    assert len(lane.lanes) == 0
+
+
+async def test_what_fails_is_replaced_by_the_one_before_it(tasks):
+    """The newest that can be recorded is, and only that."""
+    lane = Lane()
+    first, second, third = lane.admit(), lane.admit(), lane.admit()
+    for held in (first, second, third):
+        tasks.start_soon(lane.ask, held)
+    await anyio.wait_all_tasks_blocked()
+    lane.settle(third, OutcomeStatus.FAILED)
+    await anyio.wait_all_tasks_blocked()
+    assert lane.answers == {2: None, 1: None}
+    lane.settle(second, OutcomeStatus.RECORDED)
+    await anyio.wait_all_tasks_blocked()
+    assert lane.answers == {0: 1, 1: None, 2: None}
+    assert len(lane.lanes) == 0
+
+
+async def test_an_older_event_keeps_its_place_before_somebody_elses(tasks):
+    """When the newer one fails, the older one is sent before what others put behind it."""
+    lane = Lane()
+    first, second = lane.admit(), lane.admit()
+    elsewhere = lane.lanes.join(LANE)
+    turns = []
+
+    async def other():
+        await elsewhere.turn()
+        turns.append("other")
+
+    for held in (first, second):
+        tasks.start_soon(lane.ask, held)
+    tasks.start_soon(other)
+    await anyio.wait_all_tasks_blocked()
+    lane.settle(second, OutcomeStatus.FAILED)
+    await anyio.wait_all_tasks_blocked()
+    assert (lane.answers, turns) == ({1: None, 0: None}, [])
+    lane.settle(first, OutcomeStatus.RECORDED)
+    await anyio.wait_all_tasks_blocked()
+    assert turns == ["other"]
+
+
+async def test_an_event_does_not_give_way_over_somebody_elses(tasks):
+    """What others put in between comes after it, as if all were sent."""
+    lane = Lane()
+    first = lane.admit()
+    elsewhere = lane.lanes.join(LANE)
+    second = lane.admit()
+    for held in (first, second):
+        tasks.start_soon(lane.ask, held)
+    await anyio.wait_all_tasks_blocked()
+    assert lane.answers == {0: None}
+    lane.settle(first, OutcomeStatus.RECORDED)
+    elsewhere.leave()
+    await anyio.wait_all_tasks_blocked()
+    assert lane.answers == {0: None, 1: None}
+
+
+async def test_a_newer_event_that_came_and_went_still_counts(tasks):
+    """Older ones that waited for another are out of the way of it, too."""
     lane = Lane()
     older, newer = lane.admit(), lane.admit()
-    answers = []
-
-    async def ask():
-        answers.append(await lane.coalescing.superseded_by(older))
-
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(ask)
-        await anyio.wait_all_tasks_blocked()
-        newest = lane.admit()
-        lane.settle(newest, status)
-        lane.settle(newer, OutcomeStatus.FAILED)
-    assert answers == [newest]
+    tasks.start_soon(lane.ask, older)
+    await anyio.wait_all_tasks_blocked()
+    newest = lane.admit()
+    tasks.start_soon(lane.ask, newer)
+    await anyio.wait_all_tasks_blocked()
+    tasks.start_soon(lane.ask, newest)
+    await anyio.wait_all_tasks_blocked()
+    lane.settle(newest, OutcomeStatus.RECORDED)
+    await anyio.wait_all_tasks_blocked()
+    assert lane.answers == {0: 2, 1: 2, 2: None}
 
 
-async def test_a_lane_is_forgotten_with_its_last_event():
+async def test_nothing_is_remembered_of_a_lane_that_is_through():
     """Memory is in proportion to what is held."""
     lane = Lane()
     for held in [lane.admit() for _ in range(3)]:
         lane.settle(held, OutcomeStatus.RECORDED)
-    assert lane.coalescing._held == {}
+    assert (lane.coalescing._holders, lane.coalescing._waiting, lane.coalescing._sent) == (
+        {},
+        {},
+        {},
+    )
     assert len(lane.lanes) == 0

@@ -334,3 +334,26 @@ class LaneMachine(RuleBasedStateMachine):
 
 LaneMachine.TestCase.settings = settings(max_examples=60, stateful_step_count=30)
 TestAnyOrder = LaneMachine.TestCase
+
+
+def test_nobody_gives_way_to_nobody():
+    """Giving way is for a ticket with others behind it."""
+    lanes = Lanes(lambda: 0.0, anyio.sleep)
+    ticket = lanes.join("a")
+    with pytest.raises(RuntimeError, match="nothing is behind"):
+        ticket.give_way_to(lanes.join("b"))
+
+
+async def test_a_ticket_that_gave_way_is_the_last_when_nothing_is_behind():
+    """Whoever joins next comes behind it, and a lane that is left is gone."""
+    lanes = Lanes(lambda: 0.0, anyio.sleep)
+    first, second = lanes.join("a"), lanes.join("a")
+    first.give_way_to(second)
+    third = lanes.join("a")
+    assert (second.ahead, first.ahead, third.ahead) == (None, second, first)
+    second.leave()
+    await first.turn()
+    first.leave()
+    await third.turn()
+    third.leave()
+    assert len(lanes) == 0
