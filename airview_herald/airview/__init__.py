@@ -4,12 +4,12 @@ from airview_herald.airview._backend import Backend
 from airview_herald.airview._check import Check, Role
 from airview_herald.airview._client import AirView
 from airview_herald.airview._config import BackendConfig
+from airview_herald.airview._coverage import Reconciliation
 from airview_herald.airview._handler import Handler, get_handler
 from airview_herald.airview._mismatches import Mismatch
 from airview_herald.airview._notes import Orphan
 from airview_herald.airview._outcomes import IngestReport, Outcome, OutcomeStatus
 from airview_herald.airview._plan import Plan, PlannedDefinition
-from airview_herald.airview._reconciling import Reconciliation
 from airview_herald.airview._recording import Stage
 from airview_herald.airview._stream import IngestStream
 from airview_herald.airview._tokens import (

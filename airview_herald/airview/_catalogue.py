@@ -16,6 +16,7 @@ from airview_herald.airview._guess import Guess
 from airview_herald.airview._looks import LOOKS
 from airview_herald.airview._mismatches import Mismatch, mismatches
 from airview_herald.airview._notes import Asker
+from airview_herald.airview._routes import System
 from airview_herald.airview.models import (
     Application,
     ComplianceEvent,
@@ -203,29 +204,46 @@ class Catalogue:
                 self.definitions.remember(key, known)
         return known
 
-    async def look_up_technical_control(
+    async def look_again(self, asker: Asker, key: Key, given: T) -> T | None:
+        """Return a definition as the server has it now, or `None`; never record it."""
+        return self._compared(asker, key, await LOOKS[key[0]](asker.backend, given))
+
+    async def look_at_system_again(self, asker: Asker) -> System | None:
+        """Return our system as the server has it now, or `None`; never record it."""
+        known = asker.sender.known_system()
+        asker.sender.forget_system()
+        found = await asker.sender.find_system()
+        if known is not None and (found is None or found.id != known.id):
+            self._forget_all(asker)
+        return found
+
+    async def look_at_technical_control_again(
         self, asker: Asker, reference: str
     ) -> TechnicalControl | None:
-        """Return our system's technical control, or `None`; the system has to be there."""
-        key = ("technical_control", reference)
-        known: TechnicalControl | None = self.definitions.stored(key)
-        if known is None:
-            known = await asker.backend.get_technical_control(reference)
-            if known is not None:
-                self.definitions.remember(key, known)
-        return known
+        """Return our system's technical control as it is now, or `None`; there is a system."""
+        found = await asker.backend.get_technical_control(reference)
+        return self._compared(asker, ("technical_control", reference), found)
 
-    async def look_up_resource(
+    async def look_at_resource_again(
         self, asker: Asker, reference: str, application_environment_id: int
     ) -> int | None:
-        """Return a resource's id, or `None`; never record it."""
+        """Return a resource's id as it is now, or `None`; never record it."""
+        found = await asker.backend.get_resource_id(reference, application_environment_id)
         key = (application_environment_id, reference)
-        known = self._resources.get(key)
-        if known is None:
-            known = await asker.backend.get_resource_id(reference, application_environment_id)
-            if known is not None:
-                self._resources.put(key, known)
-        return known
+        if found is None:
+            self._resources.forget(key)
+        else:
+            self._resources.put(key, found)
+        return found
+
+    def _compared(self, asker: Asker, key: Key, found: T | None) -> T | None:
+        """Remember what was found; forget everything if it contradicts what was remembered."""
+        known = self.definitions.stored(key)
+        if known is not None and _ids(known) != _ids(found):
+            self._forget_all(asker)
+        if found is not None:
+            self.definitions.remember(key, found)
+        return found
 
     async def resource_id(
         self, asker: Asker, reference: str, application_environment_id: int
@@ -276,9 +294,7 @@ class Catalogue:
         async with self._rechecking:
             if self.restorations == seen and not asker.notes.sound:
                 if await self._has_lost(asker, event):
-                    self._forget_all()
-                    asker.notes.forget_verdicts()
-                    self.restorations += 1
+                    self._forget_all(asker)
                 else:
                     asker.notes.sound = True
             return self.restorations != seen
@@ -302,8 +318,10 @@ class Catalogue:
                 lost = lost or found is None or found.id != stored.id
         return lost
 
-    def _forget_all(self) -> None:
+    def _forget_all(self, asker: Asker) -> None:
         """Forget every id: all come from the server as it was before."""
+        self.restorations += 1
+        asker.notes.forget_verdicts()
         self.definitions.clear()
         self._parents.clear()
         self._resources.clear()
@@ -314,6 +332,11 @@ class Catalogue:
     ) -> T:
         look: Callable[[], Awaitable[T | None]] = partial(LOOKS[key[0]], asker.backend, given)
         return await self.definitions.define(asker, key, given, look, create)
+
+
+def _ids(definition: object) -> tuple[Any, Any]:
+    place = getattr(definition, "application_environment_id", None)
+    return getattr(definition, "id", None), place
 
 
 def _compare_system(asker: Asker) -> None:

@@ -13,13 +13,12 @@ from airview_herald.airview._backend import Backend
 from airview_herald.airview._calls import read_error
 from airview_herald.airview._check import Check, check
 from airview_herald.airview._config import BackendConfig
+from airview_herald.airview._coverage import Reconciliation
 from airview_herald.airview._ingest_settings import Events, IngestSettings, OnOutcome, Progress
 from airview_herald.airview._notes import OnMismatch
 from airview_herald.airview._operations import Operations
 from airview_herald.airview._outcomes import IngestReport
 from airview_herald.airview._plan import Plan, Planner
-from airview_herald.airview._reconciling import Reconciliation
-from airview_herald.airview._recording import Recorder
 from airview_herald.airview._rules import Rules
 from airview_herald.airview._run import Run
 from airview_herald.airview._sending import Sender
@@ -186,7 +185,7 @@ class AirView(Operations):
         sibling = copy.copy(self)
         vars(sibling).update(
             _backend=Backend(sender),
-            _recorder=Recorder(sender, self._catalogue, self._recorder.lanes),
+            _recorder=self._recorder.over(sender),
             _warnings=self._warnings.telling(on_mismatch),
         )
         return sibling
@@ -267,14 +266,19 @@ class AirView(Operations):
                 input no longer lists, within the applications that it covers: such records become
                 MONITORING, or what a `Reconciliation` says, by further events of this batch. Their
                 `additional_data` is empty. Nothing is closed when some of the input could not be
-                read, since that might have listed it. About 70 bytes are held for each event.
+                read, since that might have listed it; pass a source itself, and not what wraps it.
+                What this client is given elsewhere meanwhile is spared; other processes are not,
+                so an input has to be all that there is of its applications. Duplicate rows that
+                the server has of one record are beyond reach: it updates one of them. About 70
+                bytes are held for each event.
 
         Returns:
             The report: every event has exactly one outcome.
 
         Raises:
             IngestAborted: The producer or a callback raised, or no event can be recorded
-                (authentication, authorisation, configuration). Its `report` is closed.
+                (authentication, authorisation, configuration), or what was recorded before could
+                not be read back. Its `report` is closed.
             InputError: An argument is out of its range.
         """
         self._session.check()

@@ -18,6 +18,7 @@ class Held:
     Attributes:
         index: Its position in the input.
         errand: Its way to the server.
+        closing: Whether reconciliation added it.
         lane: What its order is kept by; `None` for one that broke a rule.
         ticket: Its place in its lane.
         outcome: What became of it.
@@ -25,6 +26,7 @@ class Held:
 
     index: int
     errand: Errand
+    closing: bool = False
     lane: Hashable = None
     ticket: Ticket | None = None
     outcome: Outcome | None = None

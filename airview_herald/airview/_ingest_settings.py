@@ -7,8 +7,8 @@ from typing import Self
 
 import attrs
 
+from airview_herald.airview._coverage import Reconciliation
 from airview_herald.airview._outcomes import IngestReport, Outcome
-from airview_herald.airview._reconciling import Reconciliation
 from airview_herald.airview._rules import Rules
 from airview_herald.airview.enumerations import MonitoredResourceState
 from airview_herald.airview.models import ComplianceEvent
@@ -77,5 +77,6 @@ def _check_reconciliation(reconciliation: Reconciliation) -> None:
     if reconciliation.state not in _CLOSING:
         rule = f"must be one of {', '.join(_CLOSING)}, not {reconciliation.state!r}"
         raise InputError("reconcile.state", rule, reconciliation)
+    rules.kind("reconcile.applications", reconciliation.applications, tuple)
     for index, application in enumerate(reconciliation.applications):
         rules.application(f"reconcile.applications[{index}]", application)

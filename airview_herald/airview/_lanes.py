@@ -13,8 +13,19 @@ from collections.abc import Awaitable, Callable, Hashable
 
 import anyio
 
+from airview_herald.airview.models import ComplianceEvent
+
 Clock = Callable[[], float]
 Sleep = Callable[[float], Awaitable[None]]
+
+
+def lane_key(event: ComplianceEvent) -> tuple[str, str, str]:
+    """Return what the order of events is kept by."""
+    return (
+        event.application.reference,
+        event.resource_reference,
+        event.technical_control.reference,
+    )
 
 
 class Ticket:

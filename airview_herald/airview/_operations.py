@@ -9,7 +9,7 @@ from airview_herald.airview._catalogue import Catalogue
 from airview_herald.airview._framework_catalogue import FrameworkCatalogue
 from airview_herald.airview._lanes import Lanes
 from airview_herald.airview._notes import Asker, Notes, OnMismatch, Warnings
-from airview_herald.airview._recording import Errand, Recorder, lane_key
+from airview_herald.airview._recording import Errand, Recorder
 from airview_herald.airview._rules import Rules
 from airview_herald.airview._sending import Sender
 from airview_herald.airview.exclusion_resources import ExclusionResource, ExclusionState
@@ -71,7 +71,7 @@ class Operations:
         """
         asker = self._asker()
         Rules(compliance_event).event(compliance_event)
-        ticket = self._recorder.lanes.join(lane_key(compliance_event))
+        ticket = self._recorder.admit(compliance_event)
         await self._recorder.record(Errand(compliance_event, asker.operation), ticket, asker.notes)
 
     async def handle_control(self, control: Control) -> Control:

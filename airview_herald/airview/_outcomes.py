@@ -35,7 +35,7 @@ class Outcome:
 
     Attributes:
         event: The caller's own object, whatever it was.
-        index: Its position in the input, from 0.
+        index: Its position in the input, from 0; what reconciliation adds comes behind.
         status: `recorded`; `failed`: definitely not recorded; `unknown`: it may have landed and
             nothing can tell; `skipped`: it needed no sending; `not_attempted`: the run ended
             before its turn.
@@ -46,6 +46,7 @@ class Outcome:
         error: Why it was not recorded.
         superseded_by: The `index` of the newer event of its lane that was sent in its place, when
             it is `skipped` for that.
+        closing: Whether reconciliation added the event; then it is none of the caller's.
     """
 
     event: ComplianceEvent
@@ -56,6 +57,7 @@ class Outcome:
     attempts: int = 0
     error: AirViewHeraldError | None = None
     superseded_by: int | None = None
+    closing: bool = False
 
 
 @attrs.define(eq=False)
@@ -78,8 +80,10 @@ class IngestReport:
         requests: Requests sent, those for definitions and tokens included.
         retries: Requests sent again.
         throttled: Answers that said 429.
-        reconciled: How many of the `inputs` are events that reconciliation added; `None` when it
-            did not take place, since it was not asked for or the input is not wholly known.
+        reconciled: How many of the `inputs` are events that reconciliation added, recorded or
+            not; `None` when it did not take place.
+        unreconciled: Why it did not take place although it was asked for: some of the input is not
+            known.
         concurrency: The lowest and the highest limit of requests in flight.
         held: Events held now: taken, and not through yet.
         held_peak: The most events held at once.
@@ -100,6 +104,7 @@ class IngestReport:
     retries: int = 0
     throttled: int = 0
     reconciled: int | None = None
+    unreconciled: str = ""
     concurrency: tuple[int, int] = (0, 0)
     held: int = 0
     held_peak: int = 0

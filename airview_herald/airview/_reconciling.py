@@ -2,26 +2,30 @@
 
 `/compliance/` names resources and technical controls by their references, which other systems may
 use too; `/aggregations/compliance/` names them by their ids, which are nobody else's. So a pair is
-taken from the first and confirmed by the second.
+taken from the first and confirmed by the second. Nothing that the client remembers is trusted: a
+wrong event is not refused here, it closes somebody's finding.
 """
 
 from __future__ import annotations
 
+import logging
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from typing import Any
 
 import attrs
 
-from airview_herald.airview import enumerations
 from airview_herald.airview._catalogue import Catalogue
+from airview_herald.airview._coverage import Coverage
 from airview_herald.airview._fan_out import for_each
 from airview_herald.airview._notes import Asker
-from airview_herald.airview._recording import lane_key
-from airview_herald.airview._routes import System
+from airview_herald.airview._rules import Rules
 from airview_herald.airview.enumerations import MonitoredResourceState
 from airview_herald.airview.models import Application, ComplianceEvent, TechnicalControl
+from airview_herald.airview.readings import ComplianceGroup
+from airview_herald.errors import InputError
+
+logger = logging.getLogger("airview_herald")
 
 Reading = Callable[[], AbstractContextManager[Asker]]
 
@@ -31,66 +35,23 @@ _FILTERABLE = re.compile(r"[A-Za-z0-9_. /-]+")
 
 
 @attrs.frozen
-class Reconciliation:
-    """What a batch does about records of its system that its input no longer lists.
+class _Covered:
+    """A covered application as the server has it."""
 
-    Attributes:
-        state: What they become: MONITORING, for what is not MONITORING yet, or DELETED, for what
-            is not DELETED yet.
-        applications: Applications that the input covers besides those of its events. One whose
-            last finding was fixed appears in no event, and is left alone unless it is here.
-    """
-
-    state: MonitoredResourceState | str = attrs.field(
-        default=MonitoredResourceState.MONITORING, converter=enumerations.monitoring_state
-    )
-    applications: tuple[Application, ...] = attrs.field(default=(), converter=tuple)
-
-
-class Coverage:
-    """What an input lists.
-
-    Args:
-        applications: Applications that it covers from the beginning.
-
-    Attributes:
-        applications: By reference.
-        doubt: Why some of the input is not known; empty as long as all of it is.
-    """
-
-    def __init__(self, applications: Iterable[Application]) -> None:
-        self.applications: dict[str, Application] = {each.reference: each for each in applications}
-        self.doubt: str = ""
-        # 64 bits of each lane's key in place of three texts: a million events take some 60 MB.
-        self._listed: set[int] = set()
-
-    def note(self, event: Any, index: int) -> None:
-        """Note an event, even one that breaks a rule: its record is not out of date."""
-        try:
-            key = lane_key(event)
-            named = all(isinstance(part, str) and part for part in key)
-        except AttributeError:
-            named = False
-        if named:
-            self.applications.setdefault(event.application.reference, event.application)
-            self._listed.add(hash(key))
-        elif not self.doubt:
-            self.doubt = f"input {index} does not say which resource it is about"
-
-    def lists(self, application: str, resource: str, technical_control: str) -> bool:
-        """Return whether an event was about this."""
-        return hash((application, resource, technical_control)) in self._listed
+    application: Application
+    id: int
+    placed: int
+    environment: str
+    flagged: frozenset[tuple[int, int]]
 
 
 @attrs.frozen
 class _Record:
     """Something recorded that the input does not list."""
 
-    application: Application
-    placed: int
+    of: _Covered
     resource: str
     technical_control: str
-    flagged: frozenset[tuple[int, int]]
 
 
 class Reconciler:
@@ -100,74 +61,93 @@ class Reconciler:
         catalogue: What the client knows of the server.
         reading: Gives an asker, and puts what it spends on the run's account.
         at_once: How many reads to have under way.
+        state: What is to become of what is no longer listed.
     """
 
-    def __init__(self, catalogue: Catalogue, reading: Reading, at_once: int) -> None:
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        reading: Reading,
+        at_once: int,
+        state: MonitoredResourceState | str,
+    ) -> None:
         self._catalogue = catalogue
         self._reading = reading
         self._at_once = at_once
+        self._state = state
 
-    async def no_longer_listed(
-        self, coverage: Coverage, state: MonitoredResourceState | str
-    ) -> list[ComplianceEvent]:
+    async def no_longer_listed(self, coverage: Coverage) -> list[ComplianceEvent]:
         """Return the events that give what is no longer listed its new state.
 
-        Routes: `GET /compliance/` and `GET /aggregations/compliance/{id}` for each application,
-        `GET /technical-controls/` and `GET /resources/` for what is not known yet.
+        Routes: `GET /systems/`; `GET /referenced-application-environments/`, `GET /compliance/`
+        and `GET /aggregations/compliance/{id}` for each application; `GET /technical-controls/`
+        for each technical control and `GET /resources/` for each record to be closed; where a
+        record is not FLAGGED, `GET /applications/{id}/application-environments` too.
         """
         with self._reading() as asker:
-            system = await asker.sender.find_system()
+            system = await self._catalogue.look_at_system_again(asker)
         if system is None:
             return []
         records: list[_Record] = []
 
         async def read(application: Application) -> None:
-            records.extend(await self._unlisted(coverage, application, system, state))
+            records.extend(await self._unlisted(coverage, application, system.name))
 
         await for_each(coverage.applications.values(), read, at_once=self._at_once)
         controls = await self._technical_controls({r.technical_control for r in records})
-        events: list[ComplianceEvent] = []
+        ours: list[_Record] = []
+        unsure: list[_Record] = []
 
         async def confirm(record: _Record) -> None:
             control = controls.get(record.technical_control)
-            if control is not None and await self._is_ours(record, control, system):
-                events.append(ComplianceEvent(record.resource, record.application, control, state))
+            if control is not None:
+                resource_id = await self._resource_id(record)
+                if resource_id is not None:
+                    flagged = (control.id, resource_id) in record.of.flagged
+                    (ours if flagged else unsure).append(record)
 
         await for_each(records, confirm, at_once=self._at_once)
-        return events
+        ours += await self._surely_ours(unsure, system.name)
+        # What was given while this was reading is listed now.
+        return [
+            ComplianceEvent(
+                record.resource,
+                record.of.application,
+                controls[record.technical_control],
+                self._state,
+            )
+            for record in ours
+            if not coverage.lists(
+                record.of.application.reference, record.resource, record.technical_control
+            )
+        ]
 
     async def _unlisted(
-        self,
-        coverage: Coverage,
-        application: Application,
-        system: System,
-        state: MonitoredResourceState | str,
+        self, coverage: Coverage, application: Application, system: str
     ) -> list[_Record]:
         """Read back one application."""
         with self._reading() as asker:
-            stored = await self._catalogue.look_up(
+            stored = await self._catalogue.look_again(
                 asker, ("application", application.reference), application
             )
             if stored is None or stored.id is None or stored.application_environment_id is None:
                 return []
-            conditions = [f"applicationId eq {stored.id}"]
-            if _FILTERABLE.fullmatch(system.name):
-                conditions.append(f"tolower(systemName) eq '{system.name.lower()}'")
-            if state == MonitoredResourceState.MONITORING:
+            conditions = [*_of_system(stored.id, system)]
+            if self._state == MonitoredResourceState.MONITORING:
                 conditions.append("is_compliant eq false")
             rows = await asker.backend.get_compliance(_SELECT, " and ".join(conditions))
             findings = await asker.backend.get_flagged(stored.id)
-        placed = stored.application_environment_id
-        flagged = frozenset(
-            (finding.id, resource.id) for finding in findings for resource in finding.resources
+        covered = _Covered(
+            application,
+            stored.id,
+            stored.application_environment_id,
+            stored.environment.name,
+            frozenset((finding.id, each.id) for finding in findings for each in finding.resources),
         )
         return [
-            _Record(application, placed, resource, control, flagged)
-            for row in rows
-            if row.environment_name == stored.environment.name
-            and (resource := row.resource_reference) is not None
-            and (control := row.technical_control_reference) is not None
-            and not coverage.lists(application.reference, resource, control)
+            record
+            for record in _usable(covered, rows)
+            if not coverage.lists(application.reference, record.resource, record.technical_control)
         ]
 
     async def _technical_controls(self, references: set[str]) -> dict[str, TechnicalControl]:
@@ -176,21 +156,66 @@ class Reconciler:
 
         async def look(reference: str) -> None:
             with self._reading() as asker:
-                stored = await self._catalogue.look_up_technical_control(asker, reference)
+                stored = await self._catalogue.look_at_technical_control_again(asker, reference)
             if stored is not None:
                 found[reference] = stored
 
         await for_each(references, look, at_once=self._at_once)
         return found
 
-    async def _is_ours(self, record: _Record, control: TechnicalControl, system: System) -> bool:
-        """Whether it was recorded by our system, for this environment of the application."""
+    async def _resource_id(self, record: _Record) -> int | None:
         with self._reading() as asker:
-            resource_id = await self._catalogue.look_up_resource(
-                asker, record.resource, record.placed
+            return await self._catalogue.look_at_resource_again(
+                asker, record.resource, record.of.placed
             )
-        if resource_id is None or control.id is None:
+
+    async def _surely_ours(self, unsure: list[_Record], system: str) -> list[_Record]:
+        """Return those records that are our system's although no list has their ids.
+
+        To delete what is not there does no harm: the server shows no such row to anybody. To call
+        it compliant would.
+        """
+        if self._state == MonitoredResourceState.DELETED:
+            return unsure
+        sure: dict[str, bool] = {}
+
+        async def look(covered: _Covered) -> None:
+            sure[covered.application.reference] = await self._is_unmistakable(covered, system)
+
+        applications = {record.of.application.reference: record.of for record in unsure}
+        await for_each(applications.values(), look, at_once=self._at_once)
+        return [record for record in unsure if sure[record.of.application.reference]]
+
+    async def _is_unmistakable(self, covered: _Covered, system: str) -> bool:
+        """Whether what is filtered by names can only be of this environment and our system."""
+        if not _FILTERABLE.fullmatch(system):
             return False
-        # The ids of what is not flagged are in no list: there the filter has to be trusted.
-        confirmed = (control.id, resource_id) in record.flagged
-        return confirmed or _FILTERABLE.fullmatch(system.name) is not None
+        with self._reading() as asker:
+            every = await asker.backend.get_application_environments(covered.id)
+            names = [each.environment.name for each in every]
+            # Systems group, though the answer leaves their names out.
+            conditions = " and ".join(_of_system(covered.id, system))
+            systems = await asker.backend.get_compliance(["systemName"], conditions)
+        return names.count(covered.environment) == 1 and len(systems) == 1
+
+
+def _of_system(application_id: int, system: str) -> Iterator[str]:
+    """Yield the conditions for the records of a system, as far as the server can filter them."""
+    yield f"applicationId eq {application_id}"
+    if _FILTERABLE.fullmatch(system):
+        yield f"tolower(systemName) eq '{system.lower()}'"
+
+
+def _usable(covered: _Covered, rows: list[ComplianceGroup]) -> Iterator[_Record]:
+    """Yield the records of an environment that can be looked up."""
+    for row in rows:
+        resource, control = row.resource_reference, row.technical_control_reference
+        if row.environment_name != covered.environment or resource is None or control is None:
+            continue
+        try:
+            Rules(row).key("resource_reference", resource)
+            Rules(row).reference("technical_control.reference", control)
+        except InputError as error:
+            logger.warning("a record of %s is left: %s", covered.application.reference, error)
+        else:
+            yield _Record(covered, resource, control)

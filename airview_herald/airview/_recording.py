@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import copy
 from enum import StrEnum
+from typing import Self
 
 import attrs
 
 from airview_herald.airview._catalogue import Catalogue
-from airview_herald.airview._lanes import Lanes, Ticket
+from airview_herald.airview._coverage import Coverages
+from airview_herald.airview._lanes import Lanes, Ticket, lane_key
 from airview_herald.airview._notes import Asker, Notes
 from airview_herald.airview._sending import Sender
 from airview_herald.airview.models import ComplianceEvent, Resource
@@ -53,15 +56,6 @@ def may_be_running(operation: Operation, error: BaseException | None = None) -> 
     return isinstance(error, AirViewHeraldError) and error.ambiguous and error.method == "PUT"
 
 
-def lane_key(event: ComplianceEvent) -> tuple[str, str, str]:
-    """Return what the order of events is kept by."""
-    return (
-        event.application.reference,
-        event.resource_reference,
-        event.technical_control.reference,
-    )
-
-
 class Recorder:
     """Take events to the server; shared by all that a client sends.
 
@@ -69,12 +63,27 @@ class Recorder:
         sender: Sends for the client.
         catalogue: What the client knows of the server.
         lanes: The client's lanes.
+
+    Attributes:
+        coverages: What the batches list that run now.
     """
 
     def __init__(self, sender: Sender, catalogue: Catalogue, lanes: Lanes) -> None:
+        self.coverages: Coverages = Coverages()
         self.sender = sender
         self.catalogue = catalogue
         self.lanes = lanes
+
+    def over(self, sender: Sender) -> Self:
+        """Return a sibling that sends through another sender."""
+        sibling = copy.copy(self)
+        sibling.sender = sender
+        return sibling
+
+    def admit(self, event: ComplianceEvent) -> Ticket:
+        """Give an event that breaks no rule its place in its lane: here order begins."""
+        self.coverages.note(event)
+        return self.lanes.join(lane_key(event))
 
     def asker(self, operation: Operation, notes: Notes | None = None) -> Asker:
         """Return who asks on an operation's account."""

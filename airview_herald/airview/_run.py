@@ -12,14 +12,15 @@ import anyio
 import anyio.abc
 
 from airview_herald.airview._coalescing import Coalescing
+from airview_herald.airview._coverage import Coverage, Reconciliation
 from airview_herald.airview._held import Held
 from airview_herald.airview._ingest_settings import Events, IngestSettings
-from airview_herald.airview._lanes import Ticket
+from airview_herald.airview._lanes import Ticket, lane_key
 from airview_herald.airview._notes import Asker, Notes
 from airview_herald.airview._outcomes import IngestReport, Outcome, OutcomeStatus
 from airview_herald.airview._producer import Producer
-from airview_herald.airview._reconciling import Coverage, Reconciler
-from airview_herald.airview._recording import Errand, Recorder, lane_key, may_be_running
+from airview_herald.airview._reconciling import Reconciler
+from airview_herald.airview._recording import Errand, Recorder, may_be_running
 from airview_herald.airview._rules import Rules
 from airview_herald.errors import (
     AirViewHeraldError,
@@ -56,8 +57,8 @@ class Run:
         self._producer = Producer(events)
         self._settings = settings
         self._coalescing = Coalescing() if settings.coalesce else None
-        reconcile = settings.reconcile
-        self._coverage = None if reconcile is None else Coverage(reconcile.applications)
+        self._coverage: Coverage | None = None
+        self._closing = False
         self._slots = Slots(settings.concurrency)
         self._notes = Notes()
         self._held: dict[int, Held] = {}
@@ -70,6 +71,8 @@ class Run:
     async def execute(self) -> None:
         """Run to the end; afterwards the report is closed and `cause` says what ended it early."""
         self._began = self._clock()
+        if self._settings.reconcile is not None:
+            self._coverage = self._recorder.coverages.begin(self._settings.reconcile.applications)
         try:
             async with anyio.create_task_group() as tasks:
                 self._scope = tasks.cancel_scope
@@ -77,6 +80,8 @@ class Run:
                 if self._coverage is not None and self.cause is None:
                     await self._reconcile(tasks, self._coverage)
         finally:
+            if self._coverage is not None:
+                self._recorder.coverages.end(self._coverage)
             with anyio.CancelScope(shield=True):
                 try:
                     await self._producer.aclose()
@@ -114,20 +119,37 @@ class Run:
     async def _reconcile(self, tasks: anyio.abc.TaskGroup, coverage: Coverage) -> None:
         """Close what was recorded before and is no longer listed, by more events."""
         settings = self._settings
-        if getattr(self._events, "problems", None):
-            coverage.doubt = "some of the source could not be read"
-        if coverage.doubt or settings.reconcile is None:
-            logger.warning("nothing is reconciled: %s", coverage.doubt)
-            return
-        reconciler = Reconciler(self._recorder.catalogue, self._reading, settings.concurrency)
+        reconciliation = settings.reconcile
+        assert reconciliation is not None  # noqa: S101 - for the type checker
         try:
-            events = await reconciler.no_longer_listed(coverage, settings.reconcile.state)
-        except Exception as error:  # noqa: BLE001 - as for the events themselves
-            self._abort(error, "reading back what was recorded before failed")
+            self.report.unreconciled = coverage.doubt or self._doubt(reconciliation)
+            if self.report.unreconciled:
+                logger.warning("nothing is reconciled: %s", self.report.unreconciled)
+                return
+            await self._producer.aclose()
+            reconciler = Reconciler(
+                self._recorder.catalogue,
+                self._reading,
+                settings.concurrency,
+                reconciliation.state,
+            )
+            events = await reconciler.no_longer_listed(coverage)
+        except Exception as error:  # noqa: BLE001 - the caller's producer, auth or transport may raise anything
+            # What is on its way goes on to its end.
+            self._blame(error, "reading back what was recorded before failed")
             return
         self.report.reconciled = len(events)
+        self._closing = True
         self._producer = Producer(events)
         await self._pump(tasks)
+
+    def _doubt(self, reconciliation: Reconciliation) -> str:
+        """Return why not all of the input may have been read."""
+        if getattr(self._events, "problems", None):
+            return "some of the source could not be read"
+        if reconciliation.complete is not None and not reconciliation.complete():
+            return "the input is not complete"
+        return ""
 
     @contextmanager
     def _reading(self) -> Iterator[Asker]:
@@ -142,20 +164,22 @@ class Run:
         """Take an event into the window, and its place in its lane: here order begins."""
         index = self.report.inputs
         operation = Operation(self._settings.deadline, attempts=None, slots=self._slots)
-        held = self._held[index] = Held(index, Errand(event, operation))
+        held = self._held[index] = Held(index, Errand(event, operation), self._closing)
         self.report.inputs += 1
         self.report.hold(+1)
         try:
             Rules(event).event(event)
         except InputError as error:
+            if self._coverage is not None:
+                self._coverage.note(event, index)
             self._settle(held, OutcomeStatus.FAILED, error)
         else:
             held.lane = lane_key(event)
-            held.ticket = self._recorder.lanes.join(held.lane)
+            held.ticket = self._recorder.admit(event)
+            if self._coverage is not None:
+                self._coverage.cover(event)
             if self._coalescing is not None:
                 self._coalescing.admit(held, held.ticket)
-        if self._coverage is not None:
-            self._coverage.note(event, index)
         return held
 
     async def _carry(self, held: Held) -> None:
@@ -222,6 +246,7 @@ class Run:
             attempts=operation.retries + 1 if operation.requests else 0,
             error=error,
             superseded_by=None if newer is None else newer.index,
+            closing=held.closing,
         )
         if self._coalescing is not None and held.ticket is not None:
             self._coalescing.settle(held, held.ticket, status)

@@ -1,7 +1,10 @@
 """Records that an input no longer lists are closed."""
 
+from functools import partial
+
 import anyio
 import attrs
+import httpx
 import pytest
 
 from airview_herald.airview import (
@@ -11,6 +14,7 @@ from airview_herald.airview import (
     TechnicalControl,
 )
 from airview_herald.errors import ForbiddenError, IngestAborted, InputError
+from airview_herald.sandbox import Sandbox
 from airview_herald.sources import read_jsonl
 
 PRODUCTION = Environment("Production", "PRD")
@@ -212,6 +216,7 @@ async def test_nothing_is_closed_when_some_of_the_input_is_unknown(
         await airview.ingest([event("i-1"), event("i-2")])
         report = await airview.ingest([event("i-1"), bad], reconcile=True)
     assert (report.reconciled, report.inputs, report.failed) == (None, 2, 1)
+    assert report.unreconciled == "input 1 does not say which resource it is about"
     assert of(sandbox) == {"i-1": "FLAGGED", "i-2": "FLAGGED"}
     assert "nothing is reconciled: input 1 does not say" in caplog.text
 
@@ -290,14 +295,14 @@ async def test_a_stream_reconciles_too(sandbox, connect, event):
 
 
 async def test_the_cost_of_reconciling(sandbox, connect, event):
-    """Two reads an application, a look-up for what is not known, and one save each."""
+    """A look at system and control, three at an application; a look and a save for each record."""
     async with connect() as airview:
         await airview.ingest([event(f"i-{number}") for number in range(40)])
     async with connect() as airview:
         await airview.ingest([event("i-0")])
         sandbox.requests.clear()
         report = await airview.ingest([event("i-0")], reconcile=True, concurrency=4)
-    assert report.requests == len(sandbox.requests) == 1 + 2 + 39 + 39
+    assert report.requests == len(sandbox.requests) == 1 + (1 + 1 + 3) + (39 + 39)
 
 
 async def test_what_was_listed_while_running_is_not_closed(sandbox, connect, event):
@@ -317,6 +322,7 @@ async def test_what_was_listed_while_running_is_not_closed(sandbox, connect, eve
         (Reconciliation(state="FLAGGED"), r"reconcile\.state"),
         (Reconciliation(state="UNRESPONSIVE"), r"reconcile\.state"),
         (Reconciliation(applications=["payments"]), r"reconcile\.applications\[0\]"),
+        (Reconciliation(applications=PAYMENTS), r"reconcile\.applications"),
         (
             Reconciliation(applications=[PAYMENTS, Application("A", "a b")]),
             r"reconcile\.applications\[1\]\.reference",
@@ -355,3 +361,188 @@ async def test_a_run_that_is_cancelled_while_reading_back_is_closed(sandbox, con
         tasks.cancel_scope.cancel()
     report = runs[0].report
     assert report.inputs == report.recorded + report.unknown + report.not_attempted
+
+
+async def test_an_event_that_breaks_a_rule_covers_no_application(sandbox, connect, event):
+    """Its application may not even be one that can be asked for; the others go on."""
+    bad = event("i-1", application=Application("Bad", "arn:aws:iam::1"))
+    async with connect() as airview:
+        await airview.ingest([event("i-1"), event("i-2")])
+        report = await airview.ingest([event("i-1"), bad], reconcile=True)
+    assert (report.recorded, report.failed, report.reconciled) == (2, 1, 1)
+    assert of(sandbox) == {"i-1": "FLAGGED", "i-2": "MONITORING"}
+
+
+async def test_a_record_that_cannot_be_asked_for_is_left(sandbox, connect, event, caplog):
+    """Other clients record what our rules do not allow; it is told, and the rest goes on."""
+    async with connect() as airview:
+        await airview.ingest([event("i-1"), event("i-2")])
+        url = f"{sandbox.airview_url}/resources/"
+        nameless = {"name": "", "reference": "", "applicationEnvironmentId": 1}
+        async with httpx.AsyncClient() as other:
+            made = (await other.post(url, json=nameless)).json()
+            where = f"{sandbox.airview_url}/monitored-resources/"
+            query = {"technicalControlId": 1, "resourceId": made["id"]}
+            await other.put(where, params=query, json={"monitoringState": "FLAGGED"})
+        report = await airview.ingest([event("i-1")], reconcile=True)
+    assert report.reconciled == 1
+    assert of(sandbox) == {"i-1": "FLAGGED", "i-2": "MONITORING", "": "FLAGGED"}
+    assert "a record of payments is left: resource_reference: must not be empty" in caplog.text
+
+
+async def test_a_reading_that_fails_lets_what_is_on_its_way_end(sandbox, connect, event):
+    """The events of the input are recorded, though the batch is aborted for the rest."""
+    async with connect() as airview:
+        await airview.ingest([event("i-0")])
+        sandbox.force("GET", "/compliance/", 403)
+        with pytest.raises(IngestAborted) as caught:
+            await airview.ingest([event(f"i-{n}") for n in range(200)], reconcile=True)
+    report = caught.value.report
+    assert (report.inputs, report.recorded) == (200, 200)
+
+
+async def test_what_is_remembered_of_an_application_is_not_trusted(connect, event):
+    """Where a reference has moved since, nothing of the one that it had before is closed."""
+    moved = anyio.Event()
+    with Sandbox() as before, Sandbox() as after:
+
+        async def route(request):
+            server = after if moved.is_set() else before
+            async with httpx.AsyncClient() as client:
+                url = server.url + request.url.raw_path.decode()
+                answer = await client.request(
+                    request.method, url, content=request.content, headers=request.headers
+                )
+            return httpx.Response(answer.status_code, content=answer.content)
+
+        async with connect(after.airview_url) as airview:
+            await airview.ingest([event(f"i-{n}", application=BILLING) for n in range(3)])
+        async with connect(
+            "https://airview.example/airview", http=httpx.MockTransport(route)
+        ) as airview:
+            await airview.ingest([event(f"i-{n}") for n in range(3)])
+            moved.set()
+            everything = Reconciliation(applications=[PAYMENTS])
+            report = await airview.ingest([], reconcile=everything)
+            assert report.reconciled == 0
+            assert set(of(after, "billing").values()) == {"FLAGGED"}
+            await airview.ingest([event("i-9")])
+            report = await airview.ingest([], reconcile=everything)
+            assert report.reconciled == 1
+        assert of(after) == {"i-9": "MONITORING"}
+        assert set(of(after, "billing").values()) == {"FLAGGED"}
+
+
+async def test_two_batches_at_once_close_nothing_of_each_other(sandbox, connect, event):
+    """Each lists a part of the application; what the other lists is listed."""
+
+    async def slowly(prefix):
+        for number in range(4):
+            await anyio.sleep(0.01)
+            yield event(f"{prefix}-{number}")
+
+    async with connect() as airview:
+        await airview.ingest([event("gone")])
+        async with anyio.create_task_group() as tasks:
+            for prefix in "ab":
+                tasks.start_soon(partial(airview.ingest, slowly(prefix), reconcile=True))
+    found = of(sandbox)
+    assert found.pop("gone") == "MONITORING"
+    assert len(found) == 8
+    assert set(found.values()) == {"FLAGGED"}
+
+
+async def test_what_a_single_call_records_meanwhile_is_spared(sandbox, connect, event):
+    """A finding of this minute is no finding of before."""
+
+    async def events(airview):
+        yield event("i-1")
+        await airview.handle_compliance_event(event("found-meanwhile"))
+
+    async with connect() as airview:
+        await airview.ingest([event("i-2")])
+        report = await airview.ingest(events(airview), reconcile=True)
+        assert len(airview._recorder.coverages._running) == 0
+    assert report.reconciled == 1
+    assert of(sandbox)["found-meanwhile"] == "FLAGGED"
+
+
+async def test_environments_of_one_name_are_told_apart(sandbox, connect, event):
+    """What nothing confirms to be of the covered environment is left alone."""
+    async with connect() as airview:
+        backend = airview.backend
+        await airview.ingest([event("i-2", "MONITORING", additional_data="keep me")])
+        placed = await backend.get_application_environment_by_reference("payments")
+        again = await backend.create_application_environment(
+            attrs.evolve(placed, reference="payments-2")
+        )
+        await airview.ingest(
+            [
+                event(f"i-{n}", state, application=again)
+                for n, state in enumerate(["FLAGGED", "UNRESPONSIVE", "FLAGGED", "UNRESPONSIVE"])
+            ]
+        )
+        before = sandbox.snapshot()["monitored_resource"]
+        report = await airview.ingest([], reconcile=Reconciliation(applications=[PAYMENTS]))
+        assert report.reconciled == 0
+        assert sandbox.snapshot()["monitored_resource"] == before
+        await airview.ingest([event("i-0")])
+        report = await airview.ingest([], reconcile=Reconciliation(applications=[PAYMENTS]))
+    assert report.reconciled == 1
+    assert of(sandbox) == {"i-2": "MONITORING", "i-0": "MONITORING"}
+
+
+async def test_unresponsive_records_of_a_name_twin_are_left(sandbox, connect, event):
+    """Two systems that differ in capitals cannot be told apart by the server's filter."""
+    async with connect(system_name="CCF") as airview:
+        await airview.ingest([event("i-1"), event("i-2", "UNRESPONSIVE")])
+    async with connect(system_name="ccf") as airview:
+        await airview.ingest([event("i-1"), event("i-3", "UNRESPONSIVE")])
+        report = await airview.ingest([event("i-1")], reconcile=True)
+    assert report.reconciled == 0
+    assert of(sandbox, system="ccf") == {"i-1": "FLAGGED", "i-3": "UNRESPONSIVE"}
+
+
+async def test_a_source_that_is_wrapped_says_whether_it_is_complete(sandbox, connect, event):
+    """Whoever wraps a source hands its completeness on."""
+    async with connect() as airview:
+        await airview.ingest([event("i-1"), event("i-2")])
+        for complete in (False, True):
+            report = await airview.ingest(
+                (each for each in [event("i-1")]),
+                reconcile=Reconciliation(complete=lambda answer=complete: answer),
+            )
+            assert report.reconciled == (1 if complete else None)
+            assert report.unreconciled == ("" if complete else "the input is not complete")
+
+
+async def test_the_producer_is_closed_before_reading_back(sandbox, connect, event):
+    """What is read again is not the caller's input, which is let go of."""
+
+    class Closing:
+        """An iterable whose iterator wants to be closed."""
+
+        def __init__(self):
+            self.closed = False
+
+        def __iter__(self):
+            try:
+                yield event("i-1")
+                yield event("i-2")
+            finally:
+                self.closed = True
+
+    events = Closing()
+    async with connect() as airview:
+        await airview.ingest(events, reconcile=True)
+    assert events.closed
+
+
+async def test_closing_events_are_told_from_the_callers(connect, event):
+    """They have a mark, and are counted whatever becomes of them."""
+    outcomes = []
+    async with connect() as airview:
+        await airview.ingest([event("i-1"), event("i-2")])
+        report = await airview.ingest([event("i-1")], reconcile=True, on_outcome=outcomes.append)
+    assert [outcome.closing for outcome in outcomes] == [False, True]
+    assert (report.reconciled, report.unreconciled) == (1, "")

@@ -1,0 +1,107 @@
+"""What a batch lists, and what it does about the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import attrs
+
+from airview_herald.airview import enumerations
+from airview_herald.airview._lanes import lane_key
+from airview_herald.airview.enumerations import MonitoredResourceState
+from airview_herald.airview.models import Application, ComplianceEvent
+
+
+def _tuple(values: Any) -> Any:
+    """Return what can be iterated as a tuple; anything else is refused when it is used."""
+    return tuple(values) if isinstance(values, Iterable) else values
+
+
+@attrs.frozen
+class Reconciliation:
+    """What a batch does about records of its system that its input does not list any more.
+
+    Attributes:
+        state: What they become. MONITORING is for what is FLAGGED or UNRESPONSIVE; DELETED for
+            whatever the server still counts. UNRESPONSIVE ones are left alone where nothing tells
+            that they are this system's: the application is in several environments of one name,
+            or another system's name differs in its capitals only, or this system's name holds
+            other characters than `A-Z a-z 0-9 _ . / -` and space.
+        applications: Applications that the input covers besides those of its events. One whose
+            last finding was fixed appears in no event, and is left alone unless it is here.
+        complete: Asked when the input has ended, whether all of it could be read; nothing is
+            closed unless it says so. For a source that is wrapped, since `problems` are looked for
+            on the source itself: `lambda: not source.problems`.
+    """
+
+    state: MonitoredResourceState | str = attrs.field(
+        default=MonitoredResourceState.MONITORING, converter=enumerations.monitoring_state
+    )
+    applications: tuple[Application, ...] = attrs.field(default=(), converter=_tuple)
+    complete: Callable[[], bool] | None = None
+
+
+class Coverage:
+    """What an input lists, and what the client was given elsewhere meanwhile.
+
+    Args:
+        applications: Applications that it covers from the beginning.
+        listed: What others list already.
+
+    Attributes:
+        applications: By reference.
+        doubt: Why some of the input is not known; empty as long as all of it is.
+    """
+
+    def __init__(self, applications: Iterable[Application], listed: Iterable[int]) -> None:
+        self.applications: dict[str, Application] = {each.reference: each for each in applications}
+        self.doubt: str = ""
+        # 64 bits of each lane's key in place of three texts: a million events take some 60 MB.
+        self.listed: set[int] = set(listed)
+
+    def cover(self, event: ComplianceEvent) -> None:
+        """Note an event that breaks no rule: its application is covered."""
+        self.applications.setdefault(event.application.reference, event.application)
+
+    def note(self, event: Any, index: int) -> None:
+        """Note an event that breaks a rule: its record is not out of date for that."""
+        try:
+            key = lane_key(event)
+            named = all(isinstance(part, str) and part for part in key)
+        except AttributeError:
+            named = False
+        if named:
+            self.listed.add(hash(key))
+        elif not self.doubt:
+            self.doubt = f"input {index} does not say which resource it is about"
+
+    def lists(self, application: str, resource: str, technical_control: str) -> bool:
+        """Return whether an event was about this."""
+        return hash((application, resource, technical_control)) in self.listed
+
+
+class Coverages:
+    """The coverages of all the batches that a client runs now."""
+
+    def __init__(self) -> None:
+        self._running: list[Coverage] = []
+
+    def begin(self, applications: Iterable[Application]) -> Coverage:
+        """Begin a coverage; what the others list is listed."""
+        others = (key for other in self._running for key in other.listed)
+        coverage = Coverage(applications, others)
+        self._running.append(coverage)
+        return coverage
+
+    def end(self, coverage: Coverage) -> None:
+        """End a coverage; ending it twice is fine."""
+        if coverage in self._running:
+            self._running.remove(coverage)
+
+    def note(self, event: ComplianceEvent) -> None:
+        """Note an event that the client is given, by a batch or by a single call."""
+        if self._running:
+            key = hash(lane_key(event))
+            for coverage in self._running:
+                coverage.listed.add(key)
