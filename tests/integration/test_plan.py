@@ -1,5 +1,7 @@
 """Looking what a batch would need, without creating anything."""
 
+import time
+
 import anyio
 import attrs
 import pytest
@@ -12,6 +14,7 @@ from airview_herald.airview import (
     PlannedDefinition,
     TechnicalControl,
 )
+from airview_herald.airview._plan import _Needs
 from airview_herald.errors import ForbiddenError, InputError
 
 PRODUCTION = Environment("Production", "PRD")
@@ -164,3 +167,93 @@ async def test_the_requests_of_a_plan_are_bounded(connect, event):
         with pytest.raises(InputError, match=r"^concurrency: "):
             await airview.plan([], concurrency=0)
     assert len(plan.new) == 34
+
+
+async def test_an_event_that_will_fail_is_counted(connect, event):
+    """A new parent control without a quality model is refused: nothing is made for its events."""
+    bare = attrs.evolve(PATCHING, control=Control("New"))
+    billing = Application("B", "b", environment=TEST)
+    events = [event(f"i-{n}", technical_control=bare, application=billing) for n in range(3)]
+    events.insert(1, event("i-9"))
+    async with connect() as airview:
+        plan = await airview.plan(events)
+        report = await airview.ingest(events)
+        assert (plan.failed, [each.index for each in plan.failures]) == (3, [0, 2, 3])
+        assert [each.error.field for each in plan.failures] == [
+            outcome.error.field for outcome in report.failures
+        ]
+        assert {("application", "b"), ("control", "New"), ("environment", "TST")}.isdisjoint(
+            keys(plan.new)
+        )
+        assert (report.failed, report.recorded) == (3, 1)
+
+
+async def test_a_quality_model_of_another_event_will_do(connect, event):
+    """One event of a control that says its quality model is enough for the others."""
+    bare = attrs.evolve(PATCHING, reference="other", control=Control("Patch"))
+    async with connect() as airview:
+        plan = await airview.plan(
+            [event("i-1", technical_control=PATCHING), event("i-2", technical_control=bare)]
+        )
+    assert plan.failed == 0
+    assert ("technical_control", "other") in keys(plan.new)
+
+
+async def test_a_new_technical_control_with_two_parents(connect, event):
+    """The first parent would be recorded; the other one is a mismatch, and is not made."""
+    other = attrs.evolve(PATCHING, control=Control("Other", "SECURITY"))
+    async with connect() as airview:
+        plan = await airview.plan(
+            [event("i-1", technical_control=each) for each in (PATCHING, other, other)]
+        )
+    assert plan.mismatches == (
+        Mismatch("technical_control", "patching", "control_id", "Patch", "Other"),
+    )
+    assert ("control", "Other") not in keys(plan.new)
+
+
+async def test_what_would_not_be_made_differs_from_nothing(connect, event):
+    """Two variants of a control that nobody needs contradict each other to no effect."""
+    async with connect() as airview:
+        await airview.ingest([event("i-1", technical_control=attrs.evolve(PATCHING, control=None))])
+        variants = [Control("New", "SECURITY", severity=each) for each in ("HIGH", "LOW")]
+        plan = await airview.plan(
+            [
+                event("i-1", technical_control=attrs.evolve(PATCHING, control=each))
+                for each in variants
+            ]
+        )
+    assert plan.mismatches == (
+        Mismatch("technical_control", "patching", "control_id", None, "New"),
+    )
+
+
+async def test_other_tasks_run_while_events_are_collected(connect, event):
+    """A long list in memory does not silence the event loop."""
+    turns = 0
+
+    async def count():
+        nonlocal turns
+        while True:
+            turns += 1
+            await anyio.lowlevel.checkpoint()
+
+    events = [event("i-1")] * 5000
+    async with connect() as airview, anyio.create_task_group() as tasks:
+        tasks.start_soon(count)
+        await airview.plan(events)
+        tasks.cancel_scope.cancel()
+    assert turns > 15
+
+
+async def test_a_plan_of_many_technical_controls_is_quick(event):
+    """The time grows with the number of definitions, not with its square."""
+    events = [
+        event("i-1", technical_control=attrs.evolve(PATCHING, reference=f"t-{n}"))
+        for n in range(4000)
+    ]
+    needs = _Needs()
+    await needs.collect(events)
+    began = time.process_time()
+    assert len(needs.made({})) == 4003
+    assert time.process_time() - began < 0.5
