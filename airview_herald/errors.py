@@ -94,6 +94,10 @@ class AirViewHeraldError(Exception):
         """Return the message, without the facts."""
         return self.message
 
+    def __repr__(self) -> str:
+        """Return the class and the message, without the facts."""
+        return f"{type(self).__name__}({str(self)!r})"
+
     def __copy__(self) -> Self:
         """Return a fresh error to raise elsewhere: no traceback, no cause, notes of its own."""
         other = type(self)(*self.args)

@@ -252,6 +252,8 @@ class AirView(Operations):
 
         Args:
             events: A sync or async iterable; any length, since a window of it is held at a time.
+                One that blocks between events, on a database or a pipe, is iterated in a worker
+                thread if it has a true attribute `blocking`, as this package's sources have.
             concurrency: Requests in flight at most.
             window: Events held at most; by default 4 for each request in flight.
             on_outcome: Called, or awaited, with each event's `Outcome`. Events left over when a

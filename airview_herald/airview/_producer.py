@@ -10,6 +10,7 @@ from types import AsyncGeneratorType, GeneratorType
 from typing import Any
 
 from anyio import to_thread
+from anyio.lowlevel import checkpoint
 
 from airview_herald.errors import InputError
 
@@ -17,6 +18,8 @@ from airview_herald.errors import InputError
 # pipe say, hands over what it has.
 _CHUNK = 64
 _PATIENCE = 0.05
+# Seconds that make pulling one event a long time.
+_LONG = 0.001
 
 
 class Producer:
@@ -62,7 +65,11 @@ class Producer:
             elif self._blocking:
                 await to_thread.run_sync(self._pull, self._sync, min(room, _CHUNK))
             else:
+                began = time.monotonic()
                 self._pull(self._sync, 1)
+                if time.monotonic() - began > _LONG:
+                    # What blocks for every event would hold back those that it gave before.
+                    await checkpoint()
         if self._taken:
             return self.left_over()
         if self._error is not None:

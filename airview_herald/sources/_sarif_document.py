@@ -21,6 +21,7 @@ __all__ = [
     "ArtifactLocation",
     "Component",
     "FaultError",
+    "Invocation",
     "Location",
     "Log",
     "LogicalLocation",
@@ -66,6 +67,13 @@ class Run(Struct, rename="camel"):
     artifacts: Raw = Raw()
     logical_locations: Raw = Raw()
     original_uri_base_ids: Raw = Raw()
+    invocations: Raw = Raw()
+
+
+class Invocation(Struct, rename="camel"):
+    """One call of the tool, and whether it did its work."""
+
+    execution_successful: bool | None = None
 
 
 class Component(Struct, rename="camel"):

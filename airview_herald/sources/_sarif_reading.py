@@ -19,6 +19,7 @@ from airview_herald.sources._sarif_document import (
     ArtifactLocation,
     Component,
     FaultError,
+    Invocation,
     Location,
     Log,
     LogicalLocation,
@@ -114,15 +115,28 @@ class Reading:
 
     def read(self, log: Log) -> None:
         """Read every result of every run."""
+        if not log.runs:
+            self._log.add("$.runs", "is empty: nothing was scanned")
         for index, raw in enumerate(log.runs):
             where = f"$.runs[{index}]"
             run = self._part(Run, raw, where)
             tool = self._part(Tool, run.tool, f"{where}.tool") if run else None
             if run is None or tool is None:
                 continue
+            self._doubt(run, where)
             context = self._context(run, tool, where)
             for number, result in enumerate(self._items(run.results, f"{where}.results")):
                 self._read_result(result, context, f"{where}.results[{number}]")
+
+    def _doubt(self, run: Run, where: str) -> None:
+        """Tell of a run that does not list all there is: it lacks results, or its tool failed."""
+        if not _is_there(run.results):
+            self._log.add(f"{where}.results", "is missing: nothing was scanned")
+        at = f"{where}.invocations"
+        for number, raw in enumerate(self._items(run.invocations, at)):
+            invocation = self._part(Invocation, raw, f"{at}[{number}]")
+            if invocation is not None and invocation.execution_successful is False:
+                self._log.add(f"{at}[{number}]", "the tool says that it failed")
 
     def _context(self, run: Run, tool: Tool, where: str) -> _Context:
         driver = self._table(tool.driver, f"{where}.tool.driver")

@@ -1,5 +1,6 @@
 import contextlib
 import threading
+import time
 
 import anyio
 import pytest
@@ -263,3 +264,26 @@ async def test_an_interrupt_is_not_kept_for_later():
     with contextlib.suppress(KeyboardInterrupt):
         await producer.take(1)
         pytest.fail("the interrupt was swallowed")
+
+
+async def test_a_generator_that_blocks_lets_others_run():
+    """What it gave is on its way before it gives more."""
+    order = []
+
+    def slowly():
+        for number in range(3):
+            time.sleep(0.002)
+            yield number
+
+    async def other():
+        while True:
+            order.append("other")
+            await checkpoint()
+
+    producer = Producer(slowly())
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(other)
+        while taken := await producer.take(5):
+            order.extend(taken)
+        tasks.cancel_scope.cancel()
+    assert "other" in order[: order.index(2)]

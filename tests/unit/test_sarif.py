@@ -687,6 +687,7 @@ def test_a_malformed_part_is_told_and_stops_nothing():
         "$.runs[1].tool",
         "$.runs[2].tool.driver",
         "$.runs[3].results",
+        "$.runs[4].results",
         "$.runs[5].tool.driver.rules[0]",
         "$.runs[5].tool.extensions",
         "$.runs[5].originalUriBaseIds.A",
@@ -832,3 +833,43 @@ def test_any_bytes_are_refused(content):
     """Bytes that are no report are an `InputError` and nothing else."""
     with pytest.raises(InputError):
         list(read_sarif(io.BytesIO(content)))
+
+
+@pytest.mark.parametrize(
+    ("changes", "where", "reason"),
+    [
+        ({"results": None}, "$.runs[0].results", "is missing: nothing was scanned"),
+        ({"results": ...}, "$.runs[0].results", "is missing: nothing was scanned"),
+        (
+            {"invocations": [{"executionSuccessful": True}, {"executionSuccessful": False}]},
+            "$.runs[0].invocations[1]",
+            "the tool says that it failed",
+        ),
+        (
+            {"invocations": [{"executionSuccessful": 0}]},
+            "$.runs[0].invocations[0].executionSuccessful",
+            "Expected `bool | null`, got `int`",
+        ),
+    ],
+)
+def test_a_scan_that_failed_is_a_problem(changes, where, reason):
+    """What a broken scan does not find is not fixed: a report of one says so."""
+    run = {k: v for k, v in (_run() | changes).items() if v is not ...}
+    source, events = _read(run)
+    assert events == []
+    assert [(each.where, each.reason) for each in source.problems] == [(where, reason)]
+
+
+def test_a_report_without_runs_is_a_problem():
+    """Nothing was scanned, which is not the same as nothing was found."""
+    source, events = _read()
+    assert events == []
+    assert [(each.where, each.reason) for each in source.problems] == [
+        ("$.runs", "is empty: nothing was scanned")
+    ]
+
+
+def test_a_scan_that_found_nothing_is_no_problem():
+    """An empty list of results is a good day."""
+    source, events = _read(_run(), {**_run(), "invocations": [{"executionSuccessful": True}]})
+    assert (events, source.problems) == ([], ())
