@@ -163,9 +163,9 @@ def test_the_script_for_herald_prints_what_became_of_it(sandbox):
     )
     assert done.stderr == ""
     sent, delivered, *listed = done.stdout.splitlines()
-    assert sent.endswith("+00:00")
-    assert "ops@example.com" in delivered
-    assert listed[0].split() == [sent.split()[0], "Critical"]
+    assert sent.endswith(" created")
+    assert "robin.vale@example.com SENT" in delivered
+    assert listed[0].split() == [sent.split()[0], "incidents/alerts"]
     assert len(listed) > 10
 
 

@@ -370,7 +370,5 @@ async def test_the_cause_of_a_network_failure_is_kept():
 def test_a_representation_is_short():
     """It is what an outcome, a log or a notebook shows: the class and the words."""
     facts = RequestFacts("GET", "https://airview.example/systems/", 404)
-    assert repr(NotFoundError("no such row", facts)) == "NotFoundError('no such row')"
-    assert (
-        repr(InputError("a.b", "must be a text", object())) == "InputError('a.b: must be a text')"
-    )
+    assert repr(status_error("no such row", facts)) == "NotFoundError('no such row')"
+    assert repr(InputError("a.b", "must be a text", 7)) == "InputError('a.b: must be a text')"
