@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any, Protocol
 
 import httpx
-from anyio import to_thread
+from anyio import fail_after, to_thread
 
 from airview_herald._secret import Secret
 from airview_herald.auth._refreshing import RefreshingAuth, Token
@@ -51,6 +51,7 @@ class AzureCredential(RefreshingAuth):
         credential: Anything with azure-identity's `get_token(*scopes)`, sync or async, such as
             `azure.identity.DefaultAzureCredential()`.
         scopes: What to ask for, usually one: `api://<id>/.default`.
+        timeout: Seconds that the credential may take for a token.
         clock: Epoch seconds; tests bring their own.
 
     Raises:
@@ -61,6 +62,7 @@ class AzureCredential(RefreshingAuth):
         self,
         credential: TokenCredential,
         *scopes: str,
+        timeout: float = 30.0,
         clock: Callable[[], float] = time.time,
     ) -> None:
         super().__init__(clock)
@@ -69,15 +71,23 @@ class AzureCredential(RefreshingAuth):
             raise ConfigurationError("credential: must have a get_token, as azure-identity's have")
         if not scopes or not all(isinstance(scope, str) and scope for scope in scopes):
             raise ConfigurationError("scopes: must be one or more texts that are not empty")
+        if not timeout > 0:
+            raise ConfigurationError("timeout: must be more than 0 seconds")
         self._scopes = scopes
+        self._timeout = timeout
         self._name = type(credential).__name__
 
     async def obtain(self) -> AsyncGenerator[httpx.Request | Token, httpx.Response]:
         """Ask the credential, which sends its own requests; see `RefreshingAuth.obtain`."""
         try:
-            answer = await self._ask()
+            with fail_after(self._timeout):
+                answer = await self._ask()
             header = Secret(f"Bearer {Secret(answer.token, 'token').reveal()}")
             expires = float(answer.expires_on)
+        except TimeoutError:
+            raise AuthenticationError(
+                f"{self._name} gave no token within {self._timeout:g} seconds"
+            ) from None
         except Exception as error:  # noqa: BLE001 - a credential of any maker may raise anything
             # The error itself may hold the request that carried the secret.
             raise AuthenticationError(

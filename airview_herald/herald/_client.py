@@ -44,7 +44,8 @@ class Herald(NotificationOperations, SubscriptionOperations, IntegrationOperatio
         secret_key: The secret of that key.
         username: A user's name, in place of an access key.
         password: That user's password.
-        mfa_code: Called, or awaited, for a code when a login needs one.
+        mfa_code: Called, or awaited, for a code when a login needs one; it is on the clock of the
+            operation that logs in.
         aims_token: A token that holds already. It cannot be renewed, unless credentials are given
             beside it.
         account_id: The account that calls are for when they name none; by default the

@@ -136,6 +136,28 @@ async def test_a_credential_without_a_token_is_an_authentication_error():
     assert caught.value.__suppress_context__
 
 
+async def test_a_credential_that_takes_too_long_is_an_authentication_error():
+    """A request does not wait for a token for ever, and the next one asks again."""
+
+    class Slow(Awaited):
+        async def get_token(self, *scopes, **_):
+            self.asked.append(scopes)
+            await anyio.sleep(60)
+
+    credential = Slow()
+    auth = AzureCredential(credential, SCOPE, timeout=0.01)
+    for _ in range(2):
+        with pytest.raises(AuthenticationError, match=r"^Slow gave no token within 0\.01 seconds$"):
+            await get(Service(), auth)
+    assert len(credential.asked) == 2
+
+
+def test_a_timeout_is_more_than_nothing():
+    """The error names the setting."""
+    with pytest.raises(ConfigurationError, match="^timeout:"):
+        AzureCredential(Blocking(), SCOPE, timeout=0)
+
+
 @pytest.mark.parametrize("token", ["", None, "two\nlines"])
 async def test_a_token_that_no_header_carries_is_an_authentication_error(token):
     """A credential's answer is checked as any other."""
