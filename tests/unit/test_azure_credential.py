@@ -154,7 +154,7 @@ async def test_a_credential_that_takes_too_long_is_an_authentication_error():
 
 def test_a_timeout_is_more_than_nothing():
     """The error names the setting."""
-    with pytest.raises(ConfigurationError, match="^timeout:"):
+    with pytest.raises(ConfigurationError, match=r"^timeout:"):
         AzureCredential(Blocking(), SCOPE, timeout=0)
 
 
