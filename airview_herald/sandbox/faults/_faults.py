@@ -112,10 +112,12 @@ class Faults:
             kind: What each of them meets: a 429, a 503, `reset` or `closed`.
 
         Raises:
-            ValueError: With that kind requests may be carried out.
+            ValueError: With that kind requests may be carried out, or the seconds are negative.
         """
         if kind not in REFUSALS:
             raise ValueError(f"an outage is one of {', '.join(sorted(REFUSALS))}, not {kind}")
+        if not seconds >= 0:
+            raise ValueError(f"an outage takes some seconds, not {seconds}")
         self._plan.outage(seconds, FaultKind(kind))
 
     def clear(self) -> None:

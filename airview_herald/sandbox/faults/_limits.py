@@ -26,6 +26,8 @@ class Throttle:
             raise ValueError(f"a throttle lets some requests a second through, not {rate}")
         if burst < 1:
             raise ValueError(f"a burst is at least 1 request, not {burst}")
+        if retry_after is not None and retry_after < 0:
+            raise ValueError(f"retry_after is not negative, as {retry_after} is")
         self.retry_after = retry_after
         self._rate = rate
         self._burst = float(burst)
