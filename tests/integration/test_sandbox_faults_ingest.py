@@ -21,7 +21,7 @@ from airview_herald.auth import ClientCredentials
 from airview_herald.errors import IngestAborted
 from airview_herald.sandbox import FaultKind, FaultyProxy, Sandbox
 
-_SETTLE = 0.3
+_READ, _SETTLE = 0.2, 0.3
 # The client cannot settle these everywhere; each has a test of its own below.
 UNSETTLED = {FaultKind.GARBLED, FaultKind.HTML, FaultKind.REVOKED, FaultKind.EXPIRED}
 # After these nothing is in doubt.
@@ -59,7 +59,7 @@ def batch(resources=200, repeated=100, hot=6):
     ]
 
 
-def connect(url, sandbox, *, settle=2.0):
+def connect(url, sandbox, *, read=1.0, settle=2.0):
     """Return a client that logs in where the sandbox asks for it, and does not wait for long."""
     return AirView(
         url,
@@ -67,7 +67,7 @@ def connect(url, sandbox, *, settle=2.0):
         system_stage="MONITOR",
         referencing_type="aws_account_id",
         auth=ClientCredentials(sandbox.token_url, "sandbox-client", "sandbox-secret"),
-        timeout=httpx.Timeout(5, read=1.0),
+        timeout=httpx.Timeout(5, read=read),
         settle=settle,
     )
 
@@ -125,9 +125,9 @@ async def test_a_batch_through_a_faulty_proxy_leaves_what_it_leaves_without(undi
 
 async def through(sandbox, method, path, kind, *, in_a_row=1):
     """Ingest a small batch while one kind strikes a route whenever it can; return its report."""
-    sandbox.faults.configure(read_timeout=0.2, settle=_SETTLE, in_a_row=in_a_row)
+    sandbox.faults.configure(read_timeout=_READ, settle=_SETTLE, in_a_row=in_a_row)
     sandbox.faults.add(method, path, {kind: 1.0})
-    async with connect(sandbox.airview_url, sandbox, settle=_SETTLE) as airview:
+    async with connect(sandbox.airview_url, sandbox, read=_READ, settle=_SETTLE) as airview:
         return await airview.ingest(batch(resources=4, repeated=0, hot=0))
 
 
