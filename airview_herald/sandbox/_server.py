@@ -27,18 +27,36 @@ def listen(host: str, port: int) -> socket.socket:
     Raises:
         OSError: The port cannot be used.
     """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # Not socket.create_server: asyncio sends without delay only where the protocol is named.
-    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener = bind(host, port)
     try:
-        if os.name == "posix":
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((host, port))
         listener.listen(2048)
     except OSError as error:
         listener.close()
-        raise OSError(error.errno, f"cannot listen on {host}:{port}: {error.strerror}") from error
+        raise _unusable(host, port, error) from error
     return listener
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """Return a socket that holds a port, at which connections are refused until it listens.
+
+    Raises:
+        OSError: The port cannot be used.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # Not socket.create_server: asyncio sends without delay only where the protocol is named.
+    bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        if os.name == "posix":
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind((host, port))
+    except OSError as error:
+        bound.close()
+        raise _unusable(host, port, error) from error
+    return bound
+
+
+def _unusable(host: str, port: int, error: OSError) -> OSError:
+    return OSError(error.errno, f"cannot listen on {host}:{port}: {error.strerror}")
 
 
 def listening_url(listener: socket.socket) -> str:

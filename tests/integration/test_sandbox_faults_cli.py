@@ -37,7 +37,7 @@ def serving(*arguments):
 def met(url, number=80):
     """Return what so many requests that differ get."""
     answers = []
-    with httpx.Client(base_url=url, timeout=0.3) as client:
+    with httpx.Client(base_url=url, timeout=1.0) as client:
         for n in range(number):
             try:
                 answers.append(client.get(f"/services/?n={n}").status_code)
@@ -49,13 +49,13 @@ def met(url, number=80):
 @posix
 def test_a_seed_is_a_schedule():
     """The same seed strikes the same requests in another run, and another seed others."""
-    options = ("--faults", "0.3", "--fault-timing", "0.3", "0.1")
+    options = ("--faults", "0.3", "--fault-timing", "1", "0.1")
     runs = []
     for seed in ("7", "7", "8"):
         with serving(*options, "--fault-seed", seed) as url:
-            runs.append(met(url))
+            runs.append(met(url, 50))
     assert runs[0] == runs[1] != runs[2]
-    assert 40 <= runs[0].count(200) <= 75
+    assert 25 <= runs[0].count(200) <= 48
 
 
 @posix

@@ -203,6 +203,25 @@ def test_every_kind_strikes(sandbox):
     assert served > 60
 
 
+def test_an_outage(sandbox):
+    """Open connections end and new ones are refused, until it serves again."""
+    with FaultyProxy(sandbox.airview_url, 0.0) as proxy:
+        with httpx.Client(base_url=proxy.url) as client:
+            client.get("/services/")
+            proxy.outage(60)
+            with pytest.raises(httpx.ConnectError):
+                client.get("/services/")
+            proxy.outage(0.05)
+            deadline = time.monotonic() + 5
+            while not serves(client) and time.monotonic() < deadline:
+                time.sleep(0.01)
+            assert serves(client)
+        proxy.outage(60)
+    with pytest.raises(RuntimeError, match="the proxy is not running"):
+        proxy.outage(1)
+    gc.collect()
+
+
 def test_a_server_that_is_not_there(sandbox):
     """The client's connection ends, too."""
     with listen("127.0.0.1", 0) as listener:

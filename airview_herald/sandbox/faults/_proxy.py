@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit
 
-from airview_herald.sandbox._server import listen, listening_url
+from airview_herald.sandbox._server import bind, listen, listening_url
 from airview_herald.sandbox.faults._passing import Passing, ProxyFault, Terms
 from airview_herald.sandbox.faults._rates import checked_rates, shares
 from airview_herald.sandbox.faults._schedule import Schedule
@@ -92,6 +92,16 @@ class FaultyProxy:
             self._running.stop()
             self._running = None
 
+    def outage(self, seconds: float) -> None:
+        """End every connection, and refuse new ones for some seconds from now.
+
+        Raises:
+            RuntimeError: It is not running.
+        """
+        if self._running is None:
+            raise RuntimeError("the proxy is not running: enter it with `with FaultyProxy(...)`")
+        self._running.outage(seconds)
+
     def __enter__(self) -> Self:
         """Start."""
         self.start()
@@ -127,6 +137,7 @@ class _Running:
         self._accept = accept
         self._listener = listener
         self._tasks: set[asyncio.Task[None]] = set()
+        self._return: asyncio.Task[None] | None = None
         self._started = threading.Event()
         self._thread = threading.Thread(target=self._run, name="faulty-proxy", daemon=True)
         self._thread.start()
@@ -137,6 +148,10 @@ class _Running:
         self._loop.call_soon_threadsafe(self._stopping.set)
         self._thread.join()
 
+    def outage(self, seconds: float) -> None:
+        """Close every connection; return when new ones are refused, which ends by itself."""
+        asyncio.run_coroutine_threadsafe(self._go_out(seconds), self._loop).result()
+
     def _run(self) -> None:
         with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
             runner.run(self._serve())
@@ -144,18 +159,41 @@ class _Running:
     async def _serve(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._stopping = asyncio.Event()
-        server = await asyncio.start_server(self._connected, sock=self._listener)
+        await self._open()
         self._started.set()
         await self._stopping.wait()
+        if self._return is not None:
+            self._return.cancel()
+        await self._close()
+        self._listener.close()
+
+    async def _open(self) -> None:
+        self._server = await asyncio.start_server(self._connected, sock=self._listener)
+
+    async def _close(self) -> None:
         # Closing a server under a connection that is being accepted leaks the connection.
         self._loop.remove_reader(self._listener)
         await asyncio.sleep(0)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        server.close()
+        self._server.close()
         # One turn of the loop, in which the transports let go of their sockets.
         await asyncio.sleep(0)
+
+    async def _go_out(self, seconds: float) -> None:
+        if self._return is not None and not self._return.done():
+            self._return.cancel()
+        else:
+            host, port = self._listener.getsockname()[:2]
+            await self._close()
+            # Nobody else can have the port meanwhile.
+            self._listener = bind(host, port)
+        self._return = self._loop.create_task(self._come_back(seconds))
+
+    async def _come_back(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+        await self._open()
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
