@@ -113,7 +113,7 @@ async def test_a_batch_through_a_faulty_proxy_leaves_what_it_leaves_without(undi
     async with Sandbox(require_token=True) as sandbox:
         async with connect(sandbox.airview_url, sandbox) as airview:
             await airview.ingest(batch(resources=20, repeated=0, hot=0))
-        with FaultyProxy(sandbox.airview_url, 0.5, seed=3, reach=20_000, delay=0.01) as proxy:
+        with FaultyProxy(sandbox.airview_url, 0.5, seed=3, reach=2_000, delay=0.01) as proxy:
             async with connect(proxy.url, sandbox, settle=0.5) as airview:
                 report = await airview.ingest(batch())
             struck = proxy.struck
