@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 
-from airview_herald.sandbox import Sandbox
+from airview_herald.sandbox import FaultKind, Sandbox
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -24,12 +24,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         latency=options.latency,
         require_token=options.require_token,
     )
-    for method, path, status in options.force:
-        try:
-            sandbox.force(method, path, int(status))
-        except ValueError as error:
-            sys.stderr.write(f"error: {error}\n")
-            return 2
+    try:
+        _spoil(sandbox, options)
+    except ValueError as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 2
     with _signals() as ended:
         try:
             sandbox.start()
@@ -51,6 +50,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
         ended.wait()
         sandbox.stop()
     return 0
+
+
+def _spoil(sandbox: Sandbox, options: argparse.Namespace) -> None:
+    """Force statuses, and set faults.
+
+    Raises:
+        ValueError: They cannot be.
+    """
+    for method, path, status in options.force:
+        sandbox.force(method, path, int(status))
+    if options.faults is None:
+        return
+    kinds = options.fault_kind
+    rates = dict.fromkeys(kinds, options.faults / len(kinds)) if kinds else options.faults
+    read_timeout, settle = options.fault_timing
+    sandbox.faults.configure(seed=options.fault_seed, read_timeout=read_timeout, settle=settle)
+    sandbox.faults.add("*", "*", rates)
 
 
 @contextlib.contextmanager
@@ -101,6 +117,35 @@ def _parser() -> argparse.ArgumentParser:
         nargs=3,
         metavar=("METHOD", "PATH", "STATUS"),
         help="answer a route with an error, such as GET /systems/ 503; may be repeated",
+    )
+    parser.add_argument(
+        "--faults",
+        type=float,
+        metavar="RATE",
+        help="have a share of all requests, 0 to 1, meet a fault: refused, dropped, late, cut ...",
+    )
+    parser.add_argument(
+        "--fault-seed",
+        type=int,
+        default=0,
+        metavar="SEED",
+        help="which requests meet which fault; the same for the same number (default: 0)",
+    )
+    parser.add_argument(
+        "--fault-kind",
+        action="append",
+        choices=[kind.value for kind in FaultKind],
+        metavar="KIND",
+        help=f"have faults of this kind only; may be repeated; one of {', '.join(FaultKind)}",
+    )
+    parser.add_argument(
+        "--fault-timing",
+        type=float,
+        nargs=2,
+        default=(1.0, 2.0),
+        metavar=("TIMEOUT", "SETTLE"),
+        help="late requests: the client's read timeout, and the seconds after it in which they are"
+        " carried out (default: 1 2)",
     )
     parser.add_argument(
         "--no-race-window",

@@ -20,6 +20,7 @@ _PHRASES = {
     409: "Conflict",
     422: "Unprocessable Entity",
     500: "Internal Server Error",
+    503: "Service Unavailable",
 }
 
 

@@ -107,9 +107,7 @@ class ForcedFaults:
             ValueError: The fault cannot be, or the path does not start with a slash.
         """
         fault.check()
-        if not path.startswith("/"):
-            raise ValueError(f"a path of a route starts with a slash, not {path!r}")
-        pattern = re.compile(re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(path)))
+        pattern = route_pattern(path)
         with self._lock:
             self._forced.insert(0, _Forced(method.upper(), pattern, fault, times))
 
@@ -161,9 +159,7 @@ class Forcing:
             await asyncio.sleep(fault.delay)
         answer = fault.answer(self._usual)
         if answer is not None:
-            start = {"type": "http.response.start", "status": answer.status}
-            await send({**start, "headers": answer.headers})
-            await send({"type": "http.response.body", "body": answer.body})
+            await send_answer(answer, send)
         elif fault.drop is None:
             await self._app(scope, receive, send)
         else:
@@ -174,6 +170,24 @@ class Forcing:
 
 async def _swallow(event: Message) -> None:
     """Send nothing."""
+
+
+async def send_answer(answer: Answer, send: Send) -> None:
+    """Send an answer whole."""
+    start = {"type": "http.response.start", "status": answer.status}
+    await send({**start, "headers": answer.headers})
+    await send({"type": "http.response.body", "body": answer.body})
+
+
+def route_pattern(path: str) -> re.Pattern[str]:
+    """Return what the paths of a route match; what is in braces stands for any one segment.
+
+    Raises:
+        ValueError: It does not start with a slash.
+    """
+    if not path.startswith("/"):
+        raise ValueError(f"a path of a route starts with a slash, not {path!r}")
+    return re.compile(re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(path)))
 
 
 def airview_path(scope: Scope) -> str:
@@ -190,7 +204,10 @@ def herald_path(scope: Scope) -> str:
 
 def as_airview(status: int) -> Answer:
     """Answer 500 as AirView does, anything else as a gateway before it."""
-    if status == _FAULT:
-        return plain(status)
+    return plain(status) if status == _FAULT else as_gateway(status)
+
+
+def as_gateway(status: int) -> Answer:
+    """Answer with a page, as a gateway does."""
     page = f"<html><body><h1>{status}</h1></body></html>\n"
     return Answer.of(status, "text/html; charset=utf-8", page)

@@ -1,7 +1,6 @@
 """The sandbox itself: what it is made of, and its life."""
 
 import os
-import socket
 import threading
 from collections.abc import Mapping
 from types import TracebackType
@@ -9,7 +8,7 @@ from typing import NamedTuple, Self
 
 import anyio
 import anyio.to_thread
-from starlette.routing import Mount, Route, Router
+from starlette.routing import Mount, Route, Router, request_response
 from starlette.types import ASGIApp
 
 from airview_herald.sandbox import (
@@ -22,6 +21,7 @@ from airview_herald.sandbox import (
     _openapi,
     _resources,
 )
+from airview_herald.sandbox._answers import plain
 from airview_herald.sandbox._database import Database, IntegrityError, Row
 from airview_herald.sandbox._forced import (
     Drop,
@@ -33,18 +33,22 @@ from airview_herald.sandbox._forced import (
     herald_path,
 )
 from airview_herald.sandbox._http import AirView, Routes
-from airview_herald.sandbox._server import Server
+from airview_herald.sandbox._server import Server, listen, listening_url
 from airview_herald.sandbox._tables import AIRVIEW, EXCLUSION_STATES
 from airview_herald.sandbox._tokens import Gateway, TokenIssuer
 from airview_herald.sandbox._traffic import RecordedRequests, Recorder
+from airview_herald.sandbox.faults import Faults
+from airview_herald.sandbox.faults._plan import Plan
+from airview_herald.sandbox.faults._striking import Service, Striking
 from airview_herald.sandbox.herald import HeraldSandbox
 from airview_herald.sandbox.herald._answers import empty
 from airview_herald.sandbox.herald._http import State
-from airview_herald.sandbox.herald._services import Services
+from airview_herald.sandbox.herald._services import TOKEN_HEADER, Services
 from airview_herald.sandbox.herald._tables import HERALD
 
 _AIRVIEW = "/airview"
 _TOKEN = "/oauth2/token"  # noqa: S105 - a path
+_TOKEN_SERVICE = Service(herald_path, empty)
 _RECORDED = 200_000
 _PATHS = (
     _definitions.PATHS
@@ -72,7 +76,8 @@ class Sandbox:
     asks of its global endpoint; `herald` has the credentials, and fills and switches that side.
 
     AirView behaves as AirView on PostgreSQL does unless told
-    otherwise: by these arguments, and by `force` for a status of your choice on any route.
+    otherwise: by these arguments, by `force` for a status of your choice on any route, and by
+    `faults` for all that goes wrong on a network, as often as you like.
 
     Args:
         database: A file that keeps the rows; in memory without one.
@@ -123,6 +128,8 @@ class Sandbox:
         self._require_token = require_token
         self._issuer = TokenIssuer(client_id, client_secret, token_lifetime)
         self._forced = ForcedFaults()
+        self._plan = Plan()
+        self._faults = Faults(self._plan)
         self._requests = RecordedRequests(_RECORDED)
         self._herald_state = State()
         self._herald = HeraldSandbox(
@@ -150,6 +157,11 @@ class Sandbox:
     def herald(self) -> HeraldSandbox:
         """Herald's credentials, rows and switches."""
         return self._herald
+
+    @property
+    def faults(self) -> Faults:
+        """What goes wrong on the way to the services and back, at random from a seed."""
+        return self._faults
 
     @property
     def token_url(self) -> str:
@@ -260,7 +272,7 @@ class Sandbox:
         with self._lifecycle:
             if self._running is not None:
                 raise RuntimeError("the sandbox is running already")
-            listener = _listen(self._host, self._port)
+            listener = listen(self._host, self._port)
             try:
                 database = Database(self._path, AIRVIEW, HERALD, lenient=self._sqlite)
             except OSError:
@@ -268,7 +280,7 @@ class Sandbox:
                 raise
             # Their users may be gone.
             self._herald_state.tokens.expire()
-            url = _url(listener)
+            url = listening_url(listener)
             server = Server(self._application(url, database), listener)
             self._running = _Running(url, database, server)
 
@@ -332,26 +344,21 @@ class Sandbox:
         airview = Forcing(airview, self._forced, airview_path, as_airview)
         services = Services(url, database, self._herald_state)
         herald = Forcing(services, self._forced, herald_path, empty)
-        token = Route(_TOKEN, self._issuer.answer, methods=["POST"])
-        router = Router([Mount(_AIRVIEW, airview), token], redirect_slashes=False, default=herald)
+        token = request_response(self._issuer.answer)
+        mounts = [
+            Mount(_AIRVIEW, Striking(airview, self._plan, self._airview_service())),
+            Route(_TOKEN, Striking(token, self._plan, _TOKEN_SERVICE), methods=["POST"]),
+        ]
+        default = Striking(herald, self._plan, self._herald_service())
+        router = Router(mounts, redirect_slashes=False, default=default)
         return Recorder(router, self._requests, self._latency)
 
+    def _airview_service(self) -> Service:
+        tokens = self._issuer if self._require_token else None
+        return Service(
+            airview_path, plain, documents_503=True, tokens=tokens, token_header=b"authorization"
+        )
 
-def _listen(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # Not socket.create_server: asyncio sends without delay only where the protocol is named.
-    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    try:
-        if os.name == "posix":
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((host, port))
-        listener.listen(2048)
-    except OSError as error:
-        listener.close()
-        raise OSError(error.errno, f"cannot listen on {host}:{port}: {error.strerror}") from error
-    return listener
-
-
-def _url(listener: socket.socket) -> str:
-    host, port = listener.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    def _herald_service(self) -> Service:
+        tokens = self._herald_state.tokens
+        return Service(herald_path, empty, tokens=tokens, token_header=TOKEN_HEADER.encode())

@@ -2,16 +2,73 @@
 
 import asyncio
 import contextlib
+import os
 import socket
+import struct
 import threading
+from collections.abc import Sequence
 
 import uvicorn
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-# An event that an application sends in place of an answer to have the connection dropped.
+# Events that an application sends in place of an answer: to have the connection dropped, with an
+# RST where it says `reset`; and to have the `pieces` of an answer written as they are, `interval`
+# seconds after each other, and the connection closed after them.
 DROP = "sandbox.drop"
+RAW = "sandbox.raw"
+_RESET = struct.pack("ii", 1, 0)
 # What is being answered when the server stops has this many seconds to get done.
 _GRACE = 0.5
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Return a socket that listens; port 0 is any free one.
+
+    Raises:
+        OSError: The port cannot be used.
+    """
+    listener = bind(host, port)
+    try:
+        listener.listen(2048)
+    except OSError as error:
+        listener.close()
+        raise _unusable(host, port, error) from error
+    return listener
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """Return a socket that holds a port, at which connections are refused until it listens.
+
+    Raises:
+        OSError: The port cannot be used.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # Not socket.create_server: asyncio sends without delay only where the protocol is named.
+    bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        if os.name == "posix":
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind((host, port))
+    except OSError as error:
+        bound.close()
+        raise _unusable(host, port, error) from error
+    return bound
+
+
+def _unusable(host: str, port: int, error: OSError) -> OSError:
+    return OSError(error.errno, f"cannot listen on {host}:{port}: {error.strerror}")
+
+
+def listening_url(listener: socket.socket) -> str:
+    """Return where a socket listens."""
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def reset_on_close(transport: asyncio.BaseTransport) -> None:
+    """Have a connection end with an RST."""
+    opened = transport.get_extra_info("socket")
+    opened.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
 
 
 class Server:
@@ -60,7 +117,12 @@ class Server:
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def send_or_drop(event: Message) -> None:
             if event["type"] == DROP:
-                await self._uvicorn.drop(scope["client"])
+                await self._uvicorn.drop(scope, with_reset=event.get("reset", False))
+            elif event["type"] == RAW:
+                await self._uvicorn.write(scope, event["pieces"], event["interval"])
+                # Uvicorn wants its own answer sent as long as there is somebody to be answered.
+                while (await receive())["type"] != "http.disconnect":
+                    pass
             else:
                 await send(event)
 
@@ -79,14 +141,33 @@ class _Uvicorn(uvicorn.Server):
     def stop(self) -> None:
         self._loop.call_soon_threadsafe(self._stopping.set)
 
-    async def drop(self, client: tuple[str, int]) -> None:
-        """Cut the connection of a client, whatever it waits for."""
-        for connection in set(self.server_state.connections):
-            # Of uvicorn's protocols only the one in use is sure to have it.
-            if getattr(connection, "client", None) == client and connection.transport is not None:
-                connection.transport.abort()
+    async def drop(self, scope: Scope, *, with_reset: bool = False) -> None:
+        """Cut the connection of a request, if it is still there."""
+        transport = self._transport(scope)
+        if transport is not None:
+            if with_reset:
+                reset_on_close(transport)
+            transport.abort()
         # One turn of the loop, in which uvicorn learns that there is nobody to be answered.
         await asyncio.sleep(0)
+
+    async def write(self, scope: Scope, pieces: Sequence[bytes], interval: float) -> None:
+        """Answer a request past uvicorn, and close its connection."""
+        transport = self._transport(scope)
+        for piece in pieces:
+            if transport is None or transport.is_closing():
+                break
+            transport.write(piece)
+            await asyncio.sleep(interval)
+        if transport is not None:
+            transport.close()
+
+    def _transport(self, scope: Scope) -> asyncio.Transport | None:
+        for connection in set(self.server_state.connections):
+            # Of uvicorn's protocols only the one in use is sure to have it.
+            if getattr(connection, "scope", None) is scope:
+                return connection.transport
+        return None
 
     async def main_loop(self) -> None:
         self._loop = asyncio.get_running_loop()

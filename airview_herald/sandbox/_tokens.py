@@ -23,6 +23,10 @@ class TokenIssuer:
         """Accept none of the tokens issued so far from now on."""
         self._expiries = {}
 
+    def revoke(self, authorization: str) -> None:
+        """Accept the token of an Authorization header no more."""
+        self._expiries.pop(authorization.partition(" ")[2], None)
+
     def accepts(self, authorization: str) -> bool:
         """Whether an Authorization header carries a token that holds."""
         scheme, _, token = authorization.partition(" ")

@@ -11,8 +11,11 @@ from typing import overload
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from airview_herald.sandbox._server import DROP
+from airview_herald.sandbox._server import DROP, RAW
 
+# What a fault leaves in a request's scope: its kind, and the status that the client never saw.
+FAULT = "sandbox.fault"
+SERVED = "sandbox.served"
 _RawHeaders = tuple[tuple[bytes, bytes], ...]
 
 
@@ -27,6 +30,9 @@ class RecordedRequest:
         headers: Its headers by lower-case name; the last one of equal names.
         body: Its body.
         status: What it was answered with; 0 if its connection was dropped instead.
+        fault: The kind of the fault of `Sandbox.faults` that struck it, if one did.
+        served: The status of the service, which carried the request out and was then kept from
+            answering by `fault`; `None` if it was not, or never heard of the request.
     """
 
     method: str
@@ -35,6 +41,8 @@ class RecordedRequest:
     headers: Mapping[str, str]
     body: bytes
     status: int
+    fault: str | None = None
+    served: int | None = None
 
     @property
     def target(self) -> str:
@@ -107,7 +115,7 @@ class Recorder:
         async def send_late(event: Message) -> None:
             if event["type"] == DROP:
                 self._record(scope, body, 0)
-            elif event["type"] == "http.response.start":
+            elif event["type"] in {"http.response.start", RAW}:
                 self._record(scope, body, event["status"])
                 if self._latency:
                     await asyncio.sleep(self._latency)
@@ -124,6 +132,8 @@ class Recorder:
                 self._headers(tuple(scope["headers"])),
                 body,
                 status,
+                scope.get(FAULT),
+                scope.get(SERVED),
             )
         )
 

@@ -22,7 +22,7 @@ from airview_herald.sandbox.herald._answers import bare_refusal, empty, refusal
 from airview_herald.sandbox.herald._http import AUTHENTICATE, Call, Routes, State
 
 _logger = logging.getLogger("airview_herald.sandbox")
-_TOKEN_HEADER = "x-aims-auth-token"  # noqa: S105 - a header's name
+TOKEN_HEADER = "x-aims-auth-token"  # noqa: S105 - a header's name
 _LARGEST_BODY = 1024 * 1024
 _PHRASES = {404: "Not Found", 405: "Method Not Allowed"}
 _PATHS = {
@@ -70,7 +70,7 @@ class Services:
             return Answer.of(found, "text/plain; charset=utf-8", _PHRASES[found])
         handler, variables = found
         headers = {name.decode(): value.decode("latin-1") for name, value in scope["headers"]}
-        bearer = self._state.tokens.bearer(headers.get(_TOKEN_HEADER, ""))
+        bearer = self._state.tokens.bearer(headers.get(TOKEN_HEADER, ""))
         query = parse_query(scope["query_string"].decode("latin-1"))
         call = Call(self._url, self._database, self._state, variables, query, headers, body, bearer)
         if path != AUTHENTICATE:
