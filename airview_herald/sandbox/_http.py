@@ -104,7 +104,7 @@ class Routes:
         single = re.sub("/{2,}", "/", path)
         for meant in (single, single + "/"):
             found = self.find(meant)
-            if found and method in _allowed(found[0]):
+            if found and method in allowed_methods(found[0]):
                 return meant
         return None
 
@@ -165,12 +165,13 @@ def parse_query(text: str) -> dict[str, str]:
     return query
 
 
-def _allowed(methods: Methods) -> set[str]:
+def allowed_methods(methods: Methods) -> set[str]:
+    """Return every method that a path answers, with those that come by themselves."""
     return {*methods, "OPTIONS"} | ({"HEAD"} if "GET" in methods else set())
 
 
 def _options(methods: Methods) -> Answer:
-    allow = ", ".join(sorted(_allowed(methods)))
+    allow = ", ".join(sorted(allowed_methods(methods)))
     return Answer.of(200, "text/html; charset=utf-8", "", ("allow", allow))
 
 

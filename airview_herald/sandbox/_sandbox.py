@@ -1,6 +1,7 @@
 """The sandbox itself: what it is made of, and its life."""
 
 import os
+import re
 import threading
 from collections.abc import Mapping
 from types import TracebackType
@@ -32,7 +33,7 @@ from airview_herald.sandbox._forced import (
     as_airview,
     herald_path,
 )
-from airview_herald.sandbox._http import AirView, Routes
+from airview_herald.sandbox._http import AirView, Routes, allowed_methods
 from airview_herald.sandbox._server import Server, listen, listening_url
 from airview_herald.sandbox._tables import AIRVIEW, EXCLUSION_STATES
 from airview_herald.sandbox._tokens import Gateway, TokenIssuer
@@ -43,6 +44,7 @@ from airview_herald.sandbox.faults._striking import Service, Striking
 from airview_herald.sandbox.herald import HeraldSandbox
 from airview_herald.sandbox.herald._answers import empty
 from airview_herald.sandbox.herald._http import State
+from airview_herald.sandbox.herald._services import ROUTES as HERALD_ROUTES
 from airview_herald.sandbox.herald._services import TOKEN_HEADER, Services
 from airview_herald.sandbox.herald._tables import HERALD
 
@@ -217,9 +219,11 @@ class Sandbox:
                 the request or `after` it has carried it out.
 
         Raises:
-            ValueError: The status is no error, the parts do not fit together, or the path does
-                not start with a slash.
+            ValueError: The status is no error, the parts do not fit together, or no route of the
+                sandbox is of that method and path.
         """
+        if path.startswith("/") and not self._serves(method.upper(), path):
+            raise ValueError(f"no route of the sandbox is {method.upper()} {path}")
         self._forced.add(method, path, Fault(status, body, headers, delay, drop), times)
 
     def unforce(self) -> None:
@@ -332,6 +336,13 @@ class Sandbox:
         if self._running is None:
             raise RuntimeError("the sandbox is not running: enter it with `with Sandbox() as ...`")
         return self._running
+
+    def _serves(self, method: str, path: str) -> bool:
+        some = re.sub(r"\{\w+\}", "1", path)
+        found = self._routes().find(some)
+        if found is not None and method in allowed_methods(found[0]):
+            return True
+        return not isinstance(HERALD_ROUTES.find(method, some), int)
 
     def _routes(self) -> Routes:
         paths = _PATHS | (_exclusions.RETIRED_PATHS if self._exclusion_resources else {})

@@ -100,3 +100,38 @@ def test_what_cannot_be_forced_is_refused(sandbox, path, status, message):
     """The error says what is wrong."""
     with pytest.raises(ValueError, match=message):
         sandbox.force("GET", path, status)
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("PUT", "/monitored-resource/"),
+        ("PUT", "/monitored-resources"),
+        ("PUT", "/airview/monitored-resources/"),
+        ("PUTT", "/monitored-resources/"),
+        ("DELETE", "/systems/"),
+        ("GET", "/herald/v2/{account_id}/subscription"),
+        ("GET", "/systems/{id}/exclusion-resources/"),
+    ],
+)
+def test_a_route_that_is_not_served_cannot_be_forced(sandbox, method, path):
+    """A slip of the pen would otherwise test that nothing fails."""
+    with pytest.raises(ValueError, match=f"^no route of the sandbox is {method} "):
+        sandbox.force(method, path, 503)
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("put", "/monitored-resources/"),
+        ("HEAD", "/systems/"),
+        ("GET", "/applications/{id}"),
+        ("GET", "/applications/7"),
+        ("POST", "/herald/v2/{account_id}/notifications"),
+        ("GET", "/herald/v2/{account_id}/notifications/incidents/alerts"),
+        ("POST", "/aims/v1/authenticate"),
+    ],
+)
+def test_every_route_can_be_forced(sandbox, method, path):
+    """Those of both services, whatever stands in the variable parts."""
+    sandbox.force(method, path, 503)

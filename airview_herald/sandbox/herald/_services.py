@@ -37,11 +37,13 @@ _PATHS = {
 }
 
 
+ROUTES = Routes(_PATHS)
+
+
 class Services:
     """The ASGI application that serves AIMS, the Endpoints service and Herald."""
 
     def __init__(self, url: str, database: Database, state: State) -> None:
-        self._routes = Routes(_PATHS)
         self._url = url
         self._database = database
         self._state = state
@@ -65,7 +67,7 @@ class Services:
 
     def _handle(self, scope: Scope, body: bytes) -> Answer:
         path = scope["raw_path"].decode("latin-1")
-        found = self._routes.find(scope["method"], path)
+        found = ROUTES.find(scope["method"], path)
         if isinstance(found, int):
             return Answer.of(found, "text/plain; charset=utf-8", _PHRASES[found])
         handler, variables = found
