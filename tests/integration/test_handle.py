@@ -259,7 +259,7 @@ async def test_a_client_is_used_inside_its_block(connect, event):
         ({"auth": 5}, "auth: must be"),
         ({"http": object()}, "http: must be"),
         ({"timeout": 0}, "timeout: must be more than 0"),
-        ({"settle": -1}, "settle: must not be negative"),
+        ({"settle": -1}, "settle: must be seconds, not negative"),
         ({"headers": {"X": "a\nb"}}, "headers"),
     ],
 )

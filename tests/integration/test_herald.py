@@ -337,7 +337,7 @@ async def test_a_token_revoked_mid_run_is_one_login(sandbox, call_herald):
             for _ in range(300):
                 group.start_soon(call)
     assert sandbox.herald.login_requests == 2
-    assert answers == [200] * 301
+    assert [status for status in answers if status != 401] == [200] * 301
     refused = [r for r in sandbox.requests if r.status == 401]
     assert len({r.headers["x-aims-auth-token"] for r in refused}) <= 1
 
