@@ -16,6 +16,7 @@ import httpx
 
 from airview_herald.errors import (
     AirViewHeraldError,
+    CooldownError,
     DeadlineError,
     DecodeError,
     RequestFacts,
@@ -31,8 +32,10 @@ from airview_herald.transport._failures import (
     from_httpx,
     from_status,
 )
+from airview_herald.transport._limiter import Slots
 from airview_herald.transport._operation import Operation
 from airview_herald.transport._options import Options
+from airview_herald.transport._pacing import Pacing
 from airview_herald.transport._retry import (
     Failure,
     Fate,
@@ -45,6 +48,8 @@ logger = logging.getLogger("airview_herald")
 T = TypeVar("T")
 
 _UNSURE = (Fate.AMBIGUOUS, Fate.ENDED, Fate.BROKEN, Fate.DONE)
+_ANSWERED = (Fate.VERDICT, Fate.DONE)
+_SERVER_ERRORS = 500
 _SETTLING = frozenset({400, 404, 409, 422})
 
 
@@ -57,6 +62,7 @@ class Transport:
         options: How to send.
         read_error: Reads the service's error body.
         budget: The retries it may spend; by default its own, as the policy says.
+        pacing: When it may send; by default its own.
         clock: Seconds, monotonic; tests bring their own.
         sleep: Waits that many seconds; tests bring their own.
         rng: Uniform numbers in [0, 1), for the jitter.
@@ -70,6 +76,7 @@ class Transport:
         read_error: Callable[[Reply], ErrorBody],
         *,
         budget: RetryBudget | None = None,
+        pacing: Pacing | None = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
         rng: Callable[[], float] = random.random,
@@ -81,6 +88,7 @@ class Transport:
         self._headers = {name: value.reveal() for name, value in options.headers.items()}
         self._timeouts = options.timeout.as_dict()
         self._budget = RetryBudget(options.retry.budget) if budget is None else budget
+        self.pacing = Pacing(clock, sleep) if pacing is None else pacing
         self.clock = clock
         self.sleep = sleep
         self._rng = rng
@@ -88,7 +96,8 @@ class Transport:
     def with_options(self, options: Options) -> Transport:
         """Return a sibling that sends otherwise, on the same connections and credential.
 
-        They share the budget of retries too, unless the policy is another.
+        What the server says of when to send holds for both. They share the budget of retries too,
+        unless the policy is another.
         """
         return Transport(
             self._connections,
@@ -96,6 +105,7 @@ class Transport:
             options,
             self._read_error,
             budget=self._budget if options.retry == self.options.retry else None,
+            pacing=self.pacing,
             clock=self.clock,
             sleep=self.sleep,
             rng=self._rng,
@@ -134,13 +144,16 @@ class Transport:
             settled = error.own and error.status in _SETTLING
             unsure = (unsure or failure.fate in _UNSURE) and not settled
             operation.in_flight = call.retry_class if unsure else None
+            if error.status == httpx.codes.TOO_MANY_REQUESTS:
+                self.pacing.throttled(operation.sent_at)
+            self._heed(error, failure, operation)
             delay = self._delay(call.retry_class, failure, attempt, operation)
             if delay is None or delay >= operation.remaining(self.clock):
                 operation.in_flight = None
                 error = error.amended(ambiguous=unsure and call.retry_class is not RetryClass.READ)
                 self._give_up(error, delay, operation)
             operation.retries += 1
-            await self.sleep(delay)
+            await self._pause(delay, operation)
         raise AssertionError  # pragma: no cover - itertools.count never ends
 
     async def _attempt(self, call: Call[T], operation: Operation, attempt: int) -> T:
@@ -163,13 +176,31 @@ class Transport:
                 result = call.decode(reply)
             except DecodeError as caught:
                 raise from_decoding(caught) from None
-            self._budget.refund()
+            self._succeeded()
             return result
         body = self._read_error(reply)
         if call.is_none(reply.status, body, replayed=operation.in_flight is not None):
-            self._budget.refund()
+            self._succeeded()
             return None  # type: ignore[return-value]  # such calls decode to `None` or an optional
         raise from_status(reply, body)
+
+    def _succeeded(self) -> None:
+        self._budget.refund()
+        if not self.pacing.quiet:
+            self.pacing.succeeded()
+
+    def _heed(self, error: AirViewHeraldError, failure: Failure, operation: Operation) -> None:
+        """Heed what a failure says of when to send, for all that the client sends."""
+        throttled = error.status == httpx.codes.TOO_MANY_REQUESTS
+        if failure.fate in _ANSWERED:
+            if error.status is not None and not self.pacing.quiet:
+                self.pacing.succeeded()
+            return
+        if failure.fate is Fate.UNPROCESSED and failure.retry_after is not None:
+            self.pacing.hold(failure.retry_after)
+        # The rate sees to what was throttled.
+        if operation.patience is not None and not throttled and not self._budget.spend():
+            self.pacing.close_gate()
 
     def _show(self, reply: Reply, call: Call[T], operation: Operation) -> None:
         """Let the caller see an answer; one that raises leaves open what the request did."""
@@ -181,6 +212,13 @@ class Transport:
     def _delay(
         self, retry_class: RetryClass, failure: Failure, attempt: int, operation: Operation
     ) -> float | None:
+        rng = self._rng
+        if operation.patience is not None:
+            # What keeps all that the client sends waiting is waited for in line, off the clock.
+            if failure.fate is Fate.UNPROCESSED:
+                failure = Failure(failure.fate)
+            if self.pacing.gate_closed:
+                rng = _zero
         delay = delay_before_retry(
             self.options.retry,
             retry_class,
@@ -188,11 +226,19 @@ class Transport:
             attempt=attempt,
             attempts=operation.attempts,
             settle=self.options.settle,
-            rng=self._rng,
+            rng=rng,
         )
         if delay is not None and operation.attempts is not None and not self._budget.spend():
             return None
         return delay
+
+    async def _pause(self, seconds: float, operation: Operation) -> None:
+        """Wait before a request is sent again."""
+        operation.paused = True
+        try:
+            await self.sleep(seconds)
+        finally:
+            operation.paused = False
 
     def _give_up(
         self, error: AirViewHeraldError, delay: float | None, operation: Operation
@@ -306,13 +352,14 @@ class Transport:
                 )
             except HTTPX_ERRORS as caught:
                 failed = from_httpx(caught, facts)
+            self._heed(failed.error, failed.failure, operation)
             delay = self._delay(RetryClass.READ, failed.failure, attempt, operation)
             if delay is None and response is not None:
                 return response
             if delay is None or delay >= operation.remaining(self.clock):
                 self._give_up(failed.error, delay, operation)
             operation.retries += 1
-            await self.sleep(delay)
+            await self._pause(delay, operation)
         raise AssertionError  # pragma: no cover - itertools.count never ends
 
     async def _exchange(
@@ -323,8 +370,11 @@ class Transport:
         attempt: int,
     ) -> httpx.Response:
         """Put one request on the wire and read its answer to the end."""
-        if operation.slots is not None:
-            await operation.slots.acquire()
+        slots = operation.slots
+        if slots is not None:
+            await slots.acquire()
+        if not self.pacing.quiet:
+            await self._await_turn(request, operation, attempt)
         try:
             remaining = operation.remaining(self.clock)
             if remaining <= 0:
@@ -337,24 +387,46 @@ class Transport:
             request.extensions["timeout"] = capped(timeouts, remaining)
             operation.requests += 1
             before, operation.in_flight = operation.in_flight, retry_class
-            began = self.clock()
+            began = operation.sent_at = self.clock()
+            self.pacing.sending(began)
             outcome: int | str = "unanswered"
             try:
                 response = await self._receive(request, operation)
             except HTTPX_ERRORS as error:
                 outcome = type(error).__name__
                 operation.in_flight = before
+                if slots is not None and isinstance(error, httpx.TimeoutException):
+                    slots.failed(began, self.clock())
                 raise
             else:
                 outcome = response.status_code
                 operation.in_flight = before
+                if slots is not None and (slots.lowered or outcome >= _SERVER_ERRORS):
+                    self._learn(slots, outcome, began)
                 operation.throttled += outcome == httpx.codes.TOO_MANY_REQUESTS
                 return response
             finally:
                 self._log(request, outcome, began, attempt)
         finally:
-            if operation.slots is not None:
-                operation.slots.release()
+            if slots is not None:
+                slots.release()
+
+    async def _await_turn(self, request: httpx.Request, operation: Operation, attempt: int) -> None:
+        """Give the slot of a request back, and take another when the client may send."""
+        if operation.slots is not None:
+            operation.slots.release()
+        try:
+            await self.pacing.admit(operation)
+        except (CooldownError, DeadlineError) as error:
+            facts = {"method": request.method, "url": _bare(request.url), "attempts": attempt - 1}
+            raise error.amended(**facts) from None
+
+    def _learn(self, slots: Slots, status: int, began: float) -> None:
+        """Let the limit of requests in flight follow an answer."""
+        if status >= _SERVER_ERRORS:
+            slots.failed(began, self.clock())
+        elif status != httpx.codes.TOO_MANY_REQUESTS:
+            slots.succeeded(began)
 
     async def _receive(self, request: httpx.Request, operation: Operation) -> httpx.Response:
         response = await self._connections.send(request)
@@ -380,6 +452,10 @@ class Transport:
                 (self.clock() - began) * 1000,
                 attempt,
             )
+
+
+def _zero() -> float:
+    return 0.0
 
 
 def _bare(url: httpx.URL) -> str:
