@@ -56,16 +56,17 @@ class Pacing:
 
     def sending(self, now: float) -> None:
         """Note that a request is sent."""
-        self._rate.count(now - self._cooled)
+        self._rate.meter.send(now - self._cooled)
 
-    def throttled(self, sent_at: float) -> None:
+    def throttled(self, sent_at: float, *, asked: bool) -> None:
         """Note a 429 of the service.
 
         Args:
             sent_at: When the request was sent.
+            asked: Whether the server asked for a pause with it.
         """
         now = self.active(self._in_vain())
-        self._rate.throttled(min(sent_at - self._cooled, now), now)
+        self._rate.throttled(min(sent_at - self._cooled, now), now, asked=asked)
 
     def hold(self, seconds: float) -> None:
         """Send nothing new for so many seconds: a server that turned a request away says so."""

@@ -1,10 +1,14 @@
 """How fast a client may send once a server has said that it is too fast: a law, without I/O.
 
-The first 429 turns it on, at 0.7 of the rate at which requests were taken lately. From there the
+The first 429 turns it on, at 0.7 of the rate at which requests were sent lately. From there the
 rate rises along a cubic curve: fast at first, flat where it failed, and faster again beyond, to
 find out whether the allowance has grown. A 429 that comes soon after another one says that the
 rate was far off: it falls deeper, and the curve is flat below where it failed. Requests take
 tokens that come in at that rate. When there was no 429 for a minute the rate is forgotten.
+
+Some servers answer 429 now and then, however slowly they are asked. So a few refusals among many
+requests change nothing, and while not many are refused the rate does not fall below half of what
+was accepted at the best time of the last minute. A 429 with a `Retry-After` always counts.
 """
 
 from __future__ import annotations
@@ -16,13 +20,71 @@ _SOON = 1.5
 _DEEP_FALL = 0.4
 # Seconds until the rate is back on the flat part of the curve.
 _LEVEL_AFTER = 6.0
-_SLOWEST = 0.1
-_FORGOTTEN_AFTER = 60.0
+_SLOWEST = 0.25
+# Shares of refused requests, and how many requests it takes to speak of a share.
+_FEW = 0.05
+_NOT_MANY = 0.2
+_ENOUGH = 20
+_MINUTE = 60.0
+# How many seconds' worth of tokens may be saved up, so that late timers lose nothing.
+_SAVED = 0.05
 # Rates are measured over one or two spans of so many seconds.
 _SPAN = 0.5
 _SHORTEST_SPAN = 0.05
-# How many seconds' worth of tokens may be saved up, so that late timers lose nothing.
-_SAVED = 0.05
+
+
+class Meter:
+    """What is sent, and what of it is refused, in the last span and the one before it.
+
+    Attributes:
+        best: The most that was accepted a second, in a span of the last minute; 0 before the
+            first one has ended.
+    """
+
+    __slots__ = ("_before", "_best_at", "_refused", "_sent", "_since", "_until", "best")
+
+    def __init__(self) -> None:
+        self._sent = 0
+        self._refused = 0
+        self._since = -math.inf
+        self._until = -math.inf
+        # Sent, refused, seconds.
+        self._before = (0, 0, 0.0)
+        self.best: float = 0.0
+        self._best_at = -math.inf
+
+    def send(self, now: float) -> None:
+        """Count a request that is sent."""
+        if now - self._since >= _SPAN:
+            self._roll(now)
+        self._sent += 1
+        self._until = now
+
+    def refuse(self) -> None:
+        """Count a request that was refused."""
+        self._refused += 1
+
+    @property
+    def per_second(self) -> float:
+        """How many requests were sent a second, while there were some to send."""
+        sent, _, span = self._before
+        return (sent + self._sent) / max(span + self._until - self._since, _SHORTEST_SPAN)
+
+    @property
+    def refused_share(self) -> float | None:
+        """The share that was refused, if enough were sent to tell."""
+        sent, refused, _ = self._before
+        sent += self._sent
+        return None if sent < _ENOUGH else (refused + self._refused) / sent
+
+    def _roll(self, now: float) -> None:
+        span = now - self._since
+        accepted = max(0, self._sent - self._refused) / span
+        if accepted >= self.best or now - self._best_at > _MINUTE:
+            self.best, self._best_at = accepted, now
+        # What lies before a pause says nothing of the rate after it.
+        self._before = (self._sent, self._refused, span) if span < math.inf else (0, 0, 0.0)
+        self._sent, self._refused, self._since = 0, 0, now
 
 
 class AdaptiveRate:
@@ -32,68 +94,43 @@ class AdaptiveRate:
 
     Attributes:
         per_second: The rate, or `None` while there is no limit.
+        meter: What was sent.
     """
 
-    __slots__ = (
-        "_before",
-        "_bottom",
-        "_counted",
-        "_counted_since",
-        "_counted_until",
-        "_fell_at",
-        "_filled_at",
-        "_tokens",
-        "_top",
-        "per_second",
-    )
+    __slots__ = ("_bottom", "_fell_at", "_filled_at", "_tokens", "_top", "meter", "per_second")
 
     def __init__(self) -> None:
         self.per_second: float | None = None
+        self.meter: Meter = Meter()
         self._top = 0.0
         self._bottom = 0.0
         self._fell_at = -math.inf
         self._tokens = 0.0
         self._filled_at = 0.0
-        self._counted = 0
-        self._counted_since = -math.inf
-        self._counted_until = -math.inf
-        self._before = (0, 0.0)
 
-    def count(self, now: float) -> None:
-        """Note that a request is sent."""
-        span = now - self._counted_since
-        if span >= _SPAN:
-            # After a pause there is nothing to measure yet.
-            paused = span >= 2 * _SPAN and self.per_second is None
-            self._before = (0, 0.0) if paused else (self._counted, span)
-            self._counted, self._counted_since = 0, now
-        self._counted += 1
-        self._counted_until = now
-
-    @property
-    def measured(self) -> float:
-        """How many requests a second were taken lately, when there were some to send."""
-        count, span = self._before
-        span += self._counted_until - self._counted_since
-        return (count + self._counted) / max(span, _SHORTEST_SPAN)
-
-    def throttled(self, sent_at: float, now: float) -> None:
+    def throttled(self, sent_at: float, now: float, *, asked: bool = False) -> None:
         """Note a 429; those for requests sent before the last one that counted do not count.
 
         Args:
             sent_at: When the request was sent.
             now: When it was answered.
+            asked: Whether the server asked for a pause with it.
         """
-        if sent_at < self._fell_at:
+        self.meter.refuse()
+        share = None if asked else self.meter.refused_share
+        few = _FEW if self.meter.best else _NOT_MANY
+        if sent_at < self._fell_at or (share is not None and share < few):
             return
-        rate = self.measured
-        fall, top = _FALL, 1.0
+        rate, fall, top = self.meter.per_second, _FALL, 1.0
         if self.per_second is not None:
             rate = min(rate, self.per_second)
             if now - self._fell_at < _SOON:
                 fall, top = _DEEP_FALL, _FALL
-        self._top = max(_SLOWEST, rate * top)
-        self._bottom = self.per_second = max(_SLOWEST, rate * fall)
+        least = _SLOWEST
+        if share is not None and share < _NOT_MANY:
+            least = max(least, min(rate, self.meter.best / 2))
+        self._bottom = self.per_second = max(least, rate * fall)
+        self._top = max(self._bottom, rate * top)
         self._fell_at = self._filled_at = now
         self._tokens = 0.0
 
@@ -120,12 +157,12 @@ class AdaptiveRate:
         if self.per_second is None:
             return None
         since = now - self._fell_at
-        if since > _FORGOTTEN_AFTER:
+        if since > _MINUTE:
             self.per_second = None
             return None
         curve = self._top + (self._top - self._bottom) * (since / _LEVEL_AFTER - 1) ** 3
         # Where less is sent than may be, a high rate would be a guess.
-        rate = max(_SLOWEST, min(curve, 2 * self.measured + 1))
+        rate = max(_SLOWEST, min(curve, 2 * self.meter.per_second + 1))
         saved = max(1.0, rate * _SAVED)
         self._tokens = min(saved, self._tokens + rate * (now - self._filled_at))
         self._filled_at, self.per_second = now, rate

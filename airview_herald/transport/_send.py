@@ -145,7 +145,8 @@ class Transport:
             unsure = (unsure or failure.fate in _UNSURE) and not settled
             operation.in_flight = call.retry_class if unsure else None
             if error.status == httpx.codes.TOO_MANY_REQUESTS:
-                self.pacing.throttled(operation.sent_at)
+                asked = bool(failure.retry_after)
+                self.pacing.throttled(operation.sent_at, asked=asked)
             self._heed(error, failure, operation)
             delay = self._delay(call.retry_class, failure, attempt, operation)
             if delay is None or delay >= operation.remaining(self.clock):
