@@ -268,7 +268,7 @@ class Run:
         report = self.report
         if len(report.mismatches) < len(self._notes.mismatches):
             report.mismatches = tuple(self._notes.mismatches)
-        if len(report.orphans) != len(self._notes.orphans):
+        if report.orphans or self._notes.orphans:
             report.orphans = tuple(self._notes.orphans)
         report.elapsed = self._clock() - self._began
         report.concurrency = self._slots.extremes

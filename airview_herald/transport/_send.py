@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import itertools
-import logging
 import random
 import time
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Never, TypeVar, cast
+from typing import Never, TypeVar
 
 import anyio
 import attrs
@@ -16,7 +15,6 @@ import httpx
 
 from airview_herald.errors import (
     AirViewHeraldError,
-    CooldownError,
     DeadlineError,
     DecodeError,
     RequestFacts,
@@ -24,7 +22,7 @@ from airview_herald.errors import (
 from airview_herald.transport._auth_flow import authorized
 from airview_herald.transport._call import Call, ErrorBody, Reply, RetryClass
 from airview_herald.transport._connections import Connections
-from airview_herald.transport._deadline import WatchedStream, capped
+from airview_herald.transport._exchange import Exchange, bare
 from airview_herald.transport._failures import (
     HTTPX_ERRORS,
     FailedAttempt,
@@ -32,7 +30,6 @@ from airview_herald.transport._failures import (
     from_httpx,
     from_status,
 )
-from airview_herald.transport._limiter import Slots
 from airview_herald.transport._operation import Operation
 from airview_herald.transport._options import Options
 from airview_herald.transport._pacing import Pacing
@@ -43,17 +40,14 @@ from airview_herald.transport._retry import (
     delay_before_retry,
 )
 
-logger = logging.getLogger("airview_herald")
-
 T = TypeVar("T")
 
 _UNSURE = (Fate.AMBIGUOUS, Fate.ENDED, Fate.BROKEN, Fate.DONE)
 _ANSWERED = (Fate.VERDICT, Fate.DONE)
-_SERVER_ERRORS = 500
 _SETTLING = frozenset({400, 404, 409, 422})
 
 
-class Transport:
+class Transport(Exchange):
     """Send calls: attempts outside, auth inside, one account for each operation.
 
     Args:
@@ -81,15 +75,13 @@ class Transport:
         sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
         rng: Callable[[], float] = random.random,
     ) -> None:
-        self._connections = connections
+        pacing = Pacing(clock, sleep) if pacing is None else pacing
+        super().__init__(connections, options.timeout.as_dict(), pacing, clock)
         self._auth = auth or httpx.Auth()
         self._read_error = read_error
         self.options = options
         self._headers = {name: value.reveal() for name, value in options.headers.items()}
-        self._timeouts = options.timeout.as_dict()
         self._budget = RetryBudget(options.retry.budget) if budget is None else budget
-        self.pacing = Pacing(clock, sleep) if pacing is None else pacing
-        self.clock = clock
         self.sleep = sleep
         self._rng = rng
 
@@ -160,8 +152,9 @@ class Transport:
     async def _attempt(self, call: Call[T], operation: Operation, attempt: int) -> T:
         """Send a call once and read its answer, or raise `FailedAttempt`."""
         url = self.options.base_url + call.target
-        bare = url.partition("?")[0]
-        facts = RequestFacts(call.method, bare, attempts=attempt, operation=call.operation)
+        facts = RequestFacts(
+            call.method, url.partition("?")[0], attempts=attempt, operation=call.operation
+        )
         try:
             response = await self._authenticated(call, url, operation, attempt)
         except HTTPX_ERRORS as caught:
@@ -296,7 +289,7 @@ class Transport:
             outgoing = await anext(flow)
             while True:
                 outgoing = await authorized(request, flow, outgoing, errand)
-                response = await self._exchange(outgoing, operation, call.retry_class, attempt)
+                response = await self.exchange(outgoing, operation, call.retry_class, attempt)
                 try:
                     outgoing = await flow.asend(response)
                 except StopAsyncIteration:
@@ -339,11 +332,11 @@ class Transport:
             AirViewHeraldError: No answer arrived in time.
         """
         for attempt in itertools.count(1):
-            facts = RequestFacts(request.method, _bare(request.url), attempts=attempt)
+            facts = RequestFacts(request.method, bare(request.url), attempts=attempt)
             response = None
             try:
                 # What was in flight stays so: an errand changes nothing about the call.
-                response = await self._exchange(request, operation, operation.in_flight, attempt)
+                response = await self.exchange(request, operation, operation.in_flight, attempt)
                 if response.is_success:
                     return response
                 facts = attrs.evolve(facts, status=response.status_code)
@@ -363,101 +356,6 @@ class Transport:
             await self._pause(delay, operation)
         raise AssertionError  # pragma: no cover - itertools.count never ends
 
-    async def _exchange(
-        self,
-        request: httpx.Request,
-        operation: Operation,
-        retry_class: RetryClass | None,
-        attempt: int,
-    ) -> httpx.Response:
-        """Put one request on the wire and read its answer to the end."""
-        slots = operation.slots
-        if slots is not None:
-            await slots.acquire()
-        if not self.pacing.quiet:
-            await self._await_turn(request, operation, attempt)
-        try:
-            remaining = operation.remaining(self.clock)
-            if remaining <= 0:
-                url = _bare(request.url)
-                raise DeadlineError(
-                    f"{request.method} {url}: the operation's {operation.deadline:g} s are used up",
-                    RequestFacts(request.method, url, attempts=attempt - 1),
-                )
-            timeouts = request.extensions.get("timeout", self._timeouts)
-            request.extensions["timeout"] = capped(timeouts, remaining)
-            operation.requests += 1
-            before, operation.in_flight = operation.in_flight, retry_class
-            began = operation.sent_at = self.clock()
-            self.pacing.sending(began)
-            outcome: int | str = "unanswered"
-            try:
-                response = await self._receive(request, operation)
-            except HTTPX_ERRORS as error:
-                outcome = type(error).__name__
-                operation.in_flight = before
-                if slots is not None and isinstance(error, httpx.TimeoutException):
-                    slots.failed(began, self.clock())
-                raise
-            else:
-                outcome = response.status_code
-                operation.in_flight = before
-                if slots is not None and (slots.lowered or outcome >= _SERVER_ERRORS):
-                    self._learn(slots, outcome, began)
-                operation.throttled += outcome == httpx.codes.TOO_MANY_REQUESTS
-                return response
-            finally:
-                self._log(request, outcome, began, attempt)
-        finally:
-            if slots is not None:
-                slots.release()
-
-    async def _await_turn(self, request: httpx.Request, operation: Operation, attempt: int) -> None:
-        """Give the slot of a request back, and take another when the client may send."""
-        if operation.slots is not None:
-            operation.slots.release()
-        try:
-            await self.pacing.admit(operation)
-        except (CooldownError, DeadlineError) as error:
-            facts = {"method": request.method, "url": _bare(request.url), "attempts": attempt - 1}
-            raise error.amended(**facts) from None
-
-    def _learn(self, slots: Slots, status: int, began: float) -> None:
-        """Let the limit of requests in flight follow an answer."""
-        if status >= _SERVER_ERRORS:
-            slots.failed(began, self.clock())
-        elif status != httpx.codes.TOO_MANY_REQUESTS:
-            slots.succeeded(began)
-
-    async def _receive(self, request: httpx.Request, operation: Operation) -> httpx.Response:
-        response = await self._connections.send(request)
-        response.request = request
-        response.stream = WatchedStream(
-            cast("httpx.AsyncByteStream", response.stream),
-            lambda: operation.remaining(self.clock) <= 0,
-        )
-        try:
-            await response.aread()
-        finally:
-            # A read that fails leaves the stream, and with it the connection, to its reader.
-            await response.aclose()
-        return response
-
-    def _log(self, request: httpx.Request, outcome: int | str, began: float, attempt: int) -> None:
-        if logger.isEnabledFor(logging.DEBUG):
-            logger.debug(
-                "%s %s %s %.1f ms attempt %d",
-                request.method,
-                request.url.raw_path.partition(b"?")[0].decode("ascii"),
-                outcome,
-                (self.clock() - began) * 1000,
-                attempt,
-            )
-
 
 def _zero() -> float:
     return 0.0
-
-
-def _bare(url: httpx.URL) -> str:
-    return str(url.copy_with(userinfo=b"", query=None, fragment=None))
