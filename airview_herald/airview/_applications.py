@@ -24,7 +24,9 @@ from airview_herald.airview.models import Application
 from airview_herald.errors import (
     AirViewHeraldError,
     DeadlineError,
+    DecodeError,
     RequestFacts,
+    StatusError,
     TransportError,
 )
 from airview_herald.transport._call import RetryClass
@@ -37,13 +39,13 @@ class _Doubt:
     """A request to record an application whose answer was lost.
 
     Attributes:
-        above: The highest id that was listed right before it.
+        above: The highest id that was listed right before it; `None` if no list could be had.
         until: When it has surely ended, in seconds of the transport's clock.
         facts: What an error may tell of it.
         told: Whose notes have it as an orphan.
     """
 
-    above: int
+    above: int | None
     until: float
     facts: RequestFacts = attrs.field(factory=RequestFacts)
     told: Notes | None = None
@@ -114,6 +116,12 @@ class BareApplications:
         doubt = self._doubts.get(application.reference)
         if doubt is None:
             return None
+        if doubt.above is None:
+            del self._doubts[application.reference]
+            told = self._tell(asker, application, doubt)
+            raise _unsettled(
+                f"its answer was lost, and no list had the ids before it; {told}", doubt
+            )
         try:
             await asker.sender.transport.wait_until(doubt.until, asker.operation)
             found = await self._candidates(asker, application, doubt.above)
@@ -135,7 +143,7 @@ class BareApplications:
     async def _candidates(
         self, asker: Asker, application: Application, above: int
     ) -> list[Application]:
-        """Return the applications that a request for one, sent at a time, may have left."""
+        """Return the applications that a request for one may have left: those above an id."""
         ours = {each.id for each in self._made.values()}
         found = []
         for row in await asker.backend.get_applications(application.type):
@@ -144,16 +152,22 @@ class BareApplications:
                 found.append(attrs.evolve(application, id=row.id))
         return found
 
-    async def _highest_id(self, asker: Asker, application: Application) -> int:
-        """Return the highest id of an application of a type; those who ask at once share a look."""
+    async def _highest_id(self, asker: Asker, application: Application) -> int | None:
+        """Return the highest id of an application of a type; those who ask at once share a look.
+
+        A server that does not tell can be recorded to all the same.
+        """
 
         async def look(_: bool) -> int:  # noqa: FBT001 - as `Memory.resolve` calls it
             every = await asker.backend.get_applications(application.type)
             return max((row.id for row in every), default=0)
 
-        return await self._highest.resolve(application.type, look, asker.expired)
+        try:
+            return await self._highest.resolve(application.type, look, asker.expired)
+        except (DecodeError, StatusError):
+            return None
 
-    def _doubt(self, asker: Asker, application: Application, above: int) -> _Doubt:
+    def _doubt(self, asker: Asker, application: Application, above: int | None) -> _Doubt:
         doubt = _Doubt(above, asker.sender.transport.settled_at())
         self._doubts[application.reference] = doubt
         if len(self._doubts) > _MAX_DOUBTS:

@@ -21,6 +21,7 @@ class Response(NamedTuple):
     status: int
     body: bytes = b""
     location: str = ""
+    retry_after: str = ""
 
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -90,10 +91,12 @@ class StubServer:
         }
         body = await reader.readexactly(int(headers.get("content-length", 0)))
         request = Request(method, target, headers, body)
-        status, content, location = await self._handler(request)
+        status, content, location, retry_after = await self._handler(request)
         length = b"" if status == 204 else b"content-length: %d\r\n" % len(content)
         if location:
             length += b"location: %s\r\n" % location.encode()
+        if retry_after:
+            length += b"retry-after: %s\r\n" % retry_after.encode()
         writer.write(
             b"HTTP/1.1 %d Stub\r\ncontent-type: application/json\r\n%s\r\n%s"
             % (status, length, content)
