@@ -66,7 +66,8 @@ class Pacing:
             asked: Whether the server asked for a pause with it.
         """
         now = self.active(self._in_vain())
-        self._rate.throttled(min(sent_at - self._cooled, now), now, asked=asked)
+        sent_at = min(sent_at - self._cooled, now)
+        self._rate.throttled(sent_at, now, asked=asked, paused=self._cooled)
 
     def hold(self, seconds: float) -> None:
         """Send nothing new for so many seconds: a server that turned a request away says so."""

@@ -1,10 +1,11 @@
 """How fast a client may send once a server has said that it is too fast: a law, without I/O.
 
-The first 429 turns it on, at 0.7 of the rate at which requests were sent lately. From there the
-rate rises along a cubic curve: fast at first, flat where it failed, and faster again beyond, to
-find out whether the allowance has grown. A 429 that comes soon after another one says that the
-rate was far off: it falls deeper, and the curve is flat below where it failed. Requests take
-tokens that come in at that rate. When there was no 429 for a minute the rate is forgotten.
+The first 429 turns it on. Each lets it fall to 0.7 of the rate at which requests were sent lately,
+and from there it rises along a cubic curve: fast at first, flat where it failed, and faster again
+beyond, to find out whether the allowance has grown. The first 429, and one that comes soon after
+another one, say that the rate was far off. What was accepted between two of them tells the
+allowance, if it was enough; else the rate falls deeper. Requests take tokens that come in at that
+rate. When there was no 429 for a minute the rate is forgotten.
 
 Some servers answer 429 now and then, however slowly they are asked. So a few refusals among many
 requests change nothing, and while not many are refused the rate does not fall below half of what
@@ -39,11 +40,13 @@ class Meter:
     Attributes:
         best: The most that was accepted a second, in a span of the last minute; 0 before the
             first one has ended.
+        total: What was ever sent.
     """
 
-    __slots__ = ("_before", "_best_at", "_refused", "_sent", "_since", "_until", "best")
+    __slots__ = ("_before", "_best_at", "_refused", "_sent", "_since", "_until", "best", "total")
 
     def __init__(self) -> None:
+        self.total: int = 0
         self._sent = 0
         self._refused = 0
         self._since = -math.inf
@@ -58,6 +61,7 @@ class Meter:
         if now - self._since >= _SPAN:
             self._roll(now)
         self._sent += 1
+        self.total += 1
         self._until = now
 
     def refuse(self) -> None:
@@ -97,7 +101,17 @@ class AdaptiveRate:
         meter: What was sent.
     """
 
-    __slots__ = ("_bottom", "_fell_at", "_filled_at", "_tokens", "_top", "meter", "per_second")
+    __slots__ = (
+        "_accepted_from",
+        "_bottom",
+        "_fell_at",
+        "_filled_at",
+        "_paused",
+        "_tokens",
+        "_top",
+        "meter",
+        "per_second",
+    )
 
     def __init__(self) -> None:
         self.per_second: float | None = None
@@ -105,34 +119,58 @@ class AdaptiveRate:
         self._top = 0.0
         self._bottom = 0.0
         self._fell_at = -math.inf
+        # What had been sent at the last fall, and what of the rest was refused.
+        self._accepted_from = 0
+        self._paused = 0.0
         self._tokens = 0.0
         self._filled_at = 0.0
 
-    def throttled(self, sent_at: float, now: float, *, asked: bool = False) -> None:
+    def throttled(
+        self, sent_at: float, now: float, *, asked: bool = False, paused: float = 0.0
+    ) -> None:
         """Note a 429; those for requests sent before the last one that counted do not count.
 
         Args:
             sent_at: When the request was sent.
             now: When it was answered.
             asked: Whether the server asked for a pause with it.
+            paused: How many seconds this clock has stood still in all.
         """
         self.meter.refuse()
+        if sent_at < self._fell_at:
+            return
+        self._accepted_from += 1
         share = None if asked else self.meter.refused_share
-        few = _FEW if self.meter.best else _NOT_MANY
-        if sent_at < self._fell_at or (share is not None and share < few):
+        if share is not None and share < (_FEW if self.meter.best else _NOT_MANY):
             return
         rate, fall, top = self.meter.per_second, _FALL, 1.0
         if self.per_second is not None:
             rate = min(rate, self.per_second)
-            if now - self._fell_at < _SOON:
-                fall, top = _DEEP_FALL, _FALL
         least = _SLOWEST
         if share is not None and share < _NOT_MANY:
             least = max(least, min(rate, self.meter.best / 2))
+        if self.per_second is None or now - self._fell_at < _SOON:
+            allowance = self._allowance(now, paused)
+            if allowance is None:
+                fall, top = _DEEP_FALL, _FALL
+            else:
+                rate = min(rate, allowance)
         self._bottom = self.per_second = max(least, rate * fall)
         self._top = max(self._bottom, rate * top)
         self._fell_at = self._filled_at = now
+        self._accepted_from, self._paused = self.meter.total, paused
         self._tokens = 0.0
+
+    def _allowance(self, now: float, paused: float) -> float | None:
+        """Return what the server has accepted a second since the last fall, if that was enough.
+
+        A bucket was empty then and is empty now. What came into it during a pause may have run
+        over: the truth lies between counting the pause and not, and is taken in the middle.
+        """
+        accepted, seconds = self.meter.total - self._accepted_from, now - self._fell_at
+        if accepted < _ENOUGH or not 0 < seconds < math.inf:
+            return None
+        return accepted / math.sqrt(seconds * (seconds + paused - self._paused))
 
     def resume(self) -> None:
         """Let one request go at once: a pause that the server asked for will be over."""
