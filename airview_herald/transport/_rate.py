@@ -24,7 +24,7 @@ _LEVEL_AFTER = 6.0
 _SLOWEST = 0.25
 # Shares of refused requests, and how many requests it takes to speak of a share.
 _FEW = 0.05
-_NOT_MANY = 0.2
+_NOT_MANY = 0.3
 _ENOUGH = 20
 _MINUTE = 60.0
 # How many seconds' worth of tokens may be saved up, so that late timers lose nothing.
@@ -144,11 +144,11 @@ class AdaptiveRate:
         if share is not None and share < (_FEW if self.meter.best else _NOT_MANY):
             return
         rate, fall, top = self.meter.per_second, _FALL, 1.0
-        if self.per_second is not None:
-            rate = min(rate, self.per_second)
+        limit = rate if self.per_second is None else self.per_second
+        rate = min(rate, limit)
         least = _SLOWEST
         if share is not None and share < _NOT_MANY:
-            least = max(least, min(rate, self.meter.best / 2))
+            least = max(least, min(limit, self.meter.best / 2))
         if self.per_second is None or now - self._fell_at < _SOON:
             allowance = self._allowance(now, paused)
             if allowance is None:
