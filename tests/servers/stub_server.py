@@ -33,9 +33,11 @@ class StubServer:
     Args:
         handler: Answers a request; its delays are the server's. Its `aclose`, if it has one, is
             awaited at the end.
+        port: Where to listen; by default anywhere that is free.
     """
 
-    def __init__(self, handler: Handler) -> None:
+    def __init__(self, handler: Handler, port: int = 0) -> None:
+        self._port = port
         self._handler = handler
         self._listening = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -72,7 +74,7 @@ class StubServer:
                 tasks.discard(task)
                 writer.close()
 
-        server = await asyncio.start_server(connected, "127.0.0.1", 0)
+        server = await asyncio.start_server(connected, "127.0.0.1", self._port)
         self.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
         self._listening.set()
         await self._ended.wait()
