@@ -8,7 +8,8 @@ AirViewHeraldError
 ├── TransportError            no complete answer arrived
 │   ├── ConnectError          no connection: nothing was sent
 │   ├── RequestTimeoutError   the connection or the answer took too long
-│   └── DeadlineError         the operation's total time is used up
+│   ├── DeadlineError         the operation's total time is used up
+│   └── CooldownError         the server keeps a batch waiting for too long
 ├── StatusError               the server answered, and not as hoped  (alias BackendFailureException)
 │   ├── RedirectError         3xx: never followed
 │   ├── ClientStatusError     4xx
@@ -48,6 +49,7 @@ __all__ = [
     "ConfigurationError",
     "ConflictError",
     "ConnectError",
+    "CooldownError",
     "DeadlineError",
     "DecodeError",
     "ErrorAnswer",
@@ -204,6 +206,10 @@ class RequestTimeoutError(TransportError):
 
 class DeadlineError(TransportError):
     """The operation's total time is used up, or the wait the server asks for would exceed it."""
+
+
+class CooldownError(TransportError):
+    """The server has kept a batch from all success for longer than its `max_cooldown`."""
 
 
 class StatusError(AirViewHeraldError):

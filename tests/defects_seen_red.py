@@ -108,7 +108,11 @@ DEFECTS = {
         "            flight = self._flights.get(key)\n",
         "            return await find(False)\n",
     ),
-    22: Defect("airview/_catalogue.py", "if reference not in self._bare:", "if True:"),
+    22: Defect(
+        "airview/_applications.py",
+        "made = self._made.get(application.reference)",
+        "made = None",
+    ),
     23: Defect(
         "airview/_catalogue.py",
         "        backend, reference = asker.backend, application.reference\n",

@@ -25,6 +25,7 @@ from airview_herald.airview.models import (
     SystemStage,
     TechnicalControl,
 )
+from airview_herald.errors import AirViewHeraldError
 
 
 class Backend(FrameworkBackend, ReadingBackend, ExclusionBackend):
@@ -269,15 +270,21 @@ class Backend(FrameworkBackend, ReadingBackend, ExclusionBackend):
         rules.kind("is_limited_exclusion", is_limited_exclusion, bool)
         if notes is not None:
             rules.text("notes", notes, math.inf)
-        await self._sender.send(
-            _routes.create_exclusion(
-                summary,
-                control_id,
-                resources,
-                is_limited_exclusion=is_limited_exclusion,
-                notes=notes,
-            )
+        call = _routes.create_exclusion(
+            summary,
+            control_id,
+            resources,
+            is_limited_exclusion=is_limited_exclusion,
+            notes=notes,
         )
+        try:
+            await self._sender.send(call)
+        except AirViewHeraldError as error:
+            if error.ambiguous:
+                error.add_note(
+                    "whether the exclusion was made is unknown: no route reads them back"
+                )
+            raise
 
     async def get_resource_id(self, reference: str, application_environment_id: int) -> int | None:
         """Return a resource's id, or `None`: `GET /resources/`."""

@@ -11,6 +11,7 @@ import attrs
 
 from airview_herald._memory import Memory
 from airview_herald.airview._adoption import create_or_adopt
+from airview_herald.airview._applications import BareApplications
 from airview_herald.airview._definitions import Definitions, Key
 from airview_herald.airview._guess import Guess
 from airview_herald.airview._looks import LOOKS
@@ -27,8 +28,7 @@ from airview_herald.airview.models import (
     Service,
     TechnicalControl,
 )
-from airview_herald.errors import AirViewHeraldError, InputError
-from airview_herald.transport._call import RetryClass
+from airview_herald.errors import InputError
 
 T = TypeVar("T")
 
@@ -52,7 +52,7 @@ class Catalogue:
         self._parents: Memory[str, Control] = Memory(_MAX_DEFINITIONS)
         self._resources: Memory[tuple[int, str], int] = Memory(cache_size)
         self._guess = Guess()
-        self._bare: dict[str, Application] = {}
+        self._bare = BareApplications()
         self._rechecking = anyio.Lock()
         self.restorations: int = 0
 
@@ -73,42 +73,24 @@ class Catalogue:
             found = await backend.get_application_environment_by_reference(reference)
             if found is not None:
                 return found
-            if reference not in self._bare:
-                self._bare[reference] = await self._bare_application(asker, application)
+            bare = await self._bare.record(asker, application)
             return await backend.create_application_environment(
-                attrs.evolve(self._bare[reference], environment=environment)
+                attrs.evolve(bare, environment=environment)
             )
 
         try:
             stored = await self._define(asker, ("application", reference), application, create)
         except BaseException as error:
-            if reference in self._bare:
-                left = self._bare[reference]
+            left = self._bare.get(reference)
+            if left is not None:
                 error.add_note(asker.notes.orphan(left.name, left.id))
             raise
-        bare = self._bare.pop(reference, None)
+        bare = self._bare.pop(reference)
         if bare is not None and bare.id == stored.id:
             asker.notes.placed(bare.id)
         elif bare is not None:
             asker.notes.orphan(bare.name, bare.id)
         return stored
-
-    async def _bare_application(self, asker: Asker, application: Application) -> Application:
-        """Record an application that has no environment yet.
-
-        Nothing tells it apart from another one of its name, so no look can settle a lost answer.
-        """
-        try:
-            return await asker.backend.create_application(application)
-        except AirViewHeraldError as error:
-            if not error.ambiguous:
-                raise
-            asker.notes.orphan(application.name, None)
-            raise error.amended(ambiguous=False) from error
-        except BaseException:
-            if asker.operation.in_flight is RetryClass.CREATE:
-                asker.notes.orphan(application.name, None)
-            raise
 
     async def control(self, asker: Asker, control: Control) -> Control:
         """Return a control with its id, recording it if it is new."""

@@ -242,25 +242,39 @@ class AirView(Operations):
         on_outcome: OnOutcome | None = None,
         progress: Progress | None = None,
         deadline: float = 120.0,
+        max_cooldown: float = 900.0,
+        max_failures: int | None = None,
+        grace: float = 2.0,
         coalesce: bool = False,
         reconcile: bool | Reconciliation = False,
     ) -> IngestReport:
         """Record a batch of events concurrently, in order for each resource and control.
 
         A bad event is a failed outcome, not an exception; only what makes all events fail ends
-        the batch.
+        the batch. A server that is down, or asks for a pause, is waited for.
+
+        A cancelled batch sends nothing more and takes `grace` seconds at most to end, besides what
+        the producer takes to be closed; cancelled by `Task.cancel` once more, it ends at once.
 
         Args:
             events: A sync or async iterable; any length, since a window of it is held at a time.
                 One that blocks between events, on a database or a pipe, is iterated in a worker
                 thread if it has a true attribute `blocking`, as this package's sources have.
-            concurrency: Requests in flight at most.
+            concurrency: Requests in flight at most. Timeouts and 5xx lower it for a while; a 429
+                limits the rate of all that the client sends instead.
             window: Events held at most; by default 4 for each request in flight.
             on_outcome: Called, or awaited, with each event's `Outcome`. Events left over when a
                 run ends early are counted in the report only.
             progress: Called, or awaited, with the live report, at most ten times a second, and
                 once at the end.
-            deadline: Seconds that an event may take from its first request on.
+            deadline: Seconds that an event may take from its first request on. The time that the
+                server keeps the whole client waiting does not count.
+            max_cooldown: Seconds that the server may keep the batch from all success, by turning
+                requests away or by failing them, before it ends the batch. 0 has no patience.
+            max_failures: How many outcomes that are `failed` or `unknown` end the batch; `None`:
+                none do.
+            grace: Seconds that the saves on the wire have to be answered when the batch ends
+                early; what is not answered then is `unknown`. Nothing else is waited for.
             coalesce: Send of the events that wait in one lane the newest only. The others are
                 `skipped`, and their outcomes name the newest in `superseded_by`; when it fails,
                 the one before it is sent.
@@ -279,8 +293,9 @@ class AirView(Operations):
 
         Raises:
             IngestAborted: The producer or a callback raised, or no event can be recorded
-                (authentication, authorisation, configuration), or what was recorded before could
-                not be read back. Its `report` is closed.
+                (authentication, authorisation, configuration), `max_cooldown` or `max_failures` is
+                reached, or what was recorded before could not be read back. Its `report` is
+                closed.
             InputError: An argument is out of its range.
         """
         self._session.check()
@@ -293,6 +308,9 @@ class AirView(Operations):
                 on_outcome=on_outcome,
                 progress=progress,
                 deadline=deadline,
+                max_cooldown=max_cooldown,
+                max_failures=max_failures,
+                grace=grace,
                 coalesce=coalesce,
                 reconcile=reconcile,
             ),
@@ -312,6 +330,9 @@ class AirView(Operations):
         on_outcome: OnOutcome | None = None,
         progress: Progress | None = None,
         deadline: float = 120.0,
+        max_cooldown: float = 900.0,
+        max_failures: int | None = None,
+        grace: float = 2.0,
         coalesce: bool = False,
         reconcile: bool | Reconciliation = False,
     ) -> IngestStream:
@@ -324,6 +345,9 @@ class AirView(Operations):
             on_outcome: Called, or awaited, with each outcome before the watcher sees it.
             progress: Called, or awaited, with the live report.
             deadline: Seconds that an event may take from its first request on.
+            max_cooldown: Seconds that the server may keep the batch from all success.
+            max_failures: How many outcomes that are `failed` or `unknown` end the batch.
+            grace: Seconds that the saves on the wire have when the block is left early.
             coalesce: Send of the events that wait in one lane the newest only.
             reconcile: Close what the input no longer lists.
 
@@ -343,6 +367,9 @@ class AirView(Operations):
                 on_outcome=on_outcome,
                 progress=progress,
                 deadline=deadline,
+                max_cooldown=max_cooldown,
+                max_failures=max_failures,
+                grace=grace,
                 coalesce=coalesce,
                 reconcile=reconcile,
             ),

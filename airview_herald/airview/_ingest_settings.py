@@ -30,6 +30,9 @@ class IngestSettings:
     on_outcome: OnOutcome | None = None
     progress: Progress | None = None
     deadline: float = 120.0
+    max_cooldown: float = 900.0
+    max_failures: int | None = None
+    grace: float = 2.0
     coalesce: bool = False
     reconcile: Reconciliation | None = None
 
@@ -42,6 +45,9 @@ class IngestSettings:
         on_outcome: OnOutcome | None,
         progress: Progress | None,
         deadline: float,
+        max_cooldown: float,
+        max_failures: int | None,
+        grace: float,
         coalesce: bool,
         reconcile: bool | Reconciliation,
     ) -> Self:
@@ -55,6 +61,11 @@ class IngestSettings:
             Rules(window).integer("window", window)
         if not isinstance(deadline, int | float) or not deadline > 0:
             raise InputError("deadline", "must be a number of seconds, more than 0", deadline)
+        for name, seconds in (("max_cooldown", max_cooldown), ("grace", grace)):
+            if not isinstance(seconds, int | float) or not seconds >= 0:
+                raise InputError(name, "must be a number of seconds, 0 or more", seconds)
+        if max_failures is not None:
+            Rules(max_failures).integer("max_failures", max_failures)
         if isinstance(reconcile, bool):
             reconciliation = Reconciliation() if reconcile else None
         else:
@@ -66,6 +77,9 @@ class IngestSettings:
             on_outcome=on_outcome,
             progress=progress,
             deadline=deadline,
+            max_cooldown=max_cooldown,
+            max_failures=max_failures,
+            grace=grace,
             coalesce=coalesce,
             reconcile=reconciliation,
         )

@@ -80,6 +80,12 @@ class Notes:
         """Note that an application is in an environment after all."""
         self.orphans = [each for each in self.orphans if each.id != identifier]
 
+    def settled(self, name: str) -> None:
+        """Note that an application of which only the name was known is no orphan."""
+        orphan = Orphan(name, None)
+        if orphan in self.orphans:
+            self.orphans.remove(orphan)
+
     def refuse(self, key: tuple[str, str], verdict: AirViewHeraldError) -> None:
         """Remember that the server refuses a definition."""
         self._verdicts.put(key, copy.copy(verdict))

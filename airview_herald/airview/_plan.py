@@ -22,7 +22,7 @@ from airview_herald.airview._routes import System
 from airview_herald.airview._rules import Rules
 from airview_herald.airview.models import ComplianceEvent, Control, TechnicalControl
 from airview_herald.errors import InputError
-from airview_herald.transport._operation import Slots
+from airview_herald.transport._limiter import Slots
 
 _CHUNK = 256
 

@@ -56,6 +56,11 @@ def may_be_running(operation: Operation, error: BaseException | None = None) -> 
     return isinstance(error, AirViewHeraldError) and error.ambiguous and error.method == "PUT"
 
 
+def is_saving(operation: Operation) -> bool:
+    """Return whether a save is on the wire, and not only waiting to be sent again."""
+    return operation.in_flight is RetryClass.SERIAL and not operation.paused
+
+
 class Recorder:
     """Take events to the server; shared by all that a client sends.
 

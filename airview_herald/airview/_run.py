@@ -6,6 +6,7 @@ import inspect
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import anyio
@@ -20,22 +21,26 @@ from airview_herald.airview._notes import Asker, Notes
 from airview_herald.airview._outcomes import IngestReport, Outcome, OutcomeStatus
 from airview_herald.airview._producer import Producer
 from airview_herald.airview._reconciling import Reconciler
-from airview_herald.airview._recording import Errand, Recorder, may_be_running
+from airview_herald.airview._recording import Errand, Recorder, is_saving, may_be_running
 from airview_herald.airview._rules import Rules
+from airview_herald.airview._shelter import Shelter
 from airview_herald.errors import (
     AirViewHeraldError,
     AuthenticationError,
     ConfigurationError,
+    CooldownError,
     ForbiddenError,
     IngestAborted,
     InputError,
     UnauthorizedError,
 )
-from airview_herald.transport._operation import Operation, Slots
+from airview_herald.transport._limiter import Slots
+from airview_herald.transport._operation import Operation, Patience
 
 logger = logging.getLogger("airview_herald")
 
 _SYSTEMIC = (AuthenticationError, UnauthorizedError, ForbiddenError, ConfigurationError)
+_OUT_OF_PATIENCE = "the server is not to be had"
 _PROGRESS_INTERVAL = 0.1
 
 
@@ -60,10 +65,16 @@ class Run:
         self._coverage: Coverage | None = None
         self._closing = False
         self._slots = Slots(settings.concurrency)
+        pacing = recorder.sender.transport.pacing
+        self._patience = Patience(settings.max_cooldown, pacing.active)
+        self._cool_down = partial(pacing.cool_down, self._patience)
         self._notes = Notes()
         self._held: dict[int, Held] = {}
         self._room = anyio.Event()
-        self._scope = anyio.CancelScope()
+        self._pulling = anyio.CancelScope()
+        self._shelter = Shelter(
+            settings.grace, self._stop, self._awaits_answers, self._slots.released
+        )
         self._clock = recorder.sender.transport.clock
         self._began = self._clock()
         self._next_progress = 0.0
@@ -74,11 +85,7 @@ class Run:
         if self._settings.reconcile is not None:
             self._coverage = self._recorder.coverages.begin(self._settings.reconcile.applications)
         try:
-            async with anyio.create_task_group() as tasks:
-                self._scope = tasks.cancel_scope
-                await self._pump(tasks)
-                if self._coverage is not None and self.cause is None:
-                    await self._reconcile(tasks, self._coverage)
+            await self._shelter.run(self._work)
         finally:
             if self._coverage is not None:
                 self._recorder.coverages.end(self._coverage)
@@ -99,6 +106,25 @@ class Run:
         error.__cause__ = self.cause
         return error
 
+    async def _work(self) -> None:
+        async with anyio.create_task_group() as tasks:
+            with self._pulling:
+                await self._pump(tasks)
+                if self._coverage is not None and self.cause is None:
+                    await self._reconcile(tasks, self._coverage)
+
+    def _stop(self) -> None:
+        """Let nothing new begin: take no event, and send no request."""
+        self._pulling.cancel()
+        self._slots.shut()
+
+    def _awaits_answers(self) -> bool:
+        """Whether a save is on the wire."""
+        return any(
+            held.outcome is None and is_saving(held.errand.operation)
+            for held in self._held.values()
+        )
+
     async def _pump(self, tasks: anyio.abc.TaskGroup) -> None:
         """Take events as long as there is room, and start each on its way."""
         while True:
@@ -106,7 +132,11 @@ class Run:
                 self._room = anyio.Event()
                 await self._room.wait()
             try:
+                await self._cool_down()
                 events = await self._producer.take(self._settings.window - len(self._held))
+            except CooldownError as error:
+                self._abort(error, _OUT_OF_PATIENCE)
+                return
             except Exception as error:  # noqa: BLE001 - the caller's producer may raise anything
                 # What was taken before goes on to its end; nothing more will come.
                 self._blame(error, "the producer of events raised")
@@ -154,16 +184,21 @@ class Run:
     @contextmanager
     def _reading(self) -> Iterator[Asker]:
         """Give an asker for reads, and put what they cost on the run's account."""
-        operation = Operation(self._settings.deadline, attempts=None, slots=self._slots)
+        operation = self._operation()
         try:
             yield self._recorder.asker(operation, self._notes)
         finally:
             self._charge(operation)
 
+    def _operation(self) -> Operation:
+        return Operation(
+            self._settings.deadline, attempts=None, slots=self._slots, patience=self._patience
+        )
+
     def _admit(self, event: Any) -> Held:
         """Take an event into the window, and its place in its lane: here order begins."""
         index = self.report.inputs
-        operation = Operation(self._settings.deadline, attempts=None, slots=self._slots)
+        operation = self._operation()
         held = self._held[index] = Held(index, Errand(event, operation), self._closing)
         self.report.inputs += 1
         self.report.hold(+1)
@@ -187,6 +222,9 @@ class Run:
         if held.ticket is not None:
             try:
                 newer = await self._record(held, held.ticket)
+            except CooldownError as error:
+                self._abort(error, _OUT_OF_PATIENCE)
+                return
             except AirViewHeraldError as error:
                 unsure = may_be_running(held.errand.operation, error)
                 self._settle(held, OutcomeStatus.UNKNOWN if unsure else OutcomeStatus.FAILED, error)
@@ -254,10 +292,16 @@ class Run:
         report = self.report
         if len(report.mismatches) < len(self._notes.mismatches):
             report.mismatches = tuple(self._notes.mismatches)
-        if len(report.orphans) != len(self._notes.orphans):
+        if report.orphans or self._notes.orphans:
             report.orphans = tuple(self._notes.orphans)
         report.elapsed = self._clock() - self._began
+        report.concurrency = self._slots.extremes
         report.add(held.outcome)
+        most = self._settings.max_failures
+        if most is not None and error is not None and report.failed + report.unknown >= most:
+            self._abort(
+                error, f"{most} events were not recorded, as many as max_failures; the last"
+            )
 
     def _charge(self, operation: Operation) -> None:
         """Put what an operation has spent on the run's account."""
@@ -267,7 +311,7 @@ class Run:
 
     def _abort(self, error: Exception, reason: str) -> None:
         self._blame(error, reason)
-        self._scope.cancel()
+        self._shelter.end()
 
     def _blame(self, error: Exception, reason: str) -> None:
         if self.cause is None:

@@ -1,9 +1,9 @@
 """The sandbox itself: what it is made of, and its life."""
 
 import os
-import re
 import threading
 from collections.abc import Mapping
+from itertools import zip_longest
 from types import TracebackType
 from typing import NamedTuple, Self
 
@@ -44,7 +44,7 @@ from airview_herald.sandbox.faults._striking import Service, Striking
 from airview_herald.sandbox.herald import HeraldSandbox
 from airview_herald.sandbox.herald._answers import empty
 from airview_herald.sandbox.herald._http import State
-from airview_herald.sandbox.herald._services import ROUTES as HERALD_ROUTES
+from airview_herald.sandbox.herald._services import PATHS as HERALD_PATHS
 from airview_herald.sandbox.herald._services import TOKEN_HEADER, Services
 from airview_herald.sandbox.herald._tables import HERALD
 
@@ -338,11 +338,12 @@ class Sandbox:
         return self._running
 
     def _serves(self, method: str, path: str) -> bool:
-        some = re.sub(r"\{\w+\}", "1", path)
-        found = self._routes().find(some)
-        if found is not None and method in allowed_methods(found[0]):
-            return True
-        return not isinstance(HERALD_ROUTES.find(method, some), int)
+        airview = {route: allowed_methods(found) for route, found in self._routes().paths.items()}
+        return any(
+            method in methods and _may_meet(path, route)
+            for served in (airview, HERALD_PATHS)
+            for route, methods in served.items()
+        )
 
     def _routes(self) -> Routes:
         paths = _PATHS | (_exclusions.RETIRED_PATHS if self._exclusion_resources else {})
@@ -373,3 +374,12 @@ class Sandbox:
     def _herald_service(self) -> Service:
         tokens = self._herald_state.tokens
         return Service(herald_path, empty, tokens=tokens, token_header=TOKEN_HEADER.encode())
+
+
+def _may_meet(path: str, route: str) -> bool:
+    """Whether a path is of a route; what is variable in one meets anything in the other."""
+    pairs = list(zip_longest(path.split("/"), route.split("/")))
+    return all(
+        None not in pair and (pair[0] == pair[1] or any(part[:1] in {"{", "<"} for part in pair))
+        for pair in pairs
+    )

@@ -2,64 +2,47 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 
 import anyio
 import attrs
 
 from airview_herald.transport._call import RetryClass
+from airview_herald.transport._limiter import Slots
 
 
-class Slots:
-    """How many requests may be in flight at once: first come, first served.
+@attrs.define(eq=False)
+class Patience:
+    """How a batch waits for a server that turns everything away: in line, and not for ever.
 
-    Args:
-        limit: The most requests in flight.
+    Attributes:
+        limit: Seconds that the client may be kept from all success.
+        active: Turns a moment of the transport's clock into one of the clock that stands still
+            while the client cools down.
+        line: The line that its requests wait in.
     """
 
-    __slots__ = ("_free", "_waiting", "limit")
-
-    def __init__(self, limit: int) -> None:
-        self.limit: int = limit
-        self._free = limit
-        self._waiting: deque[anyio.Event] = deque()
-
-    async def acquire(self) -> None:
-        """Take a slot, after those who asked before."""
-        if self._free:
-            self._free -= 1
-            return
-        turn = anyio.Event()
-        self._waiting.append(turn)
-        try:
-            await turn.wait()
-        except BaseException:
-            if turn.is_set():
-                self.release()
-            else:
-                self._waiting.remove(turn)
-            raise
-
-    def release(self) -> None:
-        """Give a slot to the one who waits longest, or put it back."""
-        if self._waiting:
-            self._waiting.popleft().set()
-        else:
-            self._free += 1
+    limit: float
+    active: Callable[[float], float]
+    line: anyio.Lock = attrs.field(factory=anyio.Lock)
 
 
 @attrs.define(eq=False)
 class Operation:
     """One operation: a single call, or all the requests of one event.
 
-    Its clock starts with its first request.
+    Its clock starts with its first request. That of a batch's event stands still while the client
+    cools down.
 
     Attributes:
         deadline: Seconds that the operation may take in all.
         attempts: How often each request may be sent, or `None`: until the deadline.
         slots: Where to queue for each request, or `None` for no limit.
-        started: When the first request was sent, in seconds of the transport's clock.
+        patience: How the batch that it belongs to waits; `None` for a single call.
+        started: When the first request was sent, in seconds of its clock.
+        sent_at: When the last request was sent, in seconds of the transport's clock.
+        waited: Seconds it waited for its turn, because the server limits the rate.
+        paused: Whether it waits to send a request again: nothing of it is on the wire.
         requests: Requests sent, those for tokens included.
         retries: Requests sent again.
         throttled: Answers that said 429.
@@ -71,7 +54,11 @@ class Operation:
     deadline: float
     attempts: int | None
     slots: Slots | None = None
+    patience: Patience | None = None
     started: float | None = None
+    sent_at: float = 0.0
+    waited: float = 0.0
+    paused: bool = False
     requests: int = 0
     retries: int = 0
     throttled: int = 0
@@ -80,6 +67,8 @@ class Operation:
     def remaining(self, clock: Callable[[], float]) -> float:
         """Return the seconds left, starting the clock if nothing has."""
         now = clock()
+        if self.patience is not None:
+            now = self.patience.active(now)
         if self.started is None:
             self.started = now
-        return self.started + self.deadline - now
+        return self.started + self.deadline + self.waited - now

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import itertools
-import logging
 import random
 import time
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Never, TypeVar, cast
+from typing import Never, TypeVar
 
 import anyio
 import attrs
@@ -23,7 +22,7 @@ from airview_herald.errors import (
 from airview_herald.transport._auth_flow import authorized, begun
 from airview_herald.transport._call import Call, ErrorBody, Reply, RetryClass
 from airview_herald.transport._connections import Connections
-from airview_herald.transport._deadline import WatchedStream, capped
+from airview_herald.transport._exchange import Exchange, bare
 from airview_herald.transport._failures import (
     HTTPX_ERRORS,
     FailedAttempt,
@@ -34,6 +33,7 @@ from airview_herald.transport._failures import (
 from airview_herald.transport._observer import show
 from airview_herald.transport._operation import Operation
 from airview_herald.transport._options import Options
+from airview_herald.transport._pacing import Pacing
 from airview_herald.transport._retry import (
     Failure,
     Fate,
@@ -41,15 +41,14 @@ from airview_herald.transport._retry import (
     delay_before_retry,
 )
 
-logger = logging.getLogger("airview_herald")
-
 T = TypeVar("T")
 
 _UNSURE = (Fate.AMBIGUOUS, Fate.ENDED, Fate.BROKEN, Fate.DONE)
+_ANSWERED = (Fate.VERDICT, Fate.DONE)
 _SETTLING = frozenset({400, 404, 409, 422})
 
 
-class Transport:
+class Transport(Exchange):
     """Send calls: attempts outside, auth inside, one account for each operation.
 
     Args:
@@ -58,6 +57,7 @@ class Transport:
         options: How to send.
         read_error: Reads the service's error body.
         budget: The retries it may spend; by default its own, as the policy says.
+        pacing: When it may send; by default its own.
         clock: Seconds, monotonic; tests bring their own.
         sleep: Waits that many seconds; tests bring their own.
         rng: Uniform numbers in [0, 1), for the jitter.
@@ -71,25 +71,26 @@ class Transport:
         read_error: Callable[[Reply], ErrorBody],
         *,
         budget: RetryBudget | None = None,
+        pacing: Pacing | None = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
         rng: Callable[[], float] = random.random,
     ) -> None:
-        self._connections = connections
+        pacing = Pacing(clock, sleep) if pacing is None else pacing
+        super().__init__(connections, options.timeout.as_dict(), pacing, clock)
         self._auth = auth or httpx.Auth()
         self._read_error = read_error
         self.options = options
         self._headers = {name: value.reveal() for name, value in options.headers.items()}
-        self._timeouts = options.timeout.as_dict()
         self._budget = RetryBudget(options.retry.budget) if budget is None else budget
-        self.clock = clock
         self.sleep = sleep
         self._rng = rng
 
     def with_options(self, options: Options) -> Transport:
         """Return a sibling that sends otherwise, on the same connections and credential.
 
-        They share the budget of retries too, unless the policy is another.
+        What the server says of when to send holds for both. They share the budget of retries too,
+        unless the policy is another.
         """
         return Transport(
             self._connections,
@@ -97,6 +98,7 @@ class Transport:
             options,
             self._read_error,
             budget=self._budget if options.retry == self.options.retry else None,
+            pacing=self.pacing,
             clock=self.clock,
             sleep=self.sleep,
             rng=self._rng,
@@ -135,20 +137,25 @@ class Transport:
             settled = error.own and error.status in _SETTLING
             unsure = (unsure or failure.fate in _UNSURE) and not settled
             operation.in_flight = call.retry_class if unsure else None
+            if error.status == httpx.codes.TOO_MANY_REQUESTS:
+                asked = bool(failure.retry_after)
+                self.pacing.throttled(operation.sent_at, asked=asked)
+            self._heed(error, failure, operation)
             delay = self._delay(call.retry_class, failure, attempt, operation)
             if delay is None or delay >= operation.remaining(self.clock):
                 operation.in_flight = None
                 error = error.amended(ambiguous=unsure and call.retry_class is not RetryClass.READ)
                 self._give_up(error, delay, operation)
             operation.retries += 1
-            await self.sleep(delay)
+            await self._pause(delay, operation)
         raise AssertionError  # pragma: no cover - itertools.count never ends
 
     async def _attempt(self, call: Call[T], operation: Operation, attempt: int) -> T:
         """Send a call once and read its answer, or raise `FailedAttempt`."""
         url = self.options.base_url + call.target
-        bare = url.partition("?")[0]
-        facts = RequestFacts(call.method, bare, attempts=attempt, operation=call.operation)
+        facts = RequestFacts(
+            call.method, url.partition("?")[0], attempts=attempt, operation=call.operation
+        )
         try:
             reply = await self._authenticated(call, url, operation, facts)
         except HTTPX_ERRORS as caught:
@@ -160,17 +167,42 @@ class Transport:
                 result = call.decode(reply)
             except DecodeError as caught:
                 raise from_decoding(caught) from None
-            self._budget.refund()
+            self._succeeded()
             return result
         body = self._read_error(reply)
         if call.is_none(reply.status, body, replayed=operation.in_flight is not None):
-            self._budget.refund()
+            self._succeeded()
             return None  # type: ignore[return-value]  # such calls decode to `None` or an optional
         raise from_status(reply, body)
+
+    def _succeeded(self) -> None:
+        self._budget.refund()
+        if not self.pacing.quiet:
+            self.pacing.succeeded()
+
+    def _heed(self, error: AirViewHeraldError, failure: Failure, operation: Operation) -> None:
+        """Heed what a failure says of when to send, for all that the client sends."""
+        throttled = error.status == httpx.codes.TOO_MANY_REQUESTS
+        if failure.fate in _ANSWERED:
+            if error.status is not None and not self.pacing.quiet:
+                self.pacing.succeeded()
+            return
+        if failure.fate is Fate.UNPROCESSED and failure.retry_after is not None:
+            self.pacing.hold(failure.retry_after)
+        # The rate sees to what was throttled.
+        if operation.patience is not None and not throttled and not self._budget.spend():
+            self.pacing.close_gate()
 
     def _delay(
         self, retry_class: RetryClass, failure: Failure, attempt: int, operation: Operation
     ) -> float | None:
+        rng = self._rng
+        if operation.patience is not None:
+            # What keeps all that the client sends waiting is waited for in line, off the clock.
+            if failure.fate is Fate.UNPROCESSED:
+                failure = Failure(failure.fate)
+            if self.pacing.gate_closed:
+                rng = _zero
         delay = delay_before_retry(
             self.options.retry,
             retry_class,
@@ -178,11 +210,19 @@ class Transport:
             attempt=attempt,
             attempts=operation.attempts,
             settle=self.options.settle,
-            rng=self._rng,
+            rng=rng,
         )
         if delay is not None and operation.attempts is not None and not self._budget.spend():
             return None
         return delay
+
+    async def _pause(self, seconds: float, operation: Operation) -> None:
+        """Wait before a request is sent again."""
+        operation.paused = True
+        try:
+            await self.sleep(seconds)
+        finally:
+            operation.paused = False
 
     def _give_up(
         self, error: AirViewHeraldError, delay: float | None, operation: Operation
@@ -239,7 +279,7 @@ class Transport:
             outgoing = await begun(request, flow)
             while True:
                 outgoing = await authorized(request, flow, outgoing, errand)
-                response = await self._exchange(
+                response = await self.exchange(
                     outgoing, operation, call.retry_class, facts.attempts
                 )
                 reply = _reply(response, facts)
@@ -286,90 +326,25 @@ class Transport:
             AirViewHeraldError: No answer arrived in time.
         """
         for attempt in itertools.count(1):
-            facts = RequestFacts(request.method, _bare(request.url), attempts=attempt)
+            facts = RequestFacts(request.method, bare(request.url), attempts=attempt)
             response = None
             try:
                 # What was in flight stays so: an errand changes nothing about the call.
-                response = await self._exchange(request, operation, operation.in_flight, attempt)
+                response = await self.exchange(request, operation, operation.in_flight, attempt)
                 if response.is_success:
                     return response
                 failed = from_status(_reply(response, facts), ErrorBody())
             except HTTPX_ERRORS as caught:
                 failed = from_httpx(caught, facts)
+            self._heed(failed.error, failed.failure, operation)
             delay = self._delay(RetryClass.READ, failed.failure, attempt, operation)
             if delay is None and response is not None:
                 return response
             if delay is None or delay >= operation.remaining(self.clock):
                 self._give_up(failed.error, delay, operation)
             operation.retries += 1
-            await self.sleep(delay)
+            await self._pause(delay, operation)
         raise AssertionError  # pragma: no cover - itertools.count never ends
-
-    async def _exchange(
-        self,
-        request: httpx.Request,
-        operation: Operation,
-        retry_class: RetryClass | None,
-        attempt: int,
-    ) -> httpx.Response:
-        """Put one request on the wire and read its answer to the end."""
-        if operation.slots is not None:
-            await operation.slots.acquire()
-        try:
-            remaining = operation.remaining(self.clock)
-            if remaining <= 0:
-                url = _bare(request.url)
-                raise DeadlineError(
-                    f"{request.method} {url}: the operation's {operation.deadline:g} s are used up",
-                    RequestFacts(request.method, url, attempts=attempt - 1),
-                )
-            timeouts = request.extensions.get("timeout", self._timeouts)
-            request.extensions["timeout"] = capped(timeouts, remaining)
-            operation.requests += 1
-            before, operation.in_flight = operation.in_flight, retry_class
-            began = self.clock()
-            outcome: int | str = "unanswered"
-            try:
-                response = await self._receive(request, operation)
-            except HTTPX_ERRORS as error:
-                outcome = type(error).__name__
-                operation.in_flight = before
-                raise
-            else:
-                outcome = response.status_code
-                operation.in_flight = before
-                operation.throttled += outcome == httpx.codes.TOO_MANY_REQUESTS
-                return response
-            finally:
-                self._log(request, outcome, began, attempt)
-        finally:
-            if operation.slots is not None:
-                operation.slots.release()
-
-    async def _receive(self, request: httpx.Request, operation: Operation) -> httpx.Response:
-        response = await self._connections.send(request)
-        response.request = request
-        response.stream = WatchedStream(
-            cast("httpx.AsyncByteStream", response.stream),
-            lambda: operation.remaining(self.clock) <= 0,
-        )
-        try:
-            await response.aread()
-        finally:
-            # A read that fails leaves the stream, and with it the connection, to its reader.
-            await response.aclose()
-        return response
-
-    def _log(self, request: httpx.Request, outcome: int | str, began: float, attempt: int) -> None:
-        if logger.isEnabledFor(logging.DEBUG):
-            logger.debug(
-                "%s %s %s %.1f ms attempt %d",
-                request.method,
-                request.url.raw_path.partition(b"?")[0].decode("ascii"),
-                outcome,
-                (self.clock() - began) * 1000,
-                attempt,
-            )
 
 
 def _reply(response: httpx.Response, facts: RequestFacts) -> Reply:
@@ -379,5 +354,5 @@ def _reply(response: httpx.Response, facts: RequestFacts) -> Reply:
     return Reply(response.status_code, response.headers, response.content, known)
 
 
-def _bare(url: httpx.URL) -> str:
-    return str(url.copy_with(userinfo=b"", query=None, fragment=None))
+def _zero() -> float:
+    return 0.0

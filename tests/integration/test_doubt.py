@@ -85,15 +85,13 @@ async def test_an_application_that_is_placed_late_is_made_once(sandbox, connect,
     assert _counts(sandbox) == _ONE_OF_EACH
 
 
-async def test_a_lost_application_is_told(connect, event, faulty):
-    """Nothing tells applications apart: the outcome is a failure that says what may be left."""
+async def test_a_lost_application_is_adopted(sandbox, connect, event, faulty):
+    """What the lost request has left is found by its name, its type and its id."""
     faulty.order("POST", "/applications/", processed=True)
     async with connect(http=faulty, settle=_SETTLE) as airview:
         report = await airview.ingest([event("i-1")])
-    (failure,) = report.failures
-    assert failure.status is OutcomeStatus.FAILED
-    (orphan,) = report.orphans
-    assert (orphan.name, orphan.id) == ("Payments", None)
+    assert (report.recorded, report.orphans) == (1, ())
+    assert _counts(sandbox) == _ONE_OF_EACH
 
 
 @pytest.mark.parametrize("path", ["/controls/", "/technical-controls/", "/resources/"])

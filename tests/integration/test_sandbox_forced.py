@@ -110,7 +110,7 @@ def test_what_cannot_be_forced_is_refused(sandbox, path, status, message):
         ("PUT", "/airview/monitored-resources/"),
         ("PUTT", "/monitored-resources/"),
         ("DELETE", "/systems/"),
-        ("GET", "/herald/v2/{account_id}/subscription"),
+        ("GET", "/herald/v1/{account_id}/subscriptions"),
         ("GET", "/systems/{id}/exclusion-resources/"),
     ],
 )
@@ -129,6 +129,7 @@ def test_a_route_that_is_not_served_cannot_be_forced(sandbox, method, path):
         ("GET", "/applications/7"),
         ("POST", "/herald/v2/{account_id}/notifications"),
         ("GET", "/herald/v2/{account_id}/notifications/incidents/alerts"),
+        ("POST", "/herald/v2/{account_id}/{kind}/test"),
         ("POST", "/aims/v1/authenticate"),
     ],
 )

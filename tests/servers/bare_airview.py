@@ -17,8 +17,8 @@ async def answer(request: Request) -> Response:
     if request.method == "PUT":
         return Response(204)
     if request.method == "GET":
-        listed = path in {"/environments/", "/controls/", "/technical-controls/"}
-        return Response(200, b"[]\n") if listed else _ABSENT
+        lists = {"/applications/", "/environments/", "/controls/", "/technical-controls/"}
+        return Response(200, b"[]\n") if path in lists else _ABSENT
     row = {**json.loads(request.body), "id": next(_ids)}
     if path == "/application-environments/":
         row["application"] = {

@@ -21,6 +21,7 @@ class Response(NamedTuple):
     status: int
     body: bytes = b""
     location: str = ""
+    retry_after: str = ""
 
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -32,9 +33,11 @@ class StubServer:
     Args:
         handler: Answers a request; its delays are the server's. Its `aclose`, if it has one, is
             awaited at the end.
+        port: Where to listen; by default anywhere that is free.
     """
 
-    def __init__(self, handler: Handler) -> None:
+    def __init__(self, handler: Handler, port: int = 0) -> None:
+        self._port = port
         self._handler = handler
         self._listening = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -71,7 +74,7 @@ class StubServer:
                 tasks.discard(task)
                 writer.close()
 
-        server = await asyncio.start_server(connected, "127.0.0.1", 0)
+        server = await asyncio.start_server(connected, "127.0.0.1", self._port)
         self.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
         self._listening.set()
         await self._ended.wait()
@@ -90,10 +93,12 @@ class StubServer:
         }
         body = await reader.readexactly(int(headers.get("content-length", 0)))
         request = Request(method, target, headers, body)
-        status, content, location = await self._handler(request)
+        status, content, location, retry_after = await self._handler(request)
         length = b"" if status == 204 else b"content-length: %d\r\n" % len(content)
         if location:
             length += b"location: %s\r\n" % location.encode()
+        if retry_after:
+            length += b"retry-after: %s\r\n" % retry_after.encode()
         writer.write(
             b"HTTP/1.1 %d Stub\r\ncontent-type: application/json\r\n%s\r\n%s"
             % (status, length, content)

@@ -6,7 +6,8 @@ import anyio
 import pytest
 from anyio.lowlevel import checkpoint
 
-from airview_herald.transport._operation import Operation, Slots
+from airview_herald.transport._limiter import Slots
+from airview_herald.transport._operation import Operation
 
 
 async def use(slots, name, served, leave):

@@ -36,7 +36,8 @@ from airview_herald.errors import (
 from airview_herald.transport import PooledTransport
 from airview_herald.transport._call import Call, ErrorBody, RetryClass
 from airview_herald.transport._connections import Connections
-from airview_herald.transport._operation import Operation, Slots
+from airview_herald.transport._limiter import Slots
+from airview_herald.transport._operation import Operation
 from airview_herald.transport._options import Options
 from airview_herald.transport._retry import Retry
 from airview_herald.transport._send import Transport

@@ -25,7 +25,7 @@ _logger = logging.getLogger("airview_herald.sandbox")
 TOKEN_HEADER = "x-aims-auth-token"  # noqa: S105 - a header's name
 _LARGEST_BODY = 1024 * 1024
 _PHRASES = {404: "Not Found", 405: "Method Not Allowed"}
-_PATHS = {
+PATHS = {
     **_aims.PATHS,
     **_endpoints.PATHS,
     **_notifications.PATHS,
@@ -37,13 +37,11 @@ _PATHS = {
 }
 
 
-ROUTES = Routes(_PATHS)
-
-
 class Services:
     """The ASGI application that serves AIMS, the Endpoints service and Herald."""
 
     def __init__(self, url: str, database: Database, state: State) -> None:
+        self._routes = Routes(PATHS)
         self._url = url
         self._database = database
         self._state = state
@@ -67,7 +65,7 @@ class Services:
 
     def _handle(self, scope: Scope, body: bytes) -> Answer:
         path = scope["raw_path"].decode("latin-1")
-        found = ROUTES.find(scope["method"], path)
+        found = self._routes.find(scope["method"], path)
         if isinstance(found, int):
             return Answer.of(found, "text/plain; charset=utf-8", _PHRASES[found])
         handler, variables = found

@@ -1,0 +1,71 @@
+"""Where the work of a batch is done: a cancellation ends it, but not in the middle of a save."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+import anyio
+
+
+class Shelter:
+    """Do work in a task that no cancellation reaches at once.
+
+    When the caller is cancelled, or the work is to end early, nothing new begins, and what is on
+    the wire has some seconds to be answered. A second cancellation does not wait for that.
+
+    Args:
+        grace: Those seconds.
+        stop: Lets nothing new begin.
+        unfinished: Whether anything is worth waiting for.
+        progress: Waits until that may have changed.
+    """
+
+    def __init__(
+        self,
+        grace: float,
+        stop: Callable[[], None],
+        unfinished: Callable[[], bool],
+        progress: Callable[[], Awaitable[None]],
+    ) -> None:
+        self._grace = grace
+        self._stop = stop
+        self._unfinished = unfinished
+        self._progress = progress
+        self._scope = anyio.CancelScope(shield=True)
+        self._over = anyio.Event()
+        self._done = False
+
+    async def run(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Do the work, until it is done or ends early.
+
+        Args:
+            work: Raises nothing but what is a defect.
+        """
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._work, work)
+            try:
+                await self._over.wait()
+            finally:
+                try:
+                    if not self._done:
+                        await self._wind_up()
+                finally:
+                    self._scope.cancel()
+
+    def end(self) -> None:
+        """End the work early."""
+        self._over.set()
+
+    async def _work(self, work: Callable[[], Awaitable[None]]) -> None:
+        try:
+            with self._scope:
+                await work()
+        finally:
+            self._done = True
+            self._over.set()
+
+    async def _wind_up(self) -> None:
+        self._stop()
+        with anyio.move_on_after(self._grace, shield=True):
+            while self._unfinished():
+                await self._progress()

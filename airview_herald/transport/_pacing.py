@@ -1,0 +1,205 @@
+"""When a client may send: what a server's answers have to say about that, for all that it sends.
+
+Three things keep a client waiting. A *hold*: a server that turned a request away has said for how
+long, by `Retry-After`. A *gate*: the retries that a client may spend are used up, so its batches
+wait, and one request a second tries whether the server is back. And a *rate*, after a 429. Hold
+and gate are cool-down: nothing new begins, and the clocks of a batch's events stand still. Waiting
+for the rate is not on an event's clock either.
+
+Batches wait in line, each for as long as its patience lasts. Single calls wait beside the line,
+know no gate, and fail rather than wait beyond their deadline.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Awaitable, Callable
+
+from airview_herald.errors import CooldownError, DeadlineError, RequestFacts
+from airview_herald.transport._gate import Gate
+from airview_herald.transport._operation import Operation, Patience
+from airview_herald.transport._rate import AdaptiveRate
+
+# What may change meanwhile is looked at again after so many seconds.
+_LOOK_AGAIN = 0.1
+
+
+class Pacing:
+    """Say when the next request may go out; shared by all that a client sends.
+
+    Args:
+        clock: Seconds, monotonic.
+        sleep: Waits that many seconds.
+
+    Attributes:
+        quiet: Whether nothing keeps anybody waiting, so that nobody need ask.
+    """
+
+    def __init__(
+        self, clock: Callable[[], float], sleep: Callable[[float], Awaitable[None]]
+    ) -> None:
+        self._clock = clock
+        self._sleep = sleep
+        self.quiet: bool = True
+        self._gate = Gate()
+        self._rate = AdaptiveRate()
+        self._held_until = -math.inf
+        self._opened_at = -math.inf
+        self._cooling_since: float | None = None
+        self._cooled = 0.0
+        self._vain_since: float | None = None
+
+    @property
+    def gate_closed(self) -> bool:
+        """Whether batches wait for a probe to succeed."""
+        return self._gate.closed
+
+    def sending(self, now: float) -> None:
+        """Note that a request is sent."""
+        self._rate.meter.send(now - self._cooled)
+
+    def throttled(self, sent_at: float, *, asked: bool) -> None:
+        """Note a 429 of the service.
+
+        Args:
+            sent_at: When the request was sent.
+            asked: Whether the server asked for a pause with it.
+        """
+        now = self.active(self._in_vain())
+        sent_at = min(sent_at - self._cooled, now)
+        self._rate.throttled(sent_at, now, asked=asked, paused=self._cooled)
+
+    def hold(self, seconds: float) -> None:
+        """Send nothing new for so many seconds: a server that turned a request away says so."""
+        if seconds > 0:
+            now = self._in_vain()
+            self._held_until = max(self._held_until, now + seconds)
+            self._cool(now)
+            self._rate.resume()
+
+    def close_gate(self) -> None:
+        """Let batches wait until a probe succeeds: too much has failed in a row."""
+        now = self._in_vain()
+        self._gate.close(now)
+        self._cool(now)
+
+    def succeeded(self) -> None:
+        """Note, where it is not quiet, that a request was answered: the server is there."""
+        now = self._clock()
+        if self._gate.closed:
+            self._gate.open()
+            self._opened_at = now
+        self._settle(now)
+        if self._cooling_since is None:
+            self._vain_since = None
+            self.quiet = self._rate.per_second is None
+
+    def active(self, now: float) -> float:
+        """Return a time on the clock that stands still during cool-down."""
+        if self._cooling_since is None:
+            return now - self._cooled
+        self._settle(now)
+        return (now if self._cooling_since is None else self._cooling_since) - self._cooled
+
+    async def admit(self, operation: Operation) -> None:
+        """Wait until an operation may send its next request, and take a slot for it.
+
+        Args:
+            operation: The account; what it waits here is not on a batch's event's clock.
+
+        Raises:
+            CooldownError: A batch's patience is at its end.
+            DeadlineError: A single call would wait beyond its deadline; `retry_after` says how
+                long.
+        """
+        patience = operation.patience
+        if patience is None:
+            await self._admitted(operation, None)
+            return
+        began = self.active(self._clock())
+        async with patience.line:
+            await self._admitted(operation, patience)
+        operation.waited += self.active(self._clock()) - began
+
+    async def cool_down(self, patience: Patience) -> None:
+        """Wait, on a batch's patience, until the client may begin something new.
+
+        Raises:
+            CooldownError: It is at its end.
+        """
+        while self._cooling_since is not None:
+            now = self._clock()
+            self._settle(now)
+            if self._cooling_since is not None:
+                await self._sleep(self._pause(now, patience) or _LOOK_AGAIN)
+
+    async def _admitted(self, operation: Operation, patience: Patience | None) -> None:
+        slots = operation.slots
+        while True:
+            while (seconds := self._wait(operation, patience)) > 0:
+                await self._sleep(seconds)
+            if slots is not None:
+                await slots.acquire()
+            if self._take(self._clock(), batch=patience is not None):
+                return
+            if slots is not None:
+                slots.release()
+
+    def _wait(self, operation: Operation, patience: Patience | None) -> float:
+        """Return the seconds until it is worth asking again; 0 when one may send."""
+        now = self._clock()
+        self._settle(now)
+        if patience is not None:
+            seconds = self._pause(now, patience)
+        else:
+            seconds = max(self._held_until - now, self._rate.wait(self.active(now)))
+            if seconds >= operation.remaining(self._clock):
+                raise DeadlineError(
+                    f"the server wants a pause of {seconds:.1f} s, which would exceed the "
+                    f"operation's {operation.deadline:g} s",
+                    RequestFacts(retry_after=seconds),
+                )
+        return max(0.0, seconds)
+
+    def _pause(self, now: float, patience: Patience) -> float:
+        """Return how long a batch waits before it looks again."""
+        if self._vain_since is not None:
+            vain = max(now, self._held_until) - self._vain_since
+            if vain > patience.limit:
+                raise CooldownError(
+                    f"the server has turned everything away, or asks to, for {vain:.1f} s; "
+                    f"max_cooldown is {patience.limit:g} s"
+                )
+        held = self._held_until - now
+        if held > 0:
+            return held
+        seconds = self._gate.wait(now) or self._rate.wait(self.active(now))
+        return min(seconds, _LOOK_AGAIN)
+
+    def _take(self, now: float, *, batch: bool) -> bool:
+        self._settle(now)
+        if now < self._held_until:
+            return False
+        if batch and self._gate.closed:
+            return self._gate.take(now)
+        return self._rate.take(self.active(now))
+
+    def _in_vain(self) -> float:
+        """Note that a request was made in vain, and return the time."""
+        now = self._clock()
+        self.quiet = False
+        if self._vain_since is None:
+            self._vain_since = now
+        return now
+
+    def _cool(self, now: float) -> None:
+        if self._cooling_since is None:
+            self._cooling_since = now
+
+    def _settle(self, now: float) -> None:
+        """Note the end of a cool-down that is over by now."""
+        if self._cooling_since is None or self._gate.closed or now < self._held_until:
+            return
+        ended = max(self._held_until, self._opened_at, self._cooling_since)
+        self._cooled += ended - self._cooling_since
+        self._cooling_since = None

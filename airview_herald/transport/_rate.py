@@ -1,0 +1,207 @@
+"""How fast a client may send once a server has said that it is too fast: a law, without I/O.
+
+The first 429 turns it on. Each lets it fall to 0.7 of the rate at which requests were sent lately,
+and from there it rises along a cubic curve: fast at first, flat where it failed, and faster again
+beyond, to find out whether the allowance has grown. The first 429, and one that comes soon after
+another one, say that the rate was far off. What was accepted between two of them tells the
+allowance, if it was enough; else the rate falls deeper. Requests take tokens that come in at that
+rate. When there was no 429 for a minute the rate is forgotten.
+
+Some servers answer 429 now and then, however slowly they are asked. So a few refusals among many
+requests change nothing, and while not many are refused the rate does not fall below half of what
+was accepted at the best time of the last minute. A 429 with a `Retry-After` always counts.
+"""
+
+from __future__ import annotations
+
+import math
+
+_FALL = 0.7
+_SOON = 1.5
+_DEEP_FALL = 0.4
+# Seconds until the rate is back on the flat part of the curve.
+_LEVEL_AFTER = 6.0
+_SLOWEST = 0.25
+# Shares of refused requests, and how many requests it takes to speak of a share.
+_FEW = 0.05
+_NOT_MANY = 0.3
+_ENOUGH = 20
+_MINUTE = 60.0
+# How many seconds' worth of tokens may be saved up, so that late timers lose nothing.
+_SAVED = 0.05
+# Rates are measured over one or two spans of so many seconds.
+_SPAN = 0.5
+_SHORTEST_SPAN = 0.05
+
+
+class Meter:
+    """What is sent, and what of it is refused, in the last span and the one before it.
+
+    Attributes:
+        best: The most that was accepted a second, in a span of the last minute; 0 before the
+            first one has ended.
+        total: What was ever sent.
+    """
+
+    __slots__ = ("_before", "_best_at", "_refused", "_sent", "_since", "_until", "best", "total")
+
+    def __init__(self) -> None:
+        self.total: int = 0
+        self._sent = 0
+        self._refused = 0
+        self._since = -math.inf
+        self._until = -math.inf
+        # Sent, refused, seconds.
+        self._before = (0, 0, 0.0)
+        self.best: float = 0.0
+        self._best_at = -math.inf
+
+    def send(self, now: float) -> None:
+        """Count a request that is sent."""
+        if now - self._since >= _SPAN:
+            self._roll(now)
+        self._sent += 1
+        self.total += 1
+        self._until = now
+
+    def refuse(self) -> None:
+        """Count a request that was refused."""
+        self._refused += 1
+
+    @property
+    def per_second(self) -> float:
+        """How many requests were sent a second, while there were some to send."""
+        sent, _, span = self._before
+        return (sent + self._sent) / max(span + self._until - self._since, _SHORTEST_SPAN)
+
+    @property
+    def refused_share(self) -> float | None:
+        """The share that was refused, if enough were sent to tell."""
+        sent, refused, _ = self._before
+        sent += self._sent
+        return None if sent < _ENOUGH else (refused + self._refused) / sent
+
+    def _roll(self, now: float) -> None:
+        span = now - self._since
+        accepted = max(0, self._sent - self._refused) / span
+        if accepted >= self.best or now - self._best_at > _MINUTE:
+            self.best, self._best_at = accepted, now
+        # What lies before a pause says nothing of the rate after it.
+        self._before = (self._sent, self._refused, span) if span < math.inf else (0, 0, 0.0)
+        self._sent, self._refused, self._since = 0, 0, now
+
+
+class AdaptiveRate:
+    """A token bucket whose rate follows the server's allowance.
+
+    All times are seconds of one clock, which stands still while the client must not send.
+
+    Attributes:
+        per_second: The rate, or `None` while there is no limit.
+        meter: What was sent.
+    """
+
+    __slots__ = (
+        "_accepted_from",
+        "_bottom",
+        "_fell_at",
+        "_filled_at",
+        "_paused",
+        "_tokens",
+        "_top",
+        "meter",
+        "per_second",
+    )
+
+    def __init__(self) -> None:
+        self.per_second: float | None = None
+        self.meter: Meter = Meter()
+        self._top = 0.0
+        self._bottom = 0.0
+        self._fell_at = -math.inf
+        # What had been sent at the last fall, and what of the rest was refused.
+        self._accepted_from = 0
+        self._paused = 0.0
+        self._tokens = 0.0
+        self._filled_at = 0.0
+
+    def throttled(
+        self, sent_at: float, now: float, *, asked: bool = False, paused: float = 0.0
+    ) -> None:
+        """Note a 429; those for requests sent before the last one that counted do not count.
+
+        Args:
+            sent_at: When the request was sent.
+            now: When it was answered.
+            asked: Whether the server asked for a pause with it.
+            paused: How many seconds this clock has stood still in all.
+        """
+        self.meter.refuse()
+        if sent_at < self._fell_at:
+            return
+        self._accepted_from += 1
+        share = None if asked else self.meter.refused_share
+        if share is not None and share < (_FEW if self.meter.best else _NOT_MANY):
+            return
+        rate, fall, top = self.meter.per_second, _FALL, 1.0
+        limit = rate if self.per_second is None else self.per_second
+        rate = min(rate, limit)
+        least = _SLOWEST
+        if share is not None and share < _NOT_MANY:
+            least = max(least, min(limit, self.meter.best / 2))
+        if self.per_second is None or now - self._fell_at < _SOON:
+            allowance = self._allowance(now, paused)
+            if allowance is None:
+                fall, top = _DEEP_FALL, _FALL
+            else:
+                rate = min(rate, allowance)
+        self._bottom = self.per_second = max(least, rate * fall)
+        self._top = max(self._bottom, rate * top)
+        self._fell_at = self._filled_at = now
+        self._accepted_from, self._paused = self.meter.total, paused
+        self._tokens = 0.0
+
+    def _allowance(self, now: float, paused: float) -> float | None:
+        """Return what the server has accepted a second since the last fall, if that was enough.
+
+        A bucket was empty then and is empty now. What came into it during a pause may have run
+        over: the truth lies between counting the pause and not, and is taken in the middle.
+        """
+        accepted, seconds = self.meter.total - self._accepted_from, now - self._fell_at
+        if accepted < _ENOUGH or not 0 < seconds < math.inf:
+            return None
+        return accepted / math.sqrt(seconds * (seconds + paused - self._paused))
+
+    def resume(self) -> None:
+        """Let one request go at once: a pause that the server asked for will be over."""
+        self._tokens = 1.0
+
+    def wait(self, now: float) -> float:
+        """Return the seconds until there is a token; 0 when there is one."""
+        rate = self._rise(now)
+        return 0.0 if rate is None else max(0.0, (1.0 - self._tokens) / rate)
+
+    def take(self, now: float) -> bool:
+        """Take a token; return whether there was one."""
+        if self._rise(now) is None:
+            return True
+        if self._tokens < 1.0:
+            return False
+        self._tokens -= 1.0
+        return True
+
+    def _rise(self, now: float) -> float | None:
+        """Return the rate as it is by now, its tokens filled up."""
+        if self.per_second is None:
+            return None
+        since = now - self._fell_at
+        if since > _MINUTE:
+            self.per_second = None
+            return None
+        curve = self._top + (self._top - self._bottom) * (since / _LEVEL_AFTER - 1) ** 3
+        # Where less is sent than may be, a high rate would be a guess.
+        rate = max(_SLOWEST, min(curve, 2 * self.meter.per_second + 1))
+        saved = max(1.0, rate * _SAVED)
+        self._tokens = min(saved, self._tokens + rate * (now - self._filled_at))
+        self._filled_at, self.per_second = now, rate
+        return rate

@@ -1,0 +1,169 @@
+"""The law of how many requests may be in flight, and the slots that follow it."""
+
+import anyio
+import pytest
+
+from airview_herald.transport._limiter import ConcurrencyLaw, Slots
+
+
+def _succeed(law, times, *, at, in_use=None):
+    for _ in range(times):
+        law.succeeded(at, int(law.limit) if in_use is None else in_use)
+
+
+def test_it_begins_at_its_ceiling_and_stays_there():
+    """Nothing raises the limit above what the caller has set."""
+    law = ConcurrencyLaw(8)
+    _succeed(law, 100, at=1.0)
+    assert law.limit == 8
+
+
+def test_a_failure_lowers_it_once_in_a_round_trip():
+    """Of the requests that were in flight at the fall none lets it fall again."""
+    law = ConcurrencyLaw(100)
+    for _ in range(50):
+        law.failed(sent_at=1.0, now=2.0)
+    assert law.limit == pytest.approx(70)
+    law.failed(sent_at=2.5, now=3.0)
+    assert law.limit == pytest.approx(49)
+
+
+def test_its_floor_is_one():
+    """However much fails, one request may be in flight."""
+    law = ConcurrencyLaw(64)
+    for now in range(100):
+        law.failed(sent_at=now, now=now + 0.5)
+    assert law.limit == 1.0
+
+
+def test_answers_to_what_was_sent_before_a_fall_raise_nothing():
+    """They say nothing of the load after it."""
+    law = ConcurrencyLaw(10)
+    law.failed(sent_at=1.0, now=2.0)
+    _succeed(law, 50, at=1.5)
+    assert law.limit == pytest.approx(7)
+
+
+def test_after_an_outage_it_doubles_with_each_round_trip_up_to_the_threshold():
+    """The threshold is 0.7 of the limit that the trouble met, however far it fell."""
+    law = ConcurrencyLaw(100)
+    for now in range(100):
+        law.failed(sent_at=now, now=now + 0.5)
+    limits = []
+    for _ in range(6):
+        _succeed(law, int(law.limit), at=200.0)
+        limits.append(int(law.limit))
+    assert limits == [2, 4, 8, 16, 32, 64]
+    assert law.threshold == pytest.approx(70)
+
+
+def test_above_the_threshold_a_round_trip_adds_one():
+    """A whole round of answers raises the limit by one, up to the ceiling."""
+    law = ConcurrencyLaw(20)
+    law.failed(sent_at=1.0, now=2.0)
+    _succeed(law, 14, at=3.0)
+    assert law.limit == pytest.approx(15, abs=0.1)
+    _succeed(law, 1000, at=3.0)
+    assert law.limit == 20
+
+
+def test_it_rises_only_while_half_of_it_is_used():
+    """What is not used proves nothing."""
+    law = ConcurrencyLaw(20)
+    law.failed(sent_at=1.0, now=2.0)
+    _succeed(law, 100, at=3.0, in_use=6)
+    assert law.limit == pytest.approx(14)
+    _succeed(law, 1, at=3.0, in_use=7)
+    assert law.limit > 14
+
+
+def test_trouble_while_answers_come_lowers_the_threshold_too():
+    """An overloaded server that still answers is not brought back to where it failed."""
+    law = ConcurrencyLaw(100)
+    law.failed(sent_at=1.0, now=2.0)
+    _succeed(law, 1, at=3.0)
+    law.failed(sent_at=3.0, now=4.0)
+    assert law.threshold == law.limit == pytest.approx(49, abs=0.1)
+
+
+async def test_a_lowered_limit_waits_for_slots_to_come_back():
+    """Slots beyond a lowered limit are not given out again."""
+    slots, served = Slots(10), []
+    for _ in range(10):
+        await slots.acquire()
+    slots.failed(1.0, 2.0)
+    assert (slots.limit, slots.lowered, slots.extremes) == (7, True, (7, 10))
+
+    async def ask():
+        await slots.acquire()
+        served.append(1)
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(ask)
+        for expected in (0, 0, 0, 1):
+            slots.release()
+            await anyio.wait_all_tasks_blocked()
+            assert len(served) == expected
+
+
+async def test_a_raised_limit_serves_those_who_wait():
+    """A slot that a rise adds goes to the one who waits longest."""
+    slots, served = Slots(4), []
+    slots.failed(1.0, 2.0)
+    assert slots.limit == 2
+    for _ in range(2):
+        await slots.acquire()
+
+    async def ask():
+        await slots.acquire()
+        served.append(1)
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(ask)
+        await anyio.wait_all_tasks_blocked()
+        for _ in range(10):
+            slots.succeeded(3.0)
+        await anyio.wait_all_tasks_blocked()
+        assert served == [1]
+    assert slots.limit == 4
+
+
+async def test_shut_slots_are_given_to_nobody():
+    """After `shut` nobody gets a slot, not even one whose turn had come."""
+    slots, served = Slots(1), []
+    await slots.acquire()
+
+    async def ask():
+        await slots.acquire()
+        served.append(1)
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(ask)
+        await anyio.wait_all_tasks_blocked()
+        slots.release()
+        slots.shut()
+        tasks.start_soon(ask)
+        await anyio.wait_all_tasks_blocked()
+        assert served == []
+        tasks.cancel_scope.cancel()
+
+
+async def test_shut_slots_tell_of_each_that_comes_back():
+    """Who waits for what is on the wire hears of every slot that is given back."""
+    slots, heard = Slots(2), []
+    for _ in range(2):
+        await slots.acquire()
+    slots.shut()
+
+    async def listen():
+        for _ in range(2):
+            await slots.released()
+            heard.append(1)
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(listen)
+        for expected in (1, 2):
+            await anyio.wait_all_tasks_blocked()
+            slots.release()
+            await anyio.wait_all_tasks_blocked()
+            assert len(heard) == expected

@@ -1,0 +1,166 @@
+"""The law of the rate after a 429; time is a number here."""
+
+import heapq
+import itertools
+import random
+
+import pytest
+
+from airview_herald.transport._rate import AdaptiveRate
+
+
+def _send(rate, count, *, began=0.0, every=0.01):
+    """Count requests that are sent at even times; return the last one's."""
+    times = [began + n * every for n in range(count)]
+    for now in times:
+        rate.meter.send(now)
+    return times[-1]
+
+
+class Bucket:
+    """A server's allowance."""
+
+    def __init__(self, per_second, burst):
+        self.per_second, self.burst, self.tokens, self.at = per_second, burst, burst, 0.0
+
+    def __call__(self, now):
+        self.tokens = min(self.burst, self.tokens + (now - self.at) * self.per_second)
+        self.at = now
+        if self.tokens < 1:
+            return False
+        self.tokens -= 1
+        return True
+
+
+def _drive(accepts, *, seconds, pause=0.0, in_flight=64, round_trip=0.005):
+    """Send as fast as the law lets one; return when each request was sent, and if it was taken."""
+    rate, now, cooled, flying, sent = AdaptiveRate(), 0.0, 0.0, [], []
+    while now < seconds:
+        while flying and flying[0][0] <= now:
+            _, sent_at, taken = heapq.heappop(flying)
+            if not taken:
+                rate.throttled(sent_at, now - cooled, asked=pause > 0, paused=cooled)
+                if pause and sent_at >= now - cooled - 2 * round_trip:
+                    rate.resume()
+                    # What is in flight is answered meanwhile.
+                    for _, at, ok in flying:
+                        if not ok:
+                            rate.throttled(at, now - cooled, asked=True, paused=cooled)
+                    flying.clear()
+                    now, cooled = now + pause, cooled + pause
+        active = now - cooled
+        if len(flying) < in_flight and rate.take(active):
+            rate.meter.send(active)
+            taken = accepts(now)
+            sent.append((now, taken))
+            heapq.heappush(flying, (now + round_trip, active, taken))
+            now += 0.0003
+        else:
+            now += 0.001
+    return sent
+
+
+@pytest.mark.parametrize("allowance", [10, 100, 500])
+@pytest.mark.parametrize(("pause", "used"), [(0.0, 0.85), (1.0, 0.6)])
+def test_most_of_an_allowance_is_used_and_little_is_refused(allowance, pause, used):
+    """After some seconds the law stays close below what the server takes."""
+    sent = _drive(Bucket(allowance, allowance / 5), seconds=30.0, pause=pause)
+    late = [taken for at, taken in sent if at > 5]
+    assert sum(late) >= used * allowance * 25
+    assert late.count(False) <= 0.05 * len(late)
+
+
+def test_a_larger_allowance_is_found():
+    """When the server takes ten times as much it is sent that after a while."""
+    bucket = Bucket(20, 5)
+    sent = _drive(
+        lambda now: setattr(bucket, "per_second", 20 if now < 10 else 200) or bucket(now),
+        seconds=40.0,
+    )
+    assert sum(taken for at, taken in sent if 35 < at < 40) > 0.8 * 200 * 5
+
+
+@pytest.mark.parametrize("share", [0.02, 0.05, 0.1])
+def test_a_429_now_and_then_does_not_bring_everything_to_a_halt(share):
+    """Where the rate is not what is refused, it stays within reach of what is accepted."""
+    rng = random.Random(7)
+    sent = _drive(lambda _: rng.random() >= share, seconds=20.0)
+    assert sum(taken for at, taken in sent if at > 15) > 5 * 200
+
+
+def test_without_a_429_there_is_no_limit():
+    """Whatever is sent, nobody waits."""
+    rate = AdaptiveRate()
+    _send(rate, 1000, every=0.0001)
+    assert rate.per_second is None
+    assert all(rate.take(0.1) for _ in range(1000))
+    assert rate.wait(0.1) == 0.0
+
+
+def test_only_one_429_of_a_round_trip_counts():
+    """Those for requests sent before the fall do not let it fall again."""
+    rate = AdaptiveRate()
+    last = _send(rate, 100)
+    rate.throttled(last, last + 0.1, asked=True)
+    fallen = rate.per_second
+    for _ in range(50):
+        rate.throttled(last, last + 0.2, asked=True)
+    assert rate.per_second == fallen
+
+
+def test_the_rate_rises_fast_then_flat_then_fast():
+    """The curve is cubic: flat around where it failed, after six seconds."""
+    rate = AdaptiveRate()
+    now = _send(rate, 2000, every=0.01)
+    rate.throttled(now, now, asked=True)
+    for tick in itertools.count(1):
+        # Later 429s are no longer soon, and the rate is what was sent: about 100.
+        at = now + tick * 0.01
+        rate.meter.send(at)
+        rate.wait(at)
+        if tick == 1000:
+            break
+    rate.throttled(at, at, asked=True)
+    bottom = rate.per_second
+    risen = []
+    for tick in range(1, 1201):
+        rate.meter.send(at + tick * 0.01)
+        rate.wait(at + tick * 0.01)
+        if tick % 200 == 0:
+            risen.append(rate.per_second)
+    steps = [b - a for a, b in itertools.pairwise([bottom, *risen])]
+    assert steps[0] > steps[1] > steps[2]
+    assert steps[3] < steps[4] < steps[5]
+
+
+def test_a_minute_without_a_429_ends_the_limit():
+    """The limit is forgotten."""
+    rate = AdaptiveRate()
+    last = _send(rate, 50)
+    rate.throttled(last, last, asked=True)
+    assert rate.wait(last + 0.0) > 0
+    rate.wait(last + 59)
+    assert rate.per_second is not None
+    assert rate.take(last + 61)
+    assert rate.per_second is None
+
+
+def test_tokens_are_saved_up_for_a_moment_only():
+    """After a long silence no burst goes out."""
+    rate = AdaptiveRate()
+    last = _send(rate, 100)
+    rate.throttled(last, last, asked=True)
+    now = last + 20
+    taken = sum(rate.take(now) for _ in range(1000))
+    assert taken <= max(1, 0.05 * rate.per_second)
+
+
+def test_one_may_go_at_once_when_a_pause_is_over():
+    """A pause that was asked for is itself the wait of the next request."""
+    rate = AdaptiveRate()
+    last = _send(rate, 1)
+    rate.throttled(last, last, asked=True)
+    assert rate.wait(last) > 0
+    rate.resume()
+    assert rate.take(last)
+    assert not rate.take(last)
