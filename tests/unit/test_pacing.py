@@ -180,10 +180,14 @@ async def test_a_gate_that_stays_closed_outlasts_a_batchs_patience(pacing, time)
     """Probes in vain do not begin the count anew."""
     pacing.close_gate()
     patience = Patience(30.0, pacing.active)
-    with pytest.raises(CooldownError):
+
+    async def probe_in_vain():
         while True:
             await pacing.admit(Operation(120.0, None, Slots(1), patience))
             pacing.close_gate()
+
+    with pytest.raises(CooldownError):
+        await probe_in_vain()
     assert time.now == pytest.approx(1030.0, abs=1.1)
 
 
