@@ -73,7 +73,7 @@ class Run:
         self._room = anyio.Event()
         self._pulling = anyio.CancelScope()
         self._shelter = Shelter(
-            settings.grace, self._stop, self._awaits_answers, self._slots.released
+            settings.grace, self._begin_nothing, self._awaits_answers, self._slots.released
         )
         self._clock = recorder.sender.transport.clock
         self._began = self._clock()
@@ -98,6 +98,14 @@ class Run:
         if self._settings.progress is not None:
             await self._call(self._settings.progress, self.report, "progress")
 
+    def stop(self) -> None:
+        """End the run early; saves that are on the wire have their grace."""
+        self._shelter.end()
+
+    def cut(self) -> None:
+        """End the run now."""
+        self._shelter.cut()
+
     def aborted(self) -> IngestAborted | None:
         """Return the error of a run that was ended early, its cause set."""
         if self.cause is None:
@@ -113,7 +121,7 @@ class Run:
                 if self._coverage is not None and self.cause is None:
                     await self._reconcile(tasks, self._coverage)
 
-    def _stop(self) -> None:
+    def _begin_nothing(self) -> None:
         """Let nothing new begin: take no event, and send no request."""
         self._pulling.cancel()
         self._slots.shut()

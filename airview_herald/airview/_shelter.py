@@ -32,6 +32,7 @@ class Shelter:
         self._unfinished = unfinished
         self._progress = progress
         self._scope = anyio.CancelScope(shield=True)
+        self._last_wait = anyio.CancelScope(shield=True)
         self._over = anyio.Event()
         self._done = False
 
@@ -53,8 +54,14 @@ class Shelter:
                     self._scope.cancel()
 
     def end(self) -> None:
-        """End the work early."""
+        """End the work early, with grace."""
         self._over.set()
+
+    def cut(self) -> None:
+        """End the work now."""
+        self._over.set()
+        self._last_wait.cancel()
+        self._scope.cancel()
 
     async def _work(self, work: Callable[[], Awaitable[None]]) -> None:
         try:
@@ -66,6 +73,7 @@ class Shelter:
 
     async def _wind_up(self) -> None:
         self._stop()
-        with anyio.move_on_after(self._grace, shield=True):
+        self._last_wait.deadline = anyio.current_time() + self._grace
+        with self._last_wait:
             while self._unfinished():
                 await self._progress()

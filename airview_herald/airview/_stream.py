@@ -48,6 +48,7 @@ class IngestStream:
             raise RuntimeError("a run is entered once; call airview.stream again")
         self._open = True
         self._to_watcher, self._outcomes = anyio.create_memory_object_stream[Outcome](0)
+        self._ended = anyio.Event()
         await self._tasks.__aenter__()
         self._tasks.start_soon(self._pump)
         return self
@@ -59,7 +60,15 @@ class IngestStream:
         traceback: TracebackType | None,
     ) -> bool | None:
         self._open = False
+        self._run.stop()
         try:
+            try:
+                with anyio.CancelScope(shield=True):
+                    await self._ended.wait()
+            except BaseException as again:
+                self._run.cut()
+                await self._tasks.__aexit__(type(again), again, again.__traceback__)
+                raise
             # A cancellation from outside reaches the batch by itself, and comes out as it is.
             if isinstance(error, anyio.get_cancelled_exc_class()):
                 return await self._tasks.__aexit__(kind, error, traceback)
@@ -91,5 +100,8 @@ class IngestStream:
             raise StopAsyncIteration from None
 
     async def _pump(self) -> None:
-        with self._to_watcher:
-            await self._run.execute()
+        try:
+            with self._to_watcher:
+                await self._run.execute()
+        finally:
+            self._ended.set()

@@ -187,10 +187,11 @@ class Transport(Exchange):
             if error.status is not None and not self.pacing.quiet:
                 self.pacing.succeeded()
             return
-        if failure.fate is Fate.UNPROCESSED and failure.retry_after is not None:
-            self.pacing.hold(failure.retry_after)
-        # The rate sees to what was throttled.
-        if operation.patience is not None and not throttled and not self._budget.spend():
+        pause = failure.retry_after if failure.fate is Fate.UNPROCESSED else None
+        if pause:
+            self.pacing.hold(pause)
+        # The rate sees to what was throttled. After another pause one tries first.
+        if operation.patience is not None and not throttled and (pause or not self._budget.spend()):
             self.pacing.close_gate()
 
     def _delay(

@@ -17,6 +17,7 @@ _SETTLE = 0.2
 _CREATES = [
     "/systems/",
     "/environments/",
+    "/applications/",
     "/application-environments/",
     "/controls/",
     "/technical-controls/",
@@ -85,15 +86,6 @@ async def test_an_application_that_is_placed_late_is_made_once(sandbox, connect,
     assert _counts(sandbox) == _ONE_OF_EACH
 
 
-async def test_a_lost_application_is_adopted(sandbox, connect, event, faulty):
-    """What the lost request has left is found by its name, its type and its id."""
-    faulty.order("POST", "/applications/", processed=True)
-    async with connect(http=faulty, settle=_SETTLE) as airview:
-        report = await airview.ingest([event("i-1")])
-    assert (report.recorded, report.orphans) == (1, ())
-    assert _counts(sandbox) == _ONE_OF_EACH
-
-
 @pytest.mark.parametrize("path", ["/controls/", "/technical-controls/", "/resources/"])
 async def test_a_create_that_was_cancelled_is_looked_for(sandbox, connect, event, path):
     """A cancelled create may still be running: the next one to ask waits, looks, and adopts it."""
@@ -144,7 +136,7 @@ async def test_a_refused_create_takes_the_row_that_is_there(sandbox, connect, ev
 
 async def test_throttled_creates_are_sent_again(sandbox, connect, event, faulty):
     """A 429 was surely not processed: any class of request is sent again."""
-    for path in (*_CREATES, "/applications/"):
+    for path in _CREATES:
         faulty.order("POST", path, processed=False, status=429)
     faulty.order("PUT", "/monitored-resources/", processed=False, status=429)
     async with connect(http=faulty) as airview:

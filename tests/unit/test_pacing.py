@@ -181,13 +181,13 @@ async def test_a_gate_that_stays_closed_outlasts_a_batchs_patience(pacing, time)
     pacing.close_gate()
     patience = Patience(30.0, pacing.active)
 
-    async def probe():
+    async def probe_in_vain():
         while True:
             await pacing.admit(Operation(120.0, None, Slots(1), patience))
             pacing.close_gate()
 
     with pytest.raises(CooldownError):
-        await probe()
+        await probe_in_vain()
     assert time.now == pytest.approx(1030.0, abs=1.1)
 
 

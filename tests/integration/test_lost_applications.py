@@ -1,0 +1,199 @@
+"""Applications whose answer is lost: adopted when they are surely ours, else left and reported."""
+
+import anyio
+import attrs
+import pytest
+from faulty import Faulty
+
+from airview_herald.airview import Application, Environment, OutcomeStatus
+from airview_herald.transport import PooledTransport
+
+_SETTLE = 0.2
+_ENVIRONMENT = Environment("Production", "PRD")
+
+
+@pytest.fixture
+async def faulty():
+    """Real connections that can lose requests and answers."""
+    async with Faulty(PooledTransport()) as transport:
+        yield transport
+
+
+def _placed(sandbox):
+    """Return the ids of all applications, and of those that have an environment."""
+    rows = sandbox.snapshot()
+    return (
+        [row["id"] for row in rows["application"]],
+        [row["application_id"] for row in rows["application_environment"]],
+    )
+
+
+@pytest.mark.parametrize("processed", [True, False])
+async def test_a_lost_application_is_adopted_or_made_again(
+    sandbox, connect, event, faulty, processed
+):
+    """One application is left in the end, placed, and none is reported."""
+    faulty.order("POST", "/applications/", processed=processed)
+    async with connect(http=faulty, settle=_SETTLE) as airview:
+        report = await airview.ingest([event(f"i-{n}") for n in range(20)])
+    assert (report.recorded, report.orphans) == (20, ())
+    assert _placed(sandbox) == ([1], [1])
+
+
+@pytest.mark.parametrize("processed", [True, False])
+async def test_an_older_equal_application_is_not_adopted(
+    sandbox, connect, event, faulty, processed
+):
+    """What was there before the request is somebody else's, though it has no environment."""
+    faulty.order("POST", "/applications/", processed=processed)
+    given = event("i-1")
+    async with connect() as other, connect(http=faulty, settle=_SETTLE) as airview:
+        await other.handle_compliance_event(event("i-0", application=_named("Other", "other")))
+        theirs = await other.backend.create_application(given.application)
+        report = await airview.ingest([given])
+    assert (report.recorded, report.orphans) == (1, ())
+    everything, placed = _placed(sandbox)
+    assert theirs.id not in placed
+    assert everything == [1, 2, 3]
+    assert placed == [1, 3]
+
+
+async def test_an_equal_application_that_is_placed_is_not_adopted(sandbox, connect, event, faulty):
+    """One that is in an environment when the request has surely ended is somebody else's."""
+
+    class Overtaken(Faulty):
+        async def handle_async_request(self, request):
+            posts = request.url.path.endswith("/airview/applications/") and request.method == "POST"
+            if posts and not overtaken:
+                overtaken.append(request)
+                await other.handle_compliance_event(
+                    event("i-9", application=_named("Payments", "elsewhere"))
+                )
+                self.order("POST", "/applications/", processed=False)
+            return await super().handle_async_request(request)
+
+    overtaken = []
+    async with (
+        Overtaken(PooledTransport()) as transport,
+        connect() as other,
+        connect(http=transport, settle=_SETTLE) as airview,
+    ):
+        report = await airview.ingest([event("i-1")])
+    assert (report.recorded, report.orphans) == (1, ())
+    assert _placed(sandbox) == ([1, 2], [1, 2])
+
+
+async def test_two_equal_candidates_are_left_alone(sandbox, connect, event, faulty, caplog):
+    """When two may be it, neither is adopted and none is made: the doubt is told, and kept."""
+
+    class Overtaken(Faulty):
+        async def handle_async_request(self, request):
+            posts = request.url.path.endswith("/airview/applications/") and request.method == "POST"
+            if posts and not overtaken:
+                overtaken.append(request)
+                await other.backend.create_application(event("x").application)
+                self.order("POST", "/applications/", processed=True)
+            return await super().handle_async_request(request)
+
+    overtaken = []
+    async with (
+        Overtaken(PooledTransport()) as transport,
+        connect() as other,
+        connect(http=transport, settle=_SETTLE) as airview,
+    ):
+        report = await airview.ingest([event("i-1"), event("i-2")])
+        (orphan,) = report.orphans
+        assert (orphan.name, orphan.id) == ("Payments", None)
+        assert {outcome.status for outcome in report.failures} == {OutcomeStatus.FAILED}
+        assert "any of 1, 2 may be it" in str(report.failures[0].error)
+        # Somebody places one of them: the other one is ours.
+        (environment,) = await other.backend.get_environments()
+        placed = attrs.evolve(_named("Payments", "elsewhere"), id=1, environment=environment)
+        await other.backend.create_application_environment(placed)
+        again = await airview.ingest([event("i-1")])
+    assert (again.recorded, again.orphans) == (1, ())
+    assert _placed(sandbox) == ([1, 2], [1, 2])
+    assert "may be left without an environment" in caplog.text
+
+
+async def test_equal_applications_of_one_client_are_told_apart(sandbox, connect, event, faulty):
+    """One name under many references: each lost answer is settled for itself."""
+    faulty.order("POST", "/applications/", processed=True, times=3)
+    applications = [_named("Payments", f"payments-{n}") for n in range(4)]
+    async with connect(http=faulty, settle=_SETTLE) as airview:
+        report = await airview.ingest(
+            [event(f"i-{n}", application=each) for n, each in enumerate(applications)]
+        )
+    assert (report.recorded, report.orphans) == (4, ())
+    everything, placed = _placed(sandbox)
+    assert sorted(placed) == everything == [1, 2, 3, 4]
+
+
+async def test_a_doubt_that_outlasts_an_event_is_settled_by_the_next(
+    sandbox, connect, event, faulty
+):
+    """The first event has no time to settle it, and says what may be left; the next one adopts."""
+    faulty.order("POST", "/applications/", processed=True)
+    async with connect(http=faulty, settle=1.0) as airview:
+        report = await airview.ingest([event("i-1")], deadline=0.5)
+        (failure,) = report.failures
+        (orphan,) = report.orphans
+        again = await airview.ingest([event("i-1")])
+    assert failure.status is OutcomeStatus.FAILED
+    assert not failure.error.ambiguous
+    assert (orphan.name, orphan.id) == ("Payments", None)
+    assert (again.recorded, again.orphans) == (1, ())
+    assert _placed(sandbox) == ([1], [1])
+
+
+async def test_a_cancelled_request_is_settled_by_the_next(sandbox, connect, event):
+    """What was cancelled while it was sent may have landed: it is looked for first."""
+
+    class Stalling(Faulty):
+        async def handle_async_request(self, request):
+            response = await super().handle_async_request(request)
+            posts = request.url.path.endswith("/airview/applications/") and request.method == "POST"
+            if posts and not stalled:
+                stalled.append(request)
+                await response.aclose()
+                await anyio.sleep_forever()
+            return response
+
+    stalled = []
+    async with (
+        Stalling(PooledTransport()) as transport,
+        connect(http=transport, settle=_SETTLE) as airview,
+    ):
+        with anyio.move_on_after(0.5) as scope:
+            await airview.handle_compliance_event(event("i-1"))
+        await airview.handle_compliance_event(event("i-1"))
+    assert scope.cancelled_caught
+    assert _placed(sandbox) == ([1], [1])
+
+
+async def test_a_server_that_does_not_list_is_recorded_to(sandbox, connect, event, faulty):
+    """Without the ids from before nothing is adopted: a lost answer is told, as an orphan."""
+    faulty.order("GET", "/airview/applications/", processed=False, times=9, status=404)
+    faulty.order("POST", "/applications/", processed=True)
+    async with connect(http=faulty, settle=_SETTLE) as airview:
+        report = await airview.ingest([event("i-1")])
+        again = await airview.ingest([event("i-1")])
+    (orphan,) = report.orphans
+    assert (report.failed, orphan.id, again.recorded) == (1, None, 1)
+    assert _placed(sandbox) == ([1, 2], [2])
+
+
+async def test_applications_made_at_once_share_one_look(sandbox, connect, event):
+    """However many are recorded at once, the list is read a few times."""
+    applications = [_named(f"App {n}", f"app-{n}") for n in range(60)]
+    async with connect() as airview:
+        report = await airview.ingest(
+            [event(f"i-{n}", application=each) for n, each in enumerate(applications)]
+        )
+    assert report.recorded == 60
+    looks = [r for r in sandbox.requests if r.method == "GET" and r.path.endswith("/applications/")]
+    assert 1 <= len(looks) <= 20
+
+
+def _named(name, reference):
+    return Application(name, reference, environment=_ENVIRONMENT)
