@@ -43,11 +43,13 @@ class Catalogue:
             few, are remembered up to 10,000.
 
     Attributes:
+        cache_size: As given.
         restorations: How often the server was found to have lost what was remembered.
     """
 
     def __init__(self, cache_size: int) -> None:
         self.definitions: Definitions = Definitions(min(cache_size, _MAX_DEFINITIONS))
+        self.cache_size = cache_size
         self._parents: Memory[str, Control] = Memory(_MAX_DEFINITIONS)
         self._resources: Memory[tuple[int, str], int] = Memory(cache_size)
         self._guess = Guess()
@@ -261,6 +263,22 @@ class Catalogue:
         """Forget a resource's id: the server refuses it."""
         self._resources.forget((application_environment_id, reference))
 
+    def known_parent(self, name: str) -> Control | None:
+        """Return what is remembered of a control, as the parent of a technical control too."""
+        known: Control | None = self.definitions.stored(("control", name))
+        parent = self._parents.get(name) if known is None else known
+        return None if parent is _ABSENT else parent
+
+    def known_resource(self, reference: str, application_environment_id: int) -> int | None:
+        """Return what is remembered of a resource: its id, or `None`."""
+        return self._resources.get((application_environment_id, reference))
+
+    def remember_resource(
+        self, reference: str, application_environment_id: int, identifier: int
+    ) -> None:
+        """Remember a resource's id that was known before."""
+        self._resources.put((application_environment_id, reference), identifier)
+
     async def recheck(self, asker: Asker, event: ComplianceEvent, seen: int) -> bool:
         """Find out whether a refusal comes of ids that a restored server no longer knows.
 
@@ -276,9 +294,8 @@ class Catalogue:
         async with self._rechecking:
             if self.restorations == seen and not asker.notes.sound:
                 if await self._has_lost(asker, event):
-                    self._forget_all()
+                    self.forget()
                     asker.notes.forget_verdicts()
-                    self.restorations += 1
                 else:
                     asker.notes.sound = True
             return self.restorations != seen
@@ -302,8 +319,9 @@ class Catalogue:
                 lost = lost or found is None or found.id != stored.id
         return lost
 
-    def _forget_all(self) -> None:
-        """Forget every id: all come from the server as it was before."""
+    def forget(self) -> None:
+        """Forget every id, since the server was restored: all are of the server before that."""
+        self.restorations += 1
         self.definitions.clear()
         self._parents.clear()
         self._resources.clear()

@@ -13,7 +13,14 @@ from airview_herald.airview._backend import Backend
 from airview_herald.airview._calls import read_error
 from airview_herald.airview._check import Check, check
 from airview_herald.airview._config import BackendConfig
-from airview_herald.airview._ingest_settings import Events, IngestSettings, OnOutcome, Progress
+from airview_herald.airview._ingest_settings import (
+    Events,
+    IngestSettings,
+    OnOutcome,
+    PathLike,
+    Progress,
+    State,
+)
 from airview_herald.airview._notes import OnMismatch
 from airview_herald.airview._operations import Operations
 from airview_herald.airview._outcomes import IngestReport
@@ -240,6 +247,8 @@ class AirView(Operations):
         deadline: float = 120.0,
         coalesce: bool = False,
         reconcile: bool | Reconciliation = False,
+        state: PathLike | State | None = None,
+        dead_letters: PathLike | None = None,
     ) -> IngestReport:
         """Record a batch of events concurrently, in order for each resource and control.
 
@@ -263,6 +272,17 @@ class AirView(Operations):
                 MONITORING, or what a `Reconciliation` says, by further events of this batch. Their
                 `additional_data` is empty. Nothing is closed when some of the input could not be
                 read, since that might have listed it. About 70 bytes are held for each event.
+            state: A file that keeps what is done. When the batch is cut short, even by a kill, the
+                same call with the same input goes on: what was recorded or refused is `skipped`
+                and costs no request, the rest is sent, but for what is older than something
+                recorded of its lane. After a kill at most two events for each request in flight
+                are sent again. Requests that may still be running are waited for, for as long as
+                `settle`. Input that differs, or a file of another server or system, is refused;
+                when the server was restored, all is sent again. One batch at a time has the file.
+            dead_letters: A file to which events are added that are `failed`, `unknown` or
+                `not_attempted`, as lines that `read_jsonl` gives back as events. One is marked as
+                superseded, and passed over then, as soon as a later event of its lane is
+                recorded. After a kill go on with the batch before you send them again.
 
         Returns:
             The report: every event has exactly one outcome.
@@ -271,6 +291,7 @@ class AirView(Operations):
             IngestAborted: The producer or a callback raised, or no event can be recorded
                 (authentication, authorisation, configuration). Its `report` is closed.
             InputError: An argument is out of its range.
+            ConfigurationError: `state` or `dead_letters` cannot be used; nothing was sent.
         """
         self._session.check()
         run = Run(
@@ -284,8 +305,11 @@ class AirView(Operations):
                 deadline=deadline,
                 coalesce=coalesce,
                 reconcile=reconcile,
+                state=state,
+                dead_letters=dead_letters,
             ),
         )
+        await run.open()
         await run.execute()
         aborted = run.aborted()
         if aborted is not None:
@@ -303,6 +327,8 @@ class AirView(Operations):
         deadline: float = 120.0,
         coalesce: bool = False,
         reconcile: bool | Reconciliation = False,
+        state: PathLike | State | None = None,
+        dead_letters: PathLike | None = None,
     ) -> IngestStream:
         """Record a batch as `ingest` does, and watch it: `async with` it, `async for` over it.
 
@@ -315,6 +341,8 @@ class AirView(Operations):
             deadline: Seconds that an event may take from its first request on.
             coalesce: Send of the events that wait in one lane the newest only.
             reconcile: Close what the input no longer lists.
+            state: A file that keeps what is done.
+            dead_letters: A file to which events are added that are not recorded.
 
         Returns:
             The run; its `report` is live, and closed once the block is left.
@@ -334,5 +362,7 @@ class AirView(Operations):
                 deadline=deadline,
                 coalesce=coalesce,
                 reconcile=reconcile,
+                state=state,
+                dead_letters=dead_letters,
             ),
         )

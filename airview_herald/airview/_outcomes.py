@@ -11,9 +11,18 @@ from airview_herald.airview._mismatches import Mismatch
 from airview_herald.airview._notes import Orphan
 from airview_herald.airview._recording import Stage
 from airview_herald.airview.models import ComplianceEvent
-from airview_herald.errors import AirViewHeraldError
+from airview_herald.errors import (
+    AirViewHeraldError,
+    AuthenticationError,
+    ConfigurationError,
+    ForbiddenError,
+    UnauthorizedError,
+)
 
 KEPT_FAILURES = 1000
+
+# What no event of a run can be recorded for.
+SYSTEMIC = (AuthenticationError, UnauthorizedError, ForbiddenError, ConfigurationError)
 
 
 class OutcomeStatus(StrEnum):
@@ -80,6 +89,8 @@ class IngestReport:
         throttled: Answers that said 429.
         reconciled: How many of the `inputs` are events that reconciliation added; `None` when it
             did not take place, since it was not asked for or the input is not wholly known.
+        server_restored: Whether the server was found to have lost what a `state` file knew of it.
+            Then all is sent again: by this run if that showed at its beginning, else by the next.
         concurrency: The lowest and the highest limit of requests in flight.
         held: Events held now: taken, and not through yet.
         held_peak: The most events held at once.
@@ -100,6 +111,7 @@ class IngestReport:
     retries: int = 0
     throttled: int = 0
     reconciled: int | None = None
+    server_restored: bool = False
     concurrency: tuple[int, int] = (0, 0)
     held: int = 0
     held_peak: int = 0

@@ -9,13 +9,15 @@ done, and nothing has to be kept of it.
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from enum import Enum
 from hashlib import blake2b
 from typing import Any
 
 import attrs
 import msgspec
+
+from airview_herald.airview._recording import lane_key
 
 BLOCK = 1024
 
@@ -88,7 +90,7 @@ class _Taken:
     """An input under way."""
 
     print: bytes
-    lane: Hashable
+    event: Any
     filed: bool
 
 
@@ -99,6 +101,10 @@ class Positions:
         before: How many inputs earlier runs have taken.
         doubtful: Whether the file knows of events in doubt.
         overtaking: Whether events may be recorded before earlier ones of their lane are done.
+
+    Attributes:
+        taken: How many inputs this run has taken.
+        mismatch: Why the input is not the one of the earlier runs; empty as long as it is.
     """
 
     def __init__(
@@ -129,12 +135,11 @@ class Positions:
         """Note what the file tells of a block."""
         self._past[number] = past
 
-    def take(self, event: Any, lane: Hashable) -> Verdict:
+    def take(self, event: Any) -> Verdict:
         """Take the next input.
 
         Args:
             event: The caller's own object.
-            lane: What its order is kept by, or `None`.
 
         Returns:
             What is to be done with it. From the first that is refused on, all are, and `mismatch`
@@ -146,9 +151,9 @@ class Positions:
         self._hash.update(found)
         self.taken += 1
         if position < self.before:
-            return self._again(position, found, lane)
+            return self._again(position, found, event)
         self._end_block()
-        self._under_way[position] = _Taken(found, lane, filed=False)
+        self._under_way[position] = _Taken(found, event, filed=False)
         return Verdict.SEND
 
     def ended(self) -> None:
@@ -169,14 +174,14 @@ class Positions:
         if taken.filed:
             self._step.closed.append(position)
         if recorded and (self._doubtful or self._overtaking):
-            self._step.recorded.append((lane_print(taken.lane), position))
+            self._step.recorded.append((lane_of_event(taken.event), position))
 
     def doubt(self, position: int) -> None:
         """Note that an input is over, and to be sent again by the next run."""
         taken = self._under_way.pop(position, None)
         if taken is not None:
             self._doubtful = True
-            row = Open(position, taken.print, lane_print(taken.lane), doubtful=True)
+            row = Open(position, taken.print, lane_of_event(taken.event), doubtful=True)
             self._step.opened.append(row)
 
     def step(self) -> Step:
@@ -187,11 +192,11 @@ class Positions:
         for position, taken in self._under_way.items():
             if not taken.filed:
                 taken.filed = True
-                lane = lane_print(taken.lane)
+                lane = lane_of_event(taken.event)
                 step.opened.append(Open(position, taken.print, lane, self._overtaking))
         return step
 
-    def _again(self, position: int, found: bytes, lane: Hashable) -> Verdict:
+    def _again(self, position: int, found: bytes, event: Any) -> Verdict:
         """Take an input that an earlier run has taken before."""
         number = position // BLOCK
         past = self._past[number]
@@ -207,7 +212,7 @@ class Positions:
             return Verdict.REFUSE
         if wanted is None:
             return Verdict.SKIP
-        self._under_way[position] = _Taken(found, lane, filed=True)
+        self._under_way[position] = _Taken(found, event, filed=True)
         return Verdict.SEND
 
     def _end_block(self, *, known: bool = False) -> None:
@@ -226,11 +231,13 @@ def fingerprint(event: Any) -> bytes:
     return blake2b(content, digest_size=_SIZE).digest()
 
 
-def lane_print(lane: Hashable) -> bytes:
-    """Return what identifies a lane; empty for `None`."""
-    if lane is None:
+def lane_of_event(event: Any) -> bytes:
+    """Return what identifies the lane of an event; empty for what names none."""
+    try:
+        key = msgspec.json.encode(lane_key(event))
+    except (AttributeError, TypeError, ValueError):
         return b""
-    return blake2b(msgspec.json.encode(lane), digest_size=_SIZE).digest()
+    return blake2b(key, digest_size=_SIZE).digest()
 
 
 def _shown(event: Any) -> str:

@@ -4,38 +4,39 @@ from __future__ import annotations
 
 import inspect
 import logging
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import anyio
 import anyio.abc
+from anyio.lowlevel import checkpoint
 
 from airview_herald.airview._coalescing import Coalescing
 from airview_herald.airview._held import Held
 from airview_herald.airview._ingest_settings import Events, IngestSettings
+from airview_herald.airview._journal import Journal
 from airview_herald.airview._lanes import Ticket
 from airview_herald.airview._notes import Asker, Notes
-from airview_herald.airview._outcomes import IngestReport, Outcome, OutcomeStatus
+from airview_herald.airview._outcomes import SYSTEMIC, IngestReport, Outcome, OutcomeStatus
+from airview_herald.airview._positions import Verdict
 from airview_herald.airview._producer import Producer
 from airview_herald.airview._reconciling import Coverage, Reconciler
 from airview_herald.airview._recording import Errand, Recorder, lane_key, may_be_running
 from airview_herald.airview._rules import Rules
 from airview_herald.errors import (
     AirViewHeraldError,
-    AuthenticationError,
     ConfigurationError,
-    ForbiddenError,
     IngestAborted,
     InputError,
-    UnauthorizedError,
 )
 from airview_herald.transport._operation import Operation, Slots
 
 logger = logging.getLogger("airview_herald")
 
-_SYSTEMIC = (AuthenticationError, UnauthorizedError, ForbiddenError, ConfigurationError)
 _PROGRESS_INTERVAL = 0.1
+_SKIPPED_AT_ONCE = 64
 
 
 class Run:
@@ -58,8 +59,12 @@ class Run:
         self._coalescing = Coalescing(recorder.lanes) if settings.coalesce else None
         reconcile = settings.reconcile
         self._coverage = None if reconcile is None else Coverage(reconcile.applications)
+        keeps = settings.state is not None or settings.dead_letters is not None
+        self._journal = Journal(recorder, settings) if keeps else None
+        self._ended = False
         self._slots = Slots(settings.concurrency)
         self._notes = Notes()
+        self._taken: deque[Any] = deque()
         self._held: dict[int, Held] = {}
         self._room = anyio.Event()
         self._scope = anyio.CancelScope()
@@ -67,24 +72,56 @@ class Run:
         self._began = self._clock()
         self._next_progress = 0.0
 
+    async def open(self) -> None:
+        """Open the files of the run, if it has any; before anything is done.
+
+        Raises:
+            ConfigurationError: One cannot be used.
+        """
+        if self._journal is not None:
+            await self._journal.open()
+
     async def execute(self) -> None:
         """Run to the end; afterwards the report is closed and `cause` says what ended it early."""
         self._began = self._clock()
         try:
             async with anyio.create_task_group() as tasks:
                 self._scope = tasks.cancel_scope
-                await self._pump(tasks)
+                if self._journal is not None:
+                    tasks.start_soon(self._journal.keep_writing, self._abort)
+                    await self._resume(self._journal)
+                if self.cause is None:
+                    await self._pump(tasks)
+                if self._journal is not None and self.cause is None:
+                    self._journal.end_input(self.report.inputs)
+                    self._refused()
                 if self._coverage is not None and self.cause is None:
                     await self._reconcile(tasks, self._coverage)
+                if self._journal is not None:
+                    while self._held:
+                        await self._change()
+                    self._ended = self.cause is None
+                    self._journal.stop()
         finally:
             with anyio.CancelScope(shield=True):
                 try:
                     await self._producer.aclose()
                 except Exception as error:  # noqa: BLE001 - the caller's producer may raise anything
                     self._blame(error, "closing the producer of events raised")
-            self._close()
+                self._close()
+                await self.aclose()
         if self._settings.progress is not None:
             await self._call(self._settings.progress, self.report, "progress")
+
+    async def aclose(self) -> None:
+        """Write what is left to write, and close the files of the run."""
+        if self._journal is not None:
+            with anyio.CancelScope(shield=True):
+                try:
+                    await self._journal.aclose(ended=self._ended)
+                except ConfigurationError as error:
+                    self._blame(error, "what became of events cannot be kept")
+            self.report.server_restored = self._journal.server_restored
 
     def aborted(self) -> IngestAborted | None:
         """Return the error of a run that was ended early, its cause set."""
@@ -98,18 +135,33 @@ class Run:
         """Take events as long as there is room, and start each on its way."""
         while True:
             while len(self._held) >= self._settings.window:
-                self._room = anyio.Event()
-                await self._room.wait()
+                await self._change()
+            room = self._settings.window - len(self._held)
+            if not await self._reach(room):
+                return
             try:
-                events = await self._producer.take(self._settings.window - len(self._held))
+                self._taken.extend(await self._producer.take(room))
             except Exception as error:  # noqa: BLE001 - the caller's producer may raise anything
                 # What was taken before goes on to its end; nothing more will come.
                 self._blame(error, "the producer of events raised")
                 return
-            if not events:
+            if not self._taken:
                 return
-            for event in events:
-                tasks.start_soon(self._carry, self._admit(event))
+            while self._taken:
+                held = self._admit(self._taken.popleft())
+                if held.ticket is not None:
+                    tasks.start_soon(self._carry, held)
+                    continue
+                await self._finish(held)
+                if not held.index % _SKIPPED_AT_ONCE:
+                    await checkpoint()
+            if self.cause is not None or self._refused():
+                return
+
+    async def _change(self) -> None:
+        """Wait until an event is through."""
+        self._room = anyio.Event()
+        await self._room.wait()
 
     async def _reconcile(self, tasks: anyio.abc.TaskGroup, coverage: Coverage) -> None:
         """Close what was recorded before and is no longer listed, by more events."""
@@ -129,6 +181,31 @@ class Run:
         self._producer = Producer(events)
         await self._pump(tasks)
 
+    async def _resume(self, journal: Journal) -> None:
+        """Take up what an earlier run has left."""
+        try:
+            await journal.begin(self._reading)
+        except Exception as error:  # noqa: BLE001 - as for an event
+            self._abort(error, "what was kept of an earlier run cannot be checked")
+        self.report.server_restored = journal.server_restored
+
+    async def _reach(self, room: int) -> bool:
+        """Wait until the journal is ready for so many more events; `False` if it never will be."""
+        try:
+            if self._journal is not None:
+                await self._journal.reach(room)
+        except ConfigurationError as error:
+            self._abort(error, "what was kept of an earlier run cannot be read")
+            return False
+        return True
+
+    def _refused(self) -> bool:
+        """Return whether the input is not the one that was begun."""
+        mismatch = None if self._journal is None else self._journal.mismatch()
+        if mismatch is not None:
+            self._blame(mismatch, "this is another input")
+        return mismatch is not None
+
     @contextmanager
     def _reading(self) -> Iterator[Asker]:
         """Give an asker for reads, and put what they cost on the run's account."""
@@ -142,9 +219,17 @@ class Run:
         """Take an event into the window, and its place in its lane: here order begins."""
         index = self.report.inputs
         operation = Operation(self._settings.deadline, attempts=None, slots=self._slots)
-        held = self._held[index] = Held(index, Errand(event, operation))
+        permits = None if self._journal is None else self._journal.permits
+        held = self._held[index] = Held(index, Errand(event, operation, permits=permits))
         self.report.inputs += 1
         self.report.hold(+1)
+        if self._coverage is not None:
+            self._coverage.note(event, index)
+        verdict = Verdict.SEND if self._journal is None else self._journal.take(held)
+        if verdict is not Verdict.SEND:
+            skipped = verdict is Verdict.SKIP
+            self._settle(held, OutcomeStatus.SKIPPED if skipped else OutcomeStatus.NOT_ATTEMPTED)
+            return held
         try:
             Rules(event).event(event)
         except InputError as error:
@@ -154,26 +239,28 @@ class Run:
             held.ticket = self._recorder.lanes.join(held.lane)
             if self._coalescing is not None:
                 self._coalescing.admit(held)
-        if self._coverage is not None:
-            self._coverage.note(event, index)
         return held
 
     async def _carry(self, held: Held) -> None:
         """Take one event to its outcome, and the outcome to the caller."""
-        if held.ticket is not None:
-            try:
-                newer = await self._record(held, held.ticket)
-            except AirViewHeraldError as error:
-                unsure = may_be_running(held.errand.operation, error)
-                self._settle(held, OutcomeStatus.UNKNOWN if unsure else OutcomeStatus.FAILED, error)
-                if isinstance(error, _SYSTEMIC):
-                    self._abort(error, "no event can be recorded")
-            except Exception as error:  # noqa: BLE001 - a caller's auth or transport may raise anything
-                self._abort(error, "sending an event raised")
-                return
-            else:
-                status = OutcomeStatus.RECORDED if newer is None else OutcomeStatus.SKIPPED
-                self._settle(held, status, newer=newer)
+        assert held.ticket is not None  # noqa: S101 - for the type checker
+        try:
+            newer = await self._record(held, held.ticket)
+        except AirViewHeraldError as error:
+            unsure = may_be_running(held.errand.operation, error)
+            self._settle(held, OutcomeStatus.UNKNOWN if unsure else OutcomeStatus.FAILED, error)
+            if isinstance(error, SYSTEMIC):
+                self._abort(error, "no event can be recorded")
+        except Exception as error:  # noqa: BLE001 - a caller's auth or transport may raise anything
+            self._abort(error, "sending an event raised")
+            return
+        else:
+            status = OutcomeStatus.RECORDED if newer is None else OutcomeStatus.SKIPPED
+            self._settle(held, status, newer=newer)
+        await self._finish(held)
+
+    async def _finish(self, held: Held) -> None:
+        """Take the outcome of an event to the caller, and let the event go."""
         assert held.outcome is not None  # noqa: S101 - for the type checker
         await self._deliver(held.outcome)
         del self._held[held.index]
@@ -226,6 +313,8 @@ class Run:
         )
         if self._coalescing is not None:
             self._coalescing.settle(held)
+        if self._journal is not None:
+            self._journal.settle(held, newer)
         self._charge(operation)
         report = self.report
         if len(report.mismatches) < len(self._notes.mismatches):
@@ -251,8 +340,9 @@ class Run:
 
     def _close(self) -> None:
         """Give every event that is left its outcome, and its place in its lane back."""
-        for event in self._producer.left_over():
+        for event in (*self._taken, *self._producer.left_over()):
             self._admit(event)
+        self._taken.clear()
         for held in self._held.values():
             operation = held.errand.operation
             if held.ticket is not None:
