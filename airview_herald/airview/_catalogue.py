@@ -44,6 +44,7 @@ class Catalogue:
 
     Attributes:
         cache_size: As given.
+        guess: Whether the next resource is known to the server.
         restorations: How often the server was found to have lost what was remembered.
     """
 
@@ -52,7 +53,7 @@ class Catalogue:
         self.cache_size = cache_size
         self._parents: Memory[str, Control] = Memory(_MAX_DEFINITIONS)
         self._resources: Memory[tuple[int, str], int] = Memory(cache_size)
-        self._guess = Guess()
+        self.guess = Guess()
         self._bare: dict[str, Application] = {}
         self._rechecking = anyio.Lock()
         self.restorations: int = 0
@@ -241,7 +242,7 @@ class Catalogue:
         async def find(inherited: bool) -> int:  # noqa: FBT001 - as `Memory.resolve` calls it
             was_known = None
             try:
-                look_first = inherited or await self._guess.known_is_likelier()
+                look_first = inherited or await self.guess.known_is_likelier()
                 found = await look() if look_first else None
                 if found is not None:
                     was_known = True
@@ -254,7 +255,7 @@ class Catalogue:
                 )
                 return made
             finally:
-                self._guess.learn(was_known=was_known)
+                self.guess.learn(was_known=was_known)
 
         key = (application_environment_id, reference)
         return await self._resources.resolve(key, find, asker.expired)

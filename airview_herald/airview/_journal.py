@@ -21,7 +21,7 @@ from airview_herald.airview._known_ids import Ids, KnownIds, remember, still_the
 from airview_herald.airview._outcomes import SYSTEMIC, OutcomeStatus
 from airview_herald.airview._positions import Positions, Step, Verdict
 from airview_herald.airview._reconciling import Reading
-from airview_herald.airview._recording import Recorder
+from airview_herald.airview._recording import Errand, Recorder
 from airview_herald.errors import ConfigurationError, InputError
 from airview_herald.transport._operation import Slots
 
@@ -57,7 +57,7 @@ class _Pending:
 class Journal:
     """The files of one run.
 
-    A save takes one of `permits` before it begins, and its permit comes back when its outcome is
+    With a state, a save needs a permit before it begins, and gives it back when its outcome is
     written: so a kill loses no more outcomes than there are permits, twice `concurrency`.
 
     Args:
@@ -65,16 +65,15 @@ class Journal:
         settings: The settings of the run, with a `state` or `dead_letters`.
 
     Attributes:
-        permits: One for each save whose outcome is not written; `None` without a state.
         server_restored: Whether the server has lost what the state knew of it.
     """
 
     def __init__(self, recorder: Recorder, settings: IngestSettings) -> None:
         concurrency = settings.concurrency
-        self.permits = None if settings.state is None else Slots(_PERMITS * concurrency)
         self.server_restored: bool = False
         self._recorder = recorder
         self._settings = settings
+        self._permits = Slots(_PERMITS * concurrency)
         self._due = max(1, concurrency // 2)
         self._most = 4 * settings.window
         self._positions = Positions()
@@ -189,6 +188,17 @@ class Journal:
         told = f"are not those of which {state.path} is the state: {why}"
         return InputError("events", told)
 
+    async def before_save(self, errand: Errand) -> None:
+        """Note an event's ids, and wait until its save may begin."""
+        if self._state is None:
+            return
+        self._ids.note(errand.event)
+        if self._ids.noted > self._permits.limit:
+            self._wake.set()
+        if not errand.permitted:
+            await self._permits.acquire()
+            errand.permitted = True
+
     def settle(self, held: Held, newer: Held | None) -> None:
         """Note an event's outcome.
 
@@ -282,7 +292,6 @@ class Journal:
         elif status is OutcomeStatus.RECORDED:
             held.final = True
             positions.done(held.index, recorded=True)
-            self._ids.note(held.errand.event)
         elif status is OutcomeStatus.FAILED and not _is_systemic(held):
             positions.done(held.index, recorded=False)
         elif status is OutcomeStatus.SKIPPED and newer is not None and newer.final:
@@ -305,9 +314,8 @@ class Journal:
                     logger.warning("the server was restored: the next run sends all again")
                 self._lost = self.server_restored = True
             await self._in_thread(partial(self._hand_over, pending, step, ids))
-            if self.permits is not None:
-                for _ in range(pending.permits):
-                    self.permits.release()
+            for _ in range(pending.permits):
+                self._permits.release()
             self._written.set()
 
     def _hand_over(self, pending: _Pending, step: Step, ids: Ids) -> None:

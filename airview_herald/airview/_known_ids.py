@@ -48,11 +48,13 @@ class Ids:
 
     Attributes:
         system: The id of the system.
+        likelihood: How likely the next resource is known to the server.
         definitions: Kind, id and the whole definition, as a line.
         resources: Id, id of the application in its environment, and reference.
     """
 
     system: int | None = None
+    likelihood: float | None = None
     definitions: list[tuple[str, int, bytes]] = attrs.field(factory=list)
     resources: list[tuple[int, int, bytes]] = attrs.field(factory=list)
 
@@ -71,7 +73,7 @@ class KnownIds:
         self._new = Ids()
 
     def note(self, event: ComplianceEvent) -> None:
-        """Note the ids that an event was recorded with, as far as they are remembered."""
+        """Note the ids that an event is recorded with, as far as they are remembered."""
         definitions = self._catalogue.definitions
         application = definitions.stored(("application", event.application.reference))
         control = definitions.stored(("technical_control", event.technical_control.reference))
@@ -93,11 +95,17 @@ class KnownIds:
             reference = event.resource_reference.encode("utf-8", "surrogatepass")
             self._new.resources.append((resource, place, reference))
 
+    @property
+    def noted(self) -> int:
+        """How many ids of resources were noted since the last call of `new`."""
+        return len(self._new.resources)
+
     def new(self) -> Ids:
         """Return what was noted since the last call."""
         new, self._new = self._new, Ids()
         system = self._recorder.sender.known_system()
         new.system = None if system is None else system.id
+        new.likelihood = self._catalogue.guess.likelihood
         return new
 
     def _is_new(self, kind: str, identifier: int, stored: Any) -> bool:
@@ -135,6 +143,8 @@ async def still_there(ids: Ids, asker: Asker) -> bool:
 
 async def remember(ids: Ids, catalogue: Catalogue) -> None:
     """Have a catalogue know what was learnt before."""
+    if ids.likelihood is not None:
+        catalogue.guess.go_on(ids.likelihood)
     for kind, _, row in ids.definitions:
         definition = decode_model(_MODELS[kind], row)
         catalogue.definitions.remember((kind, getattr(definition, _KEYS[kind])), definition)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from enum import StrEnum
 
 import attrs
@@ -13,7 +14,7 @@ from airview_herald.airview._sending import Sender
 from airview_herald.airview.models import ComplianceEvent, Resource
 from airview_herald.errors import AirViewHeraldError, BadRequestError, InputError
 from airview_herald.transport._call import RetryClass
-from airview_herald.transport._operation import Operation, Slots
+from airview_herald.transport._operation import Operation
 
 
 class Stage(StrEnum):
@@ -34,21 +35,15 @@ class Errand:
         event: The caller's own object.
         operation: The account of its requests.
         stage: How far it has come.
-        permits: What its save takes one of before it begins, or `None`.
-        permitted: Whether it has got one, which its run gives back.
+        before_save: Awaited when its ids are known, before its save; once or more.
+        permitted: Whether its run has let its save begin.
     """
 
     event: ComplianceEvent
     operation: Operation
     stage: Stage = Stage.QUEUED
-    permits: Slots | None = None
+    before_save: Callable[[Errand], Awaitable[None]] | None = None
     permitted: bool = False
-
-    async def permit(self) -> None:
-        """Wait until the save may begin."""
-        if self.permits is not None and not self.permitted:
-            await self.permits.acquire()
-            self.permitted = True
 
 
 def may_be_running(operation: Operation, error: BaseException | None = None) -> bool:
@@ -160,7 +155,8 @@ class Recorder:
         placed = _id(application.application_environment_id)
         errand.stage = Stage.RESOURCE
         resource_id = await catalogue.resource_id(asker, event.resource_reference, placed)
-        await errand.permit()
+        if errand.before_save is not None:
+            await errand.before_save(errand)
         errand.stage = Stage.MONITORED_RESOURCE
         try:
             await asker.backend.save_monitored_resource(

@@ -219,8 +219,9 @@ class Run:
         """Take an event into the window, and its place in its lane: here order begins."""
         index = self.report.inputs
         operation = Operation(self._settings.deadline, attempts=None, slots=self._slots)
-        permits = None if self._journal is None else self._journal.permits
-        held = self._held[index] = Held(index, Errand(event, operation, permits=permits))
+        held = self._held[index] = Held(index, Errand(event, operation))
+        if self._journal is not None:
+            held.errand.before_save = self._journal.before_save
         self.report.inputs += 1
         self.report.hold(+1)
         if self._coverage is not None:

@@ -28,7 +28,7 @@ _VERSION = 1
 _SCHEMA = """
 CREATE TABLE run (
     base_url TEXT, system_name TEXT, referencing_type TEXT, name TEXT, system_id INTEGER,
-    taken INTEGER, tail BLOB, alive REAL, settled INTEGER, finished INTEGER
+    likelihood REAL, taken INTEGER, tail BLOB, alive REAL, settled INTEGER, finished INTEGER
 );
 CREATE TABLE block (number INTEGER PRIMARY KEY, digest BLOB);
 CREATE TABLE open (position INTEGER PRIMARY KEY, print BLOB, lane BLOB, doubtful INTEGER);
@@ -50,7 +50,6 @@ class Progress:
         alive: When it was last heard of, in seconds since the epoch.
         settled: Whether it ended with no request that may still be running.
         finished: Whether its input ended and all of it is done.
-        system_id: The id of the system that it recorded as, if it has got one.
     """
 
     name: str
@@ -60,7 +59,6 @@ class Progress:
     alive: float
     settled: bool
     finished: bool
-    system_id: int | None
 
 
 class StateFile:
@@ -107,11 +105,9 @@ class StateFile:
     def progress(self) -> Progress:
         """Return how far the run has come."""
         with self._using() as connection:
-            (row,) = connection.execute(
-                "SELECT name, taken, alive, settled, finished, system_id FROM run"
-            )
+            (row,) = connection.execute("SELECT name, taken, alive, settled, finished FROM run")
             (counts,) = connection.execute("SELECT count(*), total(doubtful) FROM open")
-        name, taken, alive, settled, finished, system_id = row
+        name, taken, alive, settled, finished = row
         return Progress(
             name=name,
             taken=taken,
@@ -120,7 +116,6 @@ class StateFile:
             alive=alive,
             settled=bool(settled),
             finished=bool(finished),
-            system_id=system_id,
         )
 
     def past(self, number: int) -> Past:
@@ -161,8 +156,8 @@ class StateFile:
             resources = connection.execute(
                 "SELECT id, place, reference FROM resource ORDER BY id DESC LIMIT ?", (capacity,)
             )
-            (system,) = connection.execute("SELECT system_id FROM run").fetchone()
-            return Ids(system, definitions.fetchall(), resources.fetchall()[::-1])
+            found = connection.execute("SELECT system_id, likelihood FROM run").fetchone()
+            return Ids(*found, definitions.fetchall(), resources.fetchall()[::-1])
 
     def close(self, *, settled: bool, finished: bool) -> None:
         """Close the file, which another process may open from then on.
@@ -196,7 +191,7 @@ class StateFile:
                 connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
                 connection.execute(f"PRAGMA user_version = {_VERSION}")
                 connection.execute(
-                    "INSERT INTO run VALUES (?, ?, ?, ?, NULL, 0, x'', ?, 1, 0)",
+                    "INSERT INTO run VALUES (?, ?, ?, ?, NULL, NULL, 0, x'', ?, 1, 0)",
                     (*key, uuid.uuid4().hex, time.time()),
                 )
         if connection.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
@@ -302,7 +297,8 @@ def _follow(connection: sqlite3.Connection, step: Step) -> None:
 
 def _keep(connection: sqlite3.Connection, ids: Ids) -> None:
     if ids.system is not None:
-        connection.execute("UPDATE run SET system_id = ?", (ids.system,))
+        values = (ids.system, ids.likelihood)
+        connection.execute("UPDATE run SET system_id = ?, likelihood = ?", values)
     connection.executemany("INSERT OR REPLACE INTO definition VALUES (?, ?, ?)", ids.definitions)
     connection.executemany("INSERT OR REPLACE INTO resource VALUES (?, ?, ?)", ids.resources)
 
