@@ -315,7 +315,7 @@ def _forget(connection: sqlite3.Connection) -> None:
     _begin_anew(connection)
     connection.execute("DELETE FROM definition")
     connection.execute("DELETE FROM resource")
-    connection.execute("UPDATE run SET system_id = NULL")
+    connection.execute("UPDATE run SET system_id = NULL, likelihood = NULL")
 
 
 def _each(values: Sequence[Any]) -> list[tuple[Any]]:
