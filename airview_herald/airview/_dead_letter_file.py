@@ -92,7 +92,7 @@ class DeadLetterFile:
             raise _refusal(self._path, "is in use by another run")
         self._index.execute("PRAGMA journal_mode = OFF")
         self._index.execute(
-            "CREATE TABLE letter (lane BLOB, rank INTEGER, place INTEGER, size INTEGER)"
+            "CREATE TABLE letter (lane TEXT, rank INTEGER, place INTEGER, size INTEGER)"
         )
         self._index.execute("CREATE INDEX lanes ON letter (lane, rank)")
         self._index.execute("CREATE INDEX places ON letter (place)")
@@ -156,7 +156,7 @@ class DeadLetterFile:
         self._index.execute("DELETE FROM letter WHERE place = ?", (place,))
         self._letters -= 1
 
-    def _note(self, lane: bytes, rank: int, place: int, size: int) -> None:
+    def _note(self, lane: str, rank: int, place: int, size: int) -> None:
         self._index.execute("INSERT INTO letter VALUES (?, ?, ?, ?)", (lane, rank, place, size))
         self._letters += 1
 

@@ -25,7 +25,7 @@ class Recorded:
         rank: Its place in the order of its lane.
     """
 
-    lane: bytes
+    lane: str
     rank: int
 
 
@@ -39,7 +39,7 @@ class DeadLetter:
         line: Its line in the file.
     """
 
-    lane: bytes
+    lane: str
     rank: int
     line: bytes
 
@@ -79,12 +79,12 @@ def rank_of(index: int, *, reconciled: bool) -> int:
     return _LAST if reconciled else index
 
 
-def lane_of(line: bytes, index: int) -> bytes:
+def lane_of(line: bytes, index: int) -> str:
     """Return the lane of a letter; one without an event that could be sent has one of its own."""
     try:
         event = _event_lines.decode(line)
     except LineError:
-        return b"%d" % index
+        return str(index)
     return lane_of_event(event)
 
 

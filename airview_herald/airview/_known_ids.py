@@ -55,8 +55,8 @@ class Ids:
 
     system: int | None = None
     likelihood: float | None = None
-    definitions: list[tuple[str, int, bytes]] = attrs.field(factory=list)
-    resources: list[tuple[int, int, bytes]] = attrs.field(factory=list)
+    definitions: list[tuple[str, int, str]] = attrs.field(factory=list)
+    resources: list[tuple[int, int, str]] = attrs.field(factory=list)
 
 
 class KnownIds:
@@ -92,8 +92,7 @@ class KnownIds:
                 self._is_new("control", parent.id, parent)
         resource = self._catalogue.known_resource(event.resource_reference, place)
         if resource is not None:
-            reference = event.resource_reference.encode("utf-8", "surrogatepass")
-            self._new.resources.append((resource, place, reference))
+            self._new.resources.append((resource, place, event.resource_reference))
 
     @property
     def noted(self) -> int:
@@ -113,7 +112,7 @@ class KnownIds:
         if self._noted.get((kind, identifier)) is stored:
             return False
         self._noted.put((kind, identifier), stored)
-        self._new.definitions.append((kind, identifier, encode_model(stored)))
+        self._new.definitions.append((kind, identifier, encode_model(stored).decode()))
         return True
 
 
@@ -131,13 +130,12 @@ async def still_there(ids: Ids, asker: Asker) -> bool:
         return False
     newest = {kind: (identifier, row) for kind, identifier, row in ids.definitions}
     for kind, (identifier, row) in newest.items():
-        found = await LOOKS[kind](asker.backend, decode_model(_MODELS[kind], row))
+        found = await LOOKS[kind](asker.backend, decode_model(_MODELS[kind], row.encode()))
         if found is None or _id_of(found) != identifier:
             return False
     if ids.resources:
         resource, place, reference = ids.resources[-1]
-        text = reference.decode("utf-8", "surrogatepass")
-        return await asker.backend.get_resource_id(text, place) == resource
+        return await asker.backend.get_resource_id(reference, place) == resource
     return True
 
 
@@ -146,12 +144,12 @@ async def remember(ids: Ids, catalogue: Catalogue) -> None:
     if ids.likelihood is not None:
         catalogue.guess.go_on(ids.likelihood)
     for kind, _, row in ids.definitions:
-        definition = decode_model(_MODELS[kind], row)
+        definition = decode_model(_MODELS[kind], row.encode())
         catalogue.definitions.remember((kind, getattr(definition, _KEYS[kind])), definition)
     for number, (resource, place, reference) in enumerate(ids.resources, 1):
         if not number % _AT_ONCE:
             await checkpoint()
-        catalogue.remember_resource(reference.decode("utf-8", "surrogatepass"), place, resource)
+        catalogue.remember_resource(reference, place, resource)
 
 
 def _id_of(definition: Any) -> int | None:

@@ -46,8 +46,8 @@ class Open:
     """
 
     position: int
-    print: bytes
-    lane: bytes
+    print: str
+    lane: str
     doubtful: bool
 
 
@@ -60,8 +60,8 @@ class Past:
         open: The prints of those of its inputs that are to be sent.
     """
 
-    digest: bytes
-    open: Mapping[int, bytes]
+    digest: str
+    open: Mapping[int, str]
 
 
 @attrs.define
@@ -78,18 +78,18 @@ class Step:
             that position is done: to send it would put an older state over a newer one.
     """
 
-    reached: tuple[int, bytes] | None = None
-    blocks: list[tuple[int, bytes]] = attrs.field(factory=list)
+    reached: tuple[int, str] | None = None
+    blocks: list[tuple[int, str]] = attrs.field(factory=list)
     opened: list[Open] = attrs.field(factory=list)
     closed: list[int] = attrs.field(factory=list)
-    recorded: list[tuple[bytes, int]] = attrs.field(factory=list)
+    recorded: list[tuple[str, int]] = attrs.field(factory=list)
 
 
 @attrs.define
 class _Taken:
     """An input under way."""
 
-    print: bytes
+    print: str
     event: Any
     filed: bool
 
@@ -148,7 +148,7 @@ class Positions:
         if self.mismatch:
             return Verdict.REFUSE
         position, found = self.taken, fingerprint(event)
-        self._hash.update(found)
+        self._hash.update(found.encode())
         self.taken += 1
         if position < self.before:
             return self._again(position, found, event)
@@ -188,7 +188,7 @@ class Positions:
         """Return what has happened since the last call."""
         step, self._step = self._step, Step()
         if self.taken >= self.before:
-            step.reached = (self.taken, self._hash.digest())
+            step.reached = (self.taken, self._hash.hexdigest())
         for position, taken in self._under_way.items():
             if not taken.filed:
                 taken.filed = True
@@ -196,7 +196,7 @@ class Positions:
                 step.opened.append(Open(position, taken.print, lane, self._overtaking))
         return step
 
-    def _again(self, position: int, found: bytes, event: Any) -> Verdict:
+    def _again(self, position: int, found: str, event: Any) -> Verdict:
         """Take an input that an earlier run has taken before."""
         number = position // BLOCK
         past = self._past[number]
@@ -204,7 +204,7 @@ class Positions:
         if wanted is not None and wanted != found:
             self.mismatch = f"input {position} is another one"
         elif self.taken == self.before or self.taken % BLOCK == 0:
-            if self._hash.digest() != past.digest:
+            if self._hash.hexdigest() != past.digest:
                 self.mismatch = f"some of the inputs {number * BLOCK} to {position} are others"
             del self._past[number]
             self._end_block(known=self.taken < self.before)
@@ -218,26 +218,26 @@ class Positions:
     def _end_block(self, *, known: bool = False) -> None:
         if self.taken % BLOCK == 0:
             if not known:
-                self._step.blocks.append((self.taken // BLOCK - 1, self._hash.digest()))
+                self._step.blocks.append((self.taken // BLOCK - 1, self._hash.hexdigest()))
             self._hash = blake2b(digest_size=_SIZE)
 
 
-def fingerprint(event: Any) -> bytes:
+def fingerprint(event: Any) -> str:
     """Return what identifies an event, the same one in another process too."""
     try:
         content = _ENCODER.encode(event)
     except Exception:  # noqa: BLE001 - the caller's object may be and raise anything
         content = _shown(event).encode("utf-8", "surrogatepass")
-    return blake2b(content, digest_size=_SIZE).digest()
+    return blake2b(content, digest_size=_SIZE).hexdigest()
 
 
-def lane_of_event(event: Any) -> bytes:
+def lane_of_event(event: Any) -> str:
     """Return what identifies the lane of an event; empty for what names none."""
     try:
         key = msgspec.json.encode(lane_key(event))
     except (AttributeError, TypeError, ValueError):
-        return b""
-    return blake2b(key, digest_size=_SIZE).digest()
+        return ""
+    return blake2b(key, digest_size=_SIZE).hexdigest()
 
 
 def _shown(event: Any) -> str:

@@ -13,9 +13,10 @@ import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import attrs
+import msgspec
 
 from airview_herald.airview._config import BackendConfig
 from airview_herald.airview._known_ids import Ids
@@ -28,13 +29,22 @@ _VERSION = 1
 _SCHEMA = """
 CREATE TABLE run (
     base_url TEXT, system_name TEXT, referencing_type TEXT, name TEXT, system_id INTEGER,
-    likelihood REAL, taken INTEGER, tail BLOB, alive REAL, settled INTEGER, finished INTEGER
+    likelihood REAL, taken INTEGER, tail TEXT, alive REAL, settled INTEGER, finished INTEGER
 );
-CREATE TABLE block (number INTEGER PRIMARY KEY, digest BLOB);
-CREATE TABLE open (position INTEGER PRIMARY KEY, print BLOB, lane BLOB, doubtful INTEGER);
+CREATE TABLE block (number INTEGER PRIMARY KEY, digest TEXT);
+CREATE TABLE open (position INTEGER PRIMARY KEY, print TEXT, lane TEXT, doubtful INTEGER);
 CREATE INDEX doubt ON open (lane) WHERE doubtful;
-CREATE TABLE definition (kind TEXT, id INTEGER, row BLOB, PRIMARY KEY (kind, id)) WITHOUT ROWID;
-CREATE TABLE resource (id INTEGER PRIMARY KEY, place INTEGER, reference BLOB);
+CREATE TABLE definition (kind TEXT, id INTEGER, row TEXT, PRIMARY KEY (kind, id)) WITHOUT ROWID;
+CREATE TABLE resource (id INTEGER PRIMARY KEY, place INTEGER, reference TEXT);
+"""
+
+
+_GIVEN = """
+WITH given (a, b, c, d) AS (
+    SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]'),
+           json_extract(value, '$[2]'), json_extract(value, '$[3]')
+    FROM json_each(?)
+)
 """
 
 
@@ -157,7 +167,8 @@ class StateFile:
                 "SELECT id, place, reference FROM resource ORDER BY id DESC LIMIT ?", (capacity,)
             )
             found = connection.execute("SELECT system_id, likelihood FROM run").fetchone()
-            return Ids(*found, definitions.fetchall(), resources.fetchall()[::-1])
+            system, likelihood = found
+            return Ids(system, likelihood, definitions.fetchall(), resources.fetchall()[::-1])
 
     def close(self, *, settled: bool, finished: bool) -> None:
         """Close the file, which another process may open from then on.
@@ -191,7 +202,7 @@ class StateFile:
                 connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
                 connection.execute(f"PRAGMA user_version = {_VERSION}")
                 connection.execute(
-                    "INSERT INTO run VALUES (?, ?, ?, ?, NULL, NULL, 0, x'', ?, 1, 0)",
+                    "INSERT INTO run VALUES (?, ?, ?, ?, NULL, NULL, 0, '', ?, 1, 0)",
                     (*key, uuid.uuid4().hex, time.time()),
                 )
         if connection.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
@@ -284,12 +295,17 @@ def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
 def _follow(connection: sqlite3.Connection, step: Step) -> None:
     if step.reached is not None:
         connection.execute("UPDATE run SET taken = ?, tail = ?", step.reached)
-    connection.executemany("INSERT OR REPLACE INTO block VALUES (?, ?)", step.blocks)
-    connection.executemany(
-        "INSERT OR REPLACE INTO open VALUES (?, ?, ?, ?)",
+    _each(connection, "INSERT OR REPLACE INTO block SELECT a, b FROM given", step.blocks)
+    _each(
+        connection,
+        "INSERT OR REPLACE INTO open SELECT a, b, c, d FROM given",
         [(row.position, row.print, row.lane, row.doubtful) for row in step.opened],
     )
-    connection.executemany("DELETE FROM open WHERE position = ?", _each(step.closed))
+    _each(
+        connection,
+        "DELETE FROM open WHERE position IN (SELECT a FROM given)",
+        [(position,) for position in step.closed],
+    )
     connection.executemany(
         "DELETE FROM open WHERE doubtful AND lane = ? AND position < ?", step.recorded
     )
@@ -299,15 +315,30 @@ def _keep(connection: sqlite3.Connection, ids: Ids) -> None:
     if ids.system is not None:
         values = (ids.system, ids.likelihood)
         connection.execute("UPDATE run SET system_id = ?, likelihood = ?", values)
-    connection.executemany("INSERT OR REPLACE INTO definition VALUES (?, ?, ?)", ids.definitions)
-    connection.executemany("INSERT OR REPLACE INTO resource VALUES (?, ?, ?)", ids.resources)
+    definitions = "INSERT OR REPLACE INTO definition SELECT a, b, c FROM given"
+    _each(connection, definitions, ids.definitions)
+    resources = "INSERT OR REPLACE INTO resource SELECT a, b, c FROM given"
+    _each(connection, resources, ids.resources)
+
+
+def _each(
+    connection: sqlite3.Connection, statement: str, rows: Sequence[Sequence[int | str]]
+) -> None:
+    """Run a statement over the columns a to d of rows that are handed over as one value.
+
+    For each step of a statement the interpreter's lock is let go and waited for again, while the
+    event loop has it: with a step for each row that takes longer than all the rest.
+    """
+    if rows:
+        given = msgspec.json.encode(rows).decode()
+        connection.execute(_GIVEN + statement, (given,))
 
 
 def _begin_anew(connection: sqlite3.Connection) -> None:
     connection.execute("DELETE FROM open")
     connection.execute("DELETE FROM block")
     connection.execute(
-        "UPDATE run SET taken = 0, tail = x'', finished = 0, name = ?", (uuid.uuid4().hex,)
+        "UPDATE run SET taken = 0, tail = '', finished = 0, name = ?", (uuid.uuid4().hex,)
     )
 
 
@@ -316,7 +347,3 @@ def _forget(connection: sqlite3.Connection) -> None:
     connection.execute("DELETE FROM definition")
     connection.execute("DELETE FROM resource")
     connection.execute("UPDATE run SET system_id = NULL, likelihood = NULL")
-
-
-def _each(values: Sequence[Any]) -> list[tuple[Any]]:
-    return [(value,) for value in values]

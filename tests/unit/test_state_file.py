@@ -247,7 +247,7 @@ def test_an_input_that_is_shorter_is_refused(done):
 def test_what_is_no_event_has_a_fingerprint_too(thing):
     """What is given in place of an event is known again, wherever it is in memory."""
     assert fingerprint(thing) == fingerprint(type(thing)() if type(thing) is object else thing)
-    assert len(fingerprint(thing)) == 16
+    assert len(fingerprint(thing)) == 32
 
 
 def test_a_text_and_its_member_are_the_same_event():
@@ -290,13 +290,13 @@ def test_one_that_is_refused_leaves_an_older_one_in_doubt_open(path):
 def test_ids_come_back_newest_last_and_no_more_than_asked_for(path):
     """Ids are kept by their tables, and what was learnt later counts."""
     file = opened(path)
-    ids = Ids(7, 0.25, [("control", 1, b"{}"), ("control", 2, b"{}")], [])
-    ids.resources += [(n, 1, b"r%d" % n) for n in (5, 3, 9, 4)]
+    ids = Ids(7, 0.25, [("control", 1, "{}"), ("control", 2, "{}")], [])
+    ids.resources += [(n, 1, f"r{n}") for n in (5, 3, 9, 4)]
     file.write(Step(), ids)
-    file.write(Step(), Ids(7, 0.5, [("control", 2, b"[]")], []))
+    file.write(Step(), Ids(7, 0.5, [("control", 2, "[]")], []))
     kept = file.ids(3)
     assert (kept.system, kept.likelihood) == (7, 0.5)
-    assert kept.definitions == [("control", 1, b"{}"), ("control", 2, b"[]")]
+    assert kept.definitions == [("control", 1, "{}"), ("control", 2, "[]")]
     assert [row[0] for row in kept.resources] == [4, 5, 9]
     file.write(None, NONE)
     assert file.ids(3) == Ids()
@@ -311,7 +311,7 @@ def test_what_was_written_is_there_after_a_kill_and_on_its_own(path):
     file.write(positions.step(), NONE)
     take(positions, file, make_event(1))
     with pytest.raises(ConfigurationError, match="cannot be used"):
-        file.write(positions.step(), Ids(resources=[("not an id", 1, b"")]))
+        file.write(positions.step(), Ids(resources=[("not an id", 1, "")]))
     file.abandon()
     file = opened(path)
     assert file.progress().taken == 1
@@ -321,7 +321,7 @@ def test_what_was_written_is_there_after_a_kill_and_on_its_own(path):
 def test_a_finished_file_is_refused_unless_told_to_begin_anew(path):
     """A run that has finished says so; beginning anew keeps the ids and nothing else."""
     file = opened(path)
-    file.write(Step((0, b"")), Ids(7, None, [], [(1, 1, b"r")]))
+    file.write(Step((0, "")), Ids(7, None, [], [(1, 1, "r")]))
     name = file.progress().name
     file.close(settled=True, finished=True)
     before = path.read_bytes()
@@ -334,7 +334,7 @@ def test_a_finished_file_is_refused_unless_told_to_begin_anew(path):
     file = opened(path, restart=True)
     assert not file.progress().finished
     assert file.progress().name != name
-    assert file.ids(9).resources == [(1, 1, b"r")]
+    assert file.ids(9).resources == [(1, 1, "r")]
     file.abandon()
 
 
