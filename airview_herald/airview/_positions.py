@@ -187,7 +187,7 @@ class Positions:
     def step(self) -> Step:
         """Return what has happened since the last call."""
         step, self._step = self._step, Step()
-        if self.taken >= self.before:
+        if self.taken >= self.before and not self.mismatch:
             step.reached = (self.taken, self._hash.hexdigest())
         for position, taken in self._under_way.items():
             if not taken.filed:
@@ -206,8 +206,9 @@ class Positions:
         elif self.taken == self.before or self.taken % BLOCK == 0:
             if self._hash.hexdigest() != past.digest:
                 self.mismatch = f"some of the inputs {number * BLOCK} to {position} are others"
-            del self._past[number]
-            self._end_block(known=self.taken < self.before)
+            else:
+                del self._past[number]
+                self._end_block(known=self.taken < self.before)
         if self.mismatch:
             return Verdict.REFUSE
         if wanted is None:

@@ -253,7 +253,7 @@ def test_a_second_process_is_refused_until_the_first_is_dead(path):
     cut=st.integers(0, 24),
 )
 def test_letters_never_put_an_older_state_over_a_newer_one(tmp_path_factory, fates, cut):
-    """In whatever order events fail, and a run goes on: what is read back is newer, and in order."""
+    """Whatever order events fail in: what is read back is newer than the rows, and in order."""
     path = tmp_path_factory.mktemp("letters") / "dead.jsonl"
     # An event waits for up to two others before it is over; its place in the list is its index.
     order = sorted(range(len(fates)), key=lambda n: n + 1.5 * fates[n][0])
