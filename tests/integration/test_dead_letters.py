@@ -48,7 +48,7 @@ def letters(path):
 async def test_each_kind_of_failure_has_its_letter(sandbox, client, event, path):
     """Failed, unknown and not attempted events are there with their errors, and no others."""
     sandbox.force("PUT", "/monitored-resources/", 504)
-    told = [anyio.Event() for _ in range(5)]
+    told = [anyio.Event() for _ in range(6)]
 
     async def produce():
         yield event("i-0", additional_data="in doubt")
@@ -56,6 +56,7 @@ async def test_each_kind_of_failure_has_its_letter(sandbox, client, event, path)
         yield event("", additional_data="bad")
         yield "no event"
         yield event("i-1", additional_data="late")
+        yield event("i-1", additional_data="under way")
         yield event("i-1", additional_data="later")
         await anyio.sleep_forever()
 
@@ -72,7 +73,7 @@ async def test_each_kind_of_failure_has_its_letter(sandbox, client, event, path)
             )
     report = caught.value.report
     found = {letter["index"]: (letter, data) for letter, data in letters(path)}
-    assert (report.inputs, sorted(found)) == (5, [0, 1, 2, 4])
+    assert (report.inputs, sorted(found)) == (6, [0, 1, 2, 4, 5])
     in_doubt, data = found[0]
     assert (in_doubt["outcome"], data) == ("unknown", "in doubt")
     assert (in_doubt["error"]["class"], in_doubt["error"]["ambiguous"]) == ("DeadlineError", True)
@@ -80,10 +81,12 @@ async def test_each_kind_of_failure_has_its_letter(sandbox, client, event, path)
     assert (bad["outcome"], bad["stage"], bad["attempts"], data) == ("failed", "queued", 0, "bad")
     assert bad["error"]["class"] == "InputError"
     assert found[2][0]["unreadable"] == "'no event'"
-    late, data = found[4]
+    late, data = found[5]
     assert (late["outcome"], late.get("error"), data) == ("not_attempted", None, "later")
     source = read_jsonl(path)
-    assert [each.additional_data for each in source] == ["in doubt", "bad", "later"]
+    assert [each.additional_data for each in source] == [
+        "in doubt", "bad", "under way", "later"
+    ]  # fmt: skip
     assert "input 2 was nothing that JSON holds: 'no event'" in source.problems[0].reason
 
 
