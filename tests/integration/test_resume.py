@@ -10,8 +10,9 @@ import attrs
 import httpx
 import pytest
 
-from airview_herald.airview import Reconciliation, State
-from airview_herald.airview._known_ids import Ids
+from airview_herald.airview import Reconciliation, State, _journal
+from airview_herald.airview._known_ids import Ids, still_there
+from airview_herald.airview._looks import LOOKS
 from airview_herald.airview._positions import Step
 from airview_herald.airview._state import StateFile
 from airview_herald.errors import ConfigurationError, IngestAborted, InputError, RequestTimeoutError
@@ -210,6 +211,7 @@ async def test_an_input_that_differs_is_refused(sandbox, client, many, state):
         assert isinstance(told.value.__cause__, InputError)
         last = first.inputs - 1
         assert f"some of the inputs 0 to {last} are others" in str(told.value)
+        assert told.value.report.not_attempted >= 1
         assert closed(told.value.report)
         with pytest.raises(IngestAborted, match="the input ends after 50 of them"):
             await airview.ingest(many[:50], state=state)
@@ -238,7 +240,6 @@ async def test_bad_events_and_refusals_are_done(sandbox, client, event, state):
 async def test_what_failed_for_all_is_tried_again(sandbox, client, many, state):
     """A token that has run out refuses no event in particular."""
     async with client() as airview:
-        await cut_short(airview, many, 20, state=state, concurrency=4)
         sandbox.force("PUT", "/monitored-resources/", 403, body=b'{"code": 403}')
         with pytest.raises(IngestAborted) as caught:
             await airview.ingest(many, state=state, concurrency=4)
@@ -246,7 +247,8 @@ async def test_what_failed_for_all_is_tried_again(sandbox, client, many, state):
         sandbox.unforce()
         report = await airview.ingest(many, state=state)
     assert report.recorded + report.skipped == 300
-    assert len(set(saves(sandbox))) == 300
+    taken = [each for each in sandbox.requests if each.method == "PUT" and each.status == 204]
+    assert len({json.loads(each.body)["additionalData"] for each in taken}) == 300
 
 
 class Losing:
@@ -333,6 +335,16 @@ async def test_a_superseded_event_is_not_sent_after_its_winner(sandbox, client, 
     assert min(map(int, saves(sandbox))) > newest
 
 
+async def test_events_that_are_coalesced_may_overtake(client, event, state):
+    """The file is told that what waits may be passed over: a white-box look, for want of a kill."""
+    async with client() as airview:
+        for coalesce in (False, True):
+            options = {"state": State(state, restart=True), "coalesce": coalesce}
+            async with airview.stream([event("i-1")], **options) as run:
+                await anext(run)
+                assert run._run._journal._positions._overtaking is coalesce
+
+
 @pytest.mark.parametrize("asked", [True, Reconciliation("DELETED")])
 async def test_reconciling_knows_what_was_skipped(sandbox, client, event, state, asked):
     """What an earlier run has recorded is listed by the input all the same."""
@@ -393,6 +405,29 @@ def restored(tmp_path):
     server = Restorable()
     yield server
     server.sandbox.stop()
+
+
+@pytest.mark.parametrize(
+    "lost", ["nothing", "system", *sorted(LOOKS.keys() - {"service", "resource_type"}), "resource"]
+)
+async def test_the_newest_of_each_table_is_looked_for(client, event, state, lost):
+    """A server that has another id for what was newest, or none, has lost something."""
+    async with client() as airview:
+        await airview.ingest([event(f"i-{n}") for n in range(3)], state=state)
+        recorder = airview._recorder
+        file = StateFile.open(str(state), recorder.sender.config, restart=True)
+        ids = file.ids(10)
+        file.abandon()
+        assert {kind for kind, *_ in ids.definitions} == LOOKS.keys() - {"service", "resource_type"}
+        if lost == "system":
+            ids.system += 1
+        elif lost == "resource":
+            ids.resources.append((99, *ids.resources[-1][1:]))
+        ids.definitions = [
+            (kind, number + (kind == lost), row) for kind, number, row in ids.definitions
+        ]
+        asker = recorder.asker(recorder.sender.transport.operation())
+        assert await still_there(ids, asker) is (lost == "nothing")
 
 
 @pytest.mark.parametrize("with_backup", [False, True])
@@ -561,6 +596,35 @@ async def test_saves_wait_for_what_is_not_written(sandbox, client, many, state, 
     assert report.recorded == 300
     # Those that were written before the disk stopped, and two for each request.
     assert found[0] <= 2 * 8 + 2 * 8
+
+
+async def test_saves_do_not_wait_for_the_clock(sandbox, client, many, state, monkeypatch):
+    """When enough is due it is written at once, and saves that wait for that go on."""
+    monkeypatch.setattr(_journal, "_INTERVAL", 3600)
+    async with client(settle=0.0) as airview:
+        with anyio.fail_after(30):
+            report = await airview.ingest(many, state=state, concurrency=4)
+    assert report.recorded == 300
+
+
+async def test_what_is_handed_over_while_the_files_are_busy_is_not_lost(client, event, state):
+    """A run that is cancelled while a step waits for the files writes that step: white-box."""
+    released = threading.Event()
+    async with client() as airview:
+        run = airview.stream([event("i-1")], state=state)._run
+        journal = run._journal
+        await journal.open()
+        await journal.begin(run._reading)
+        run._admit(event("i-1"))
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(journal._in_thread, lambda: released.wait(10))
+            await anyio.wait_all_tasks_blocked()
+            tasks.start_soon(journal._write)
+            await anyio.wait_all_tasks_blocked()
+            tasks.cancel_scope.cancel()
+            released.set()
+        assert journal._state.progress().taken == 1
+        await journal.aclose()
 
 
 async def test_what_is_done_is_written_soon(sandbox, client, event, state, disk):

@@ -193,7 +193,7 @@ def test_a_letter_that_was_cut_off_is_removed(path, write, left):
 
 @pytest.mark.parametrize(
     "content",
-    ["mine\n", "mine", '{"a": 1}\n', '{ "dead_letter": {"superseded": 0}}\n', "\n", "\x00\x01"],
+    ["mine\n", "mine", '{"a": 1}\n', '{"dead_letter": {"superseded": 0}}\n', "\n", "\x00\x01"],
 )
 def test_a_file_that_holds_something_else_is_left_alone(path, content):
     """A path that was mistyped costs nobody's file."""
@@ -202,6 +202,17 @@ def test_a_file_that_holds_something_else_is_left_alone(path, content):
     with pytest.raises(ConfigurationError, match=rf"^dead_letters: .*dead\.jsonl {told}"):
         DeadLetterFile.open(str(path), "r")
     assert path.read_text() == content
+
+
+def test_a_letter_in_another_form_is_left_alone(path, write):
+    """What another program has written anew cannot be marked in place."""
+    write(letter(1))
+    path.write_text(json.dumps(json.loads(path.read_text())) + "\n")
+    before = path.read_bytes()
+    with pytest.raises(ConfigurationError, match="line 1: its first field is not `dead_letter`"):
+        write(said(2))
+    assert path.read_bytes() == before
+    assert indices(path) == [1]
 
 
 def test_a_file_of_events_is_left_alone(path):

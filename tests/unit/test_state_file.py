@@ -274,6 +274,20 @@ def test_an_older_event_in_doubt_is_done_when_a_newer_one_is_recorded(path):
     file.abandon()
 
 
+def test_what_was_passed_over_is_done_when_a_newer_one_is_recorded(path):
+    """Where events may overtake, what is under way is done with the newer one, in one step."""
+    file = opened(path)
+    positions = resumed(file, overtaking=True)
+    for index, lane in enumerate("aabaa"):
+        take(positions, file, make_event(index, lane))
+    positions.done(3, recorded=True)
+    file.write(positions.step(), NONE)
+    file.abandon()
+    file = opened(path)
+    assert dict(file.past(0).open).keys() == {2, 4}
+    file.abandon()
+
+
 def test_one_that_is_refused_leaves_an_older_one_in_doubt_open(path):
     """A newer event that was not recorded says nothing about the older one."""
     file = opened(path)
@@ -387,6 +401,16 @@ def spoil(path, kind):
         content = bytearray(path.read_bytes())
         content[4096:] = b"\x55" * (len(content) - 4096)
         path.write_bytes(content)
+    elif kind == "page":
+        # Of the resources, which are read last.
+        content = bytearray(path.read_bytes())
+        with sqlite3.connect(path) as connection:
+            (root,) = connection.execute(
+                "SELECT rootpage FROM sqlite_master WHERE name = 'resource'"
+            ).fetchone()
+        connection.close()
+        content[4096 * (root - 1)] = 0x77
+        path.write_bytes(content)
     elif kind == "table":
         with sqlite3.connect(path) as connection:
             connection.execute("DROP TABLE run")
@@ -406,6 +430,7 @@ def spoil(path, kind):
         ("version", "is of version 99; this release reads 1"),
         ("truncated", "is damaged"),
         ("overwritten", "is damaged"),
+        ("page", "is damaged"),
         ("table", "is damaged"),
         ("row", "is damaged"),
     ],
