@@ -23,7 +23,7 @@ Progress = Callable[[IngestReport], Awaitable[None] | None]
 _CLOSING = (MonitoredResourceState.MONITORING, MonitoredResourceState.DELETED)
 
 
-def _file_name(path: object) -> Any:
+def _file_name(path: PathLike) -> str:
     return os.fspath(path) if isinstance(path, os.PathLike) else path
 
 
@@ -106,11 +106,11 @@ def _state(state: PathLike | State | None) -> State | None:
     return attrs.evolve(given, path=_path("state", given.path))
 
 
-def _path(field: str, path: object) -> str:
-    name = _file_name(path)
+def _path(field: str, path: PathLike) -> str:
+    name: Any = _file_name(path)
     if not isinstance(name, str) or not name or "\0" in name:
         raise InputError(field, "must be the path of a file", path)
-    return name
+    return str(name)
 
 
 def _check_reconciliation(reconciliation: Reconciliation) -> None:

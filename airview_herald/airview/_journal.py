@@ -23,6 +23,7 @@ from airview_herald.airview._positions import Positions, Step, Verdict
 from airview_herald.airview._reconciling import Reading
 from airview_herald.airview._recording import Errand, Recorder
 from airview_herald.errors import ConfigurationError, InputError
+from airview_herald.transport._call import RetryClass
 from airview_herald.transport._operation import Slots
 
 if TYPE_CHECKING:
@@ -208,9 +209,13 @@ class Journal:
         """
         outcome = held.outcome
         assert outcome is not None  # noqa: S101 - for the type checker
+        if outcome.status is OutcomeStatus.SKIPPED and newer is None:
+            return
         self._pending.outcomes += 1
         self._pending.permits += held.errand.permitted
+        left = held.errand.operation.in_flight
         self._in_doubt |= outcome.status is OutcomeStatus.UNKNOWN
+        self._in_doubt |= left is not None and left is not RetryClass.READ
         if self._state is not None:
             self._place(held, newer)
         if self._letters is not None:
@@ -313,7 +318,12 @@ class Journal:
                 if not self._lost:
                     logger.warning("the server was restored: the next run sends all again")
                 self._lost = self.server_restored = True
-            await self._in_thread(partial(self._hand_over, pending, step, ids))
+            try:
+                await self._in_thread(partial(self._hand_over, pending, step, ids))
+            except BaseException:
+                # Later steps build on this one: without it they would tell of more than was done.
+                self._begun = False
+                raise
             for _ in range(pending.permits):
                 self._permits.release()
             self._written.set()

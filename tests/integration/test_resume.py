@@ -4,6 +4,7 @@ import json
 import logging
 import shutil
 import threading
+from functools import partial
 
 import anyio
 import attrs
@@ -552,13 +553,14 @@ class Disk:
     def __init__(self, patch):
         write = StateFile.write
         self.free = threading.Event()
-        self.full = False
+        self.full = 0
         self.free.set()
         self.written = threading.Event()
 
         def slowly(file, step, ids):
             assert self.free.wait(20)
             if self.full:
+                self.full -= 1
                 raise ConfigurationError("state: no space left")
             write(file, step, ids)
             self.written.set()
@@ -642,21 +644,68 @@ async def test_what_is_done_is_written_soon(sandbox, client, event, state, disk)
     assert report.recorded == 1
 
 
-async def test_a_disk_that_is_full_ends_the_batch(sandbox, client, many, state, disk):
-    """What cannot be kept is not gone on with; every event has its outcome all the same."""
+@pytest.mark.parametrize("times", [1, 1000])
+async def test_a_disk_that_is_full_ends_the_batch(sandbox, client, many, state, disk, times):
+    """What cannot be kept is not gone on with, not even when there is room again."""
 
     def fill(outcome):
-        disk.full = outcome.index >= 50
+        if outcome.index == 50:
+            disk.full = times
 
     async with client() as airview:
         with pytest.raises(IngestAborted, match="cannot be kept: state: no space left") as caught:
             await airview.ingest(many, state=state, on_outcome=fill, concurrency=4)
         assert closed(caught.value.report)
         assert caught.value.report.not_attempted > 0 or caught.value.report.inputs < 300
-        disk.full = False
+        disk.full = 0
         report = await airview.ingest(many, state=state)
     assert 0 < report.skipped <= caught.value.report.recorded
     assert report.recorded + report.skipped == 300
+
+
+class Hanging(httpx.AsyncBaseTransport):
+    """Pass requests on, but never answer those of one method and path.
+
+    Args:
+        method: The method.
+        path: The end of the path.
+    """
+
+    def __init__(self, method, path):
+        self.met = anyio.Event()
+        self._what = (method, path)
+        self._inner = httpx.AsyncHTTPTransport()
+
+    async def handle_async_request(self, request):
+        if request.method == self._what[0] and request.url.path.endswith(self._what[1]):
+            self.met.set()
+            await anyio.sleep_forever()
+        return await self._inner.handle_async_request(request)
+
+    async def aclose(self):
+        await self._inner.aclose()
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "settled"),
+    [
+        ("GET", "/controls/", True),
+        ("POST", "/controls/", False),
+        ("PUT", "/monitored-resources/", False),
+    ],
+)
+async def test_a_file_says_whether_requests_may_be_running(
+    sandbox, client, event, state, method, path, settled
+):
+    """A create or a save that was cut off may be running still; a look does not matter."""
+    async with Hanging(method, path) as http, client(http=http, settle=0.0) as airview:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(partial(airview.ingest, [event("i-1")], state=state))
+            await http.met.wait()
+            tasks.cancel_scope.cancel()
+        file = StateFile.open(str(state), airview._recorder.sender.config, restart=False)
+        assert file.progress().settled is settled
+        file.abandon()
 
 
 async def test_a_run_waits_for_what_the_last_one_has_left(sandbox, client, event, state, caplog):
