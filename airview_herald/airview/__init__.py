@@ -6,6 +6,7 @@ from airview_herald.airview._client import AirView
 from airview_herald.airview._config import BackendConfig
 from airview_herald.airview._coverage import Reconciliation
 from airview_herald.airview._handler import Handler, get_handler
+from airview_herald.airview._ingest_settings import State
 from airview_herald.airview._mismatches import Mismatch
 from airview_herald.airview._notes import Orphan
 from airview_herald.airview._outcomes import IngestReport, Outcome, OutcomeStatus
@@ -101,6 +102,7 @@ __all__ = [
     "Service",
     "ServiceType",
     "Stage",
+    "State",
     "SystemStage",
     "TechnicalControl",
     "TechnicalControlAction",

@@ -44,14 +44,17 @@ class Catalogue:
             few, are remembered up to 10,000.
 
     Attributes:
+        cache_size: As given.
+        guess: Whether the next resource is known to the server.
         restorations: How often the server was found to have lost what was remembered.
     """
 
     def __init__(self, cache_size: int) -> None:
         self.definitions: Definitions = Definitions(min(cache_size, _MAX_DEFINITIONS))
+        self.cache_size = cache_size
         self._parents: Memory[str, Control] = Memory(_MAX_DEFINITIONS)
         self._resources: Memory[tuple[int, str], int] = Memory(cache_size)
-        self._guess = Guess()
+        self.guess = Guess()
         self._bare = BareApplications()
         self._rechecking = anyio.Lock()
         self.restorations: int = 0
@@ -239,7 +242,7 @@ class Catalogue:
         async def find(inherited: bool) -> int:  # noqa: FBT001 - as `Memory.resolve` calls it
             was_known = None
             try:
-                look_first = inherited or await self._guess.known_is_likelier()
+                look_first = inherited or await self.guess.known_is_likelier()
                 found = await look() if look_first else None
                 if found is not None:
                     was_known = True
@@ -252,7 +255,7 @@ class Catalogue:
                 )
                 return made
             finally:
-                self._guess.learn(was_known=was_known)
+                self.guess.learn(was_known=was_known)
 
         key = (application_environment_id, reference)
         return await self._resources.resolve(key, find, asker.expired)
@@ -260,6 +263,22 @@ class Catalogue:
     def forget_resource(self, reference: str, application_environment_id: int) -> None:
         """Forget a resource's id: the server refuses it."""
         self._resources.forget((application_environment_id, reference))
+
+    def known_parent(self, name: str) -> Control | None:
+        """Return what is remembered of a control, as the parent of a technical control too."""
+        known: Control | None = self.definitions.stored(("control", name))
+        parent = self._parents.get(name) if known is None else known
+        return None if parent is _ABSENT else parent
+
+    def known_resource(self, reference: str, application_environment_id: int) -> int | None:
+        """Return what is remembered of a resource: its id, or `None`."""
+        return self._resources.get((application_environment_id, reference))
+
+    def remember_resource(
+        self, reference: str, application_environment_id: int, identifier: int
+    ) -> None:
+        """Remember a resource's id that was known before."""
+        self._resources.put((application_environment_id, reference), identifier)
 
     async def recheck(self, asker: Asker, event: ComplianceEvent, seen: int) -> bool:
         """Find out whether a refusal comes of ids that a restored server no longer knows.
@@ -301,9 +320,13 @@ class Catalogue:
         return lost
 
     def _forget_all(self, asker: Asker) -> None:
-        """Forget every id: all come from the server as it was before."""
-        self.restorations += 1
+        """Forget every id, and every refusal: all come from the server as it was before."""
+        self.forget()
         asker.notes.forget_verdicts()
+
+    def forget(self) -> None:
+        """Forget every id, since the server was restored: all are of the server before that."""
+        self.restorations += 1
         self.definitions.clear()
         self._parents.clear()
         self._resources.clear()

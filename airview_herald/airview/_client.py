@@ -14,7 +14,14 @@ from airview_herald.airview._calls import read_error
 from airview_herald.airview._check import Check, check
 from airview_herald.airview._config import BackendConfig
 from airview_herald.airview._coverage import Reconciliation
-from airview_herald.airview._ingest_settings import Events, IngestSettings, OnOutcome, Progress
+from airview_herald.airview._ingest_settings import (
+    Events,
+    IngestSettings,
+    OnOutcome,
+    PathLike,
+    Progress,
+    State,
+)
 from airview_herald.airview._notes import OnMismatch
 from airview_herald.airview._operations import Operations
 from airview_herald.airview._outcomes import IngestReport
@@ -247,6 +254,8 @@ class AirView(Operations):
         grace: float = 2.0,
         coalesce: bool = False,
         reconcile: bool | Reconciliation = False,
+        state: PathLike | State | None = None,
+        dead_letters: PathLike | None = None,
     ) -> IngestReport:
         """Record a batch of events concurrently, in order for each resource and control.
 
@@ -287,6 +296,17 @@ class AirView(Operations):
                 so an input has to be all that there is of its applications. Duplicate rows that
                 the server has of one record are beyond reach: it updates one of them. About 70
                 bytes are held for each event.
+            state: A file that keeps what is done. When the batch is cut short, even by a kill, the
+                same call with the same input goes on: what was recorded or refused is `skipped`
+                and costs no request, the rest is sent, but for what is older than something
+                recorded of its lane. After a kill at most two events for each request in flight
+                are sent again. Requests that may still be running are waited for, for as long as
+                `settle`. Input that differs, or a file of another server or system, is refused;
+                when the server was restored, all is sent again. One batch at a time has the file.
+            dead_letters: A file to which events are added that are `failed`, `unknown` or
+                `not_attempted`, as lines that `read_jsonl` gives back as events. One is marked as
+                superseded, and passed over then, as soon as a later event of its lane is
+                recorded. After a kill go on with the batch before you send them again.
 
         Returns:
             The report: every event has exactly one outcome.
@@ -297,6 +317,7 @@ class AirView(Operations):
                 reached, or what was recorded before could not be read back. Its `report` is
                 closed.
             InputError: An argument is out of its range.
+            ConfigurationError: `state` or `dead_letters` cannot be used; nothing was sent.
         """
         self._session.check()
         run = Run(
@@ -313,8 +334,11 @@ class AirView(Operations):
                 grace=grace,
                 coalesce=coalesce,
                 reconcile=reconcile,
+                state=state,
+                dead_letters=dead_letters,
             ),
         )
+        await run.open()
         await run.execute()
         aborted = run.aborted()
         if aborted is not None:
@@ -335,6 +359,8 @@ class AirView(Operations):
         grace: float = 2.0,
         coalesce: bool = False,
         reconcile: bool | Reconciliation = False,
+        state: PathLike | State | None = None,
+        dead_letters: PathLike | None = None,
     ) -> IngestStream:
         """Record a batch as `ingest` does, and watch it: `async with` it, `async for` over it.
 
@@ -350,6 +376,8 @@ class AirView(Operations):
             grace: Seconds that the saves on the wire have when the block is left early.
             coalesce: Send of the events that wait in one lane the newest only.
             reconcile: Close what the input no longer lists.
+            state: A file that keeps what is done.
+            dead_letters: A file to which events are added that are not recorded.
 
         Returns:
             The run; its `report` is live, and closed once the block is left.
@@ -372,5 +400,7 @@ class AirView(Operations):
                 grace=grace,
                 coalesce=coalesce,
                 reconcile=reconcile,
+                state=state,
+                dead_letters=dead_letters,
             ),
         )

@@ -65,7 +65,7 @@ class Coverage:
         self.applications.setdefault(event.application.reference, event.application)
 
     def note(self, event: Any, index: int) -> None:
-        """Note an event that breaks a rule: its record is not out of date for that."""
+        """Note an event, even one that breaks a rule: its record is not out of date for that."""
         try:
             key = lane_key(event)
             named = all(isinstance(part, str) and part for part in key)

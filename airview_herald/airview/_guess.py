@@ -18,8 +18,21 @@ class Guess:
     __slots__ = ("_known", "_scout")
 
     def __init__(self) -> None:
+        # How likely it is: `None` as long as nothing was found out.
         self._known: float | None = None
         self._scout: anyio.Event | None = None
+
+    @property
+    def likelihood(self) -> float | None:
+        """How likely the next resource is known; `None` as long as there was none."""
+        return self._known
+
+    def go_on(self, likelihood: float) -> None:
+        """Take up what an earlier client has learnt of the same resources, in place of a scout."""
+        if self._scout is None:
+            self._scout = anyio.Event()
+            self._scout.set()
+            self._known = likelihood
 
     async def known_is_likelier(self) -> bool:
         """Return whether the next resource is more likely known than new."""

@@ -22,6 +22,7 @@ class Held:
         lane: What its order is kept by; `None` for one that broke a rule.
         ticket: Its place in its lane.
         outcome: What became of it.
+        final: Whether a resumed run need not take it up again.
     """
 
     index: int
@@ -30,3 +31,4 @@ class Held:
     lane: Hashable = None
     ticket: Ticket | None = None
     outcome: Outcome | None = None
+    final: bool = False

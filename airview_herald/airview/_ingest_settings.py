@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterable, Awaitable, Callable, Iterable
-from typing import Self
+from typing import Any, Self
 
 import attrs
 
@@ -15,10 +16,30 @@ from airview_herald.airview.models import ComplianceEvent
 from airview_herald.errors import InputError
 
 Events = Iterable[ComplianceEvent] | AsyncIterable[ComplianceEvent]
+PathLike = str | os.PathLike[str]
 OnOutcome = Callable[[Outcome], Awaitable[None] | None]
 Progress = Callable[[IngestReport], Awaitable[None] | None]
 
 _CLOSING = (MonitoredResourceState.MONITORING, MonitoredResourceState.DELETED)
+
+
+def _file_name(path: PathLike) -> str:
+    return os.fspath(path) if isinstance(path, os.PathLike) else path
+
+
+@attrs.frozen
+class State:
+    """A file in which a batch keeps what is done, so that it can be gone on with.
+
+    Attributes:
+        path: Where it is. A path given as `state` stands for `State(path)`.
+        restart: Begin anew, whatever the file has come to: with other input, or the same once
+            more. Only the ids of what is on the server are kept. Without it a run that was cut
+            short is gone on with, and one that has finished is refused.
+    """
+
+    path: str = attrs.field(converter=_file_name)
+    restart: bool = False
 
 
 @attrs.frozen(kw_only=True)
@@ -35,6 +56,8 @@ class IngestSettings:
     grace: float = 2.0
     coalesce: bool = False
     reconcile: Reconciliation | None = None
+    state: State | None = None
+    dead_letters: str | None = None
 
     @classmethod
     def of(  # noqa: PLR0913 - the arguments of a batch
@@ -50,6 +73,8 @@ class IngestSettings:
         grace: float,
         coalesce: bool,
         reconcile: bool | Reconciliation,
+        state: PathLike | State | None,
+        dead_letters: PathLike | None,
     ) -> Self:
         """Return checked settings.
 
@@ -82,7 +107,24 @@ class IngestSettings:
             grace=grace,
             coalesce=coalesce,
             reconcile=reconciliation,
+            state=_state(state),
+            dead_letters=None if dead_letters is None else _path("dead_letters", dead_letters),
         )
+
+
+def _state(state: PathLike | State | None) -> State | None:
+    if state is None:
+        return None
+    given = state if isinstance(state, State) else State(state)
+    Rules(given).kind("state.restart", given.restart, bool)
+    return attrs.evolve(given, path=_path("state", given.path))
+
+
+def _path(field: str, path: PathLike) -> str:
+    name: Any = _file_name(path)
+    if not isinstance(name, str) or not name or "\0" in name:
+        raise InputError(field, "must be the path of a file", path)
+    return str(name)
 
 
 def _check_reconciliation(reconciliation: Reconciliation) -> None:

@@ -11,9 +11,18 @@ from airview_herald.airview._mismatches import Mismatch
 from airview_herald.airview._notes import Orphan
 from airview_herald.airview._recording import Stage
 from airview_herald.airview.models import ComplianceEvent
-from airview_herald.errors import AirViewHeraldError
+from airview_herald.errors import (
+    AirViewHeraldError,
+    AuthenticationError,
+    ConfigurationError,
+    ForbiddenError,
+    UnauthorizedError,
+)
 
 KEPT_FAILURES = 1000
+
+# What no event of a run can be recorded for.
+SYSTEMIC = (AuthenticationError, UnauthorizedError, ForbiddenError, ConfigurationError)
 
 
 class OutcomeStatus(StrEnum):
@@ -84,6 +93,8 @@ class IngestReport:
             not; `None` when it did not take place.
         unreconciled: Why it did not take place although it was asked for: some of the input is not
             known.
+        server_restored: Whether the server was found to have lost what a `state` file knew of it.
+            Then all is sent again: by this run if that showed at its beginning, else by the next.
         concurrency: The lowest and the highest limit of requests in flight.
         held: Events held now: taken, and not through yet.
         held_peak: The most events held at once.
@@ -105,6 +116,7 @@ class IngestReport:
     throttled: int = 0
     reconciled: int | None = None
     unreconciled: str = ""
+    server_restored: bool = False
     concurrency: tuple[int, int] = (0, 0)
     held: int = 0
     held_peak: int = 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Awaitable, Callable
 from enum import StrEnum
 from typing import Self
 
@@ -37,11 +38,15 @@ class Errand:
         event: The caller's own object.
         operation: The account of its requests.
         stage: How far it has come.
+        before_save: Awaited when its ids are known, before its save; once or more.
+        permitted: Whether its run has let its save begin.
     """
 
     event: ComplianceEvent
     operation: Operation
     stage: Stage = Stage.QUEUED
+    before_save: Callable[[Errand], Awaitable[None]] | None = None
+    permitted: bool = False
 
 
 def may_be_running(operation: Operation, error: BaseException | None = None) -> bool:
@@ -164,6 +169,8 @@ class Recorder:
         placed = _id(application.application_environment_id)
         errand.stage = Stage.RESOURCE
         resource_id = await catalogue.resource_id(asker, event.resource_reference, placed)
+        if errand.before_save is not None:
+            await errand.before_save(errand)
         errand.stage = Stage.MONITORED_RESOURCE
         try:
             await asker.backend.save_monitored_resource(

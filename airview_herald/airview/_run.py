@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import logging
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -11,14 +12,17 @@ from typing import Any
 
 import anyio
 import anyio.abc
+from anyio.lowlevel import checkpoint
 
 from airview_herald.airview._coalescing import Coalescing
 from airview_herald.airview._coverage import Coverage, Reconciliation
 from airview_herald.airview._held import Held
 from airview_herald.airview._ingest_settings import Events, IngestSettings
+from airview_herald.airview._journal import Journal
 from airview_herald.airview._lanes import Ticket, lane_key
 from airview_herald.airview._notes import Asker, Notes
-from airview_herald.airview._outcomes import IngestReport, Outcome, OutcomeStatus
+from airview_herald.airview._outcomes import SYSTEMIC, IngestReport, Outcome, OutcomeStatus
+from airview_herald.airview._positions import Verdict
 from airview_herald.airview._producer import Producer
 from airview_herald.airview._reconciling import Reconciler
 from airview_herald.airview._recording import Errand, Recorder, is_saving, may_be_running
@@ -26,22 +30,19 @@ from airview_herald.airview._rules import Rules
 from airview_herald.airview._shelter import Shelter
 from airview_herald.errors import (
     AirViewHeraldError,
-    AuthenticationError,
     ConfigurationError,
     CooldownError,
-    ForbiddenError,
     IngestAborted,
     InputError,
-    UnauthorizedError,
 )
 from airview_herald.transport._limiter import Slots
 from airview_herald.transport._operation import Operation, Patience
 
 logger = logging.getLogger("airview_herald")
 
-_SYSTEMIC = (AuthenticationError, UnauthorizedError, ForbiddenError, ConfigurationError)
 _OUT_OF_PATIENCE = "the server is not to be had"
 _PROGRESS_INTERVAL = 0.1
+_SKIPPED_AT_ONCE = 64
 
 
 class Run:
@@ -64,11 +65,15 @@ class Run:
         self._coalescing = Coalescing() if settings.coalesce else None
         self._coverage: Coverage | None = None
         self._closing = False
+        keeps = settings.state is not None or settings.dead_letters is not None
+        self._journal = Journal(recorder, settings) if keeps else None
+        self._ended = False
         self._slots = Slots(settings.concurrency)
         pacing = recorder.sender.transport.pacing
         self._patience = Patience(settings.max_cooldown, pacing.active)
         self._cool_down = partial(pacing.cool_down, self._patience)
         self._notes = Notes()
+        self._taken: deque[Any] = deque()
         self._held: dict[int, Held] = {}
         self._room = anyio.Event()
         self._pulling = anyio.CancelScope()
@@ -78,6 +83,15 @@ class Run:
         self._clock = recorder.sender.transport.clock
         self._began = self._clock()
         self._next_progress = 0.0
+
+    async def open(self) -> None:
+        """Open the files of the run, if it has any; before anything is done.
+
+        Raises:
+            ConfigurationError: One cannot be used.
+        """
+        if self._journal is not None:
+            await self._journal.open()
 
     async def execute(self) -> None:
         """Run to the end; afterwards the report is closed and `cause` says what ended it early."""
@@ -94,7 +108,8 @@ class Run:
                     await self._producer.aclose()
                 except Exception as error:  # noqa: BLE001 - the caller's producer may raise anything
                     self._blame(error, "closing the producer of events raised")
-            self._close()
+                self._close()
+                await self.aclose()
         if self._settings.progress is not None:
             await self._call(self._settings.progress, self.report, "progress")
 
@@ -105,6 +120,16 @@ class Run:
     def cut(self) -> None:
         """End the run now."""
         self._shelter.cut()
+
+    async def aclose(self) -> None:
+        """Write what is left to write, and close the files of the run."""
+        if self._journal is not None:
+            with anyio.CancelScope(shield=True):
+                try:
+                    await self._journal.aclose(ended=self._ended)
+                except ConfigurationError as error:
+                    self._blame(error, "what became of events cannot be kept")
+            self.report.server_restored = self._journal.server_restored
 
     def aborted(self) -> IngestAborted | None:
         """Return the error of a run that was ended early, its cause set."""
@@ -117,9 +142,22 @@ class Run:
     async def _work(self) -> None:
         async with anyio.create_task_group() as tasks:
             with self._pulling:
-                await self._pump(tasks)
+                if self._journal is not None:
+                    tasks.start_soon(self._journal.keep_writing, self._abort)
+                    await self._resume(self._journal)
+                if self.cause is None:
+                    await self._pump(tasks)
+                if self._journal is not None and self.cause is None:
+                    self._journal.end_input(self.report.inputs)
+                    self._refused()
                 if self._coverage is not None and self.cause is None:
                     await self._reconcile(tasks, self._coverage)
+                if self._journal is not None:
+                    while self._held:
+                        await self._change()
+                    self._ended = self.cause is None
+            if self._journal is not None:
+                self._journal.stop()
 
     def _begin_nothing(self) -> None:
         """Let nothing new begin: take no event, and send no request."""
@@ -137,22 +175,33 @@ class Run:
         """Take events as long as there is room, and start each on its way."""
         while True:
             while len(self._held) >= self._settings.window:
-                self._room = anyio.Event()
-                await self._room.wait()
-            try:
-                await self._cool_down()
-                events = await self._producer.take(self._settings.window - len(self._held))
-            except CooldownError as error:
-                self._abort(error, _OUT_OF_PATIENCE)
+                await self._change()
+            room = self._settings.window - len(self._held)
+            if not await self._ready(room):
                 return
+            try:
+                self._taken.extend(await self._producer.take(room))
             except Exception as error:  # noqa: BLE001 - the caller's producer may raise anything
                 # What was taken before goes on to its end; nothing more will come.
                 self._blame(error, "the producer of events raised")
                 return
-            if not events:
+            if not self._taken:
                 return
-            for event in events:
-                tasks.start_soon(self._carry, self._admit(event))
+            while self._taken:
+                held = self._admit(self._taken.popleft())
+                if held.ticket is not None:
+                    tasks.start_soon(self._carry, held)
+                    continue
+                await self._finish(held)
+                if not held.index % _SKIPPED_AT_ONCE:
+                    await checkpoint()
+            if self.cause is not None or self._refused():
+                return
+
+    async def _change(self) -> None:
+        """Wait until an event is through."""
+        self._room = anyio.Event()
+        await self._room.wait()
 
     async def _reconcile(self, tasks: anyio.abc.TaskGroup, coverage: Coverage) -> None:
         """Close what was recorded before and is no longer listed, by more events."""
@@ -189,6 +238,35 @@ class Run:
             return "the input is not complete"
         return ""
 
+    async def _resume(self, journal: Journal) -> None:
+        """Take up what an earlier run has left."""
+        try:
+            await journal.begin(self._reading)
+        except Exception as error:  # noqa: BLE001 - as for an event
+            self._abort(error, "what was kept of an earlier run cannot be checked")
+        self.report.server_restored = journal.server_restored
+
+    async def _ready(self, room: int) -> bool:
+        """Wait until so many more events can be taken; `False` if they never can."""
+        try:
+            await self._cool_down()
+            if self._journal is not None:
+                await self._journal.reach(room)
+        except CooldownError as error:
+            self._abort(error, _OUT_OF_PATIENCE)
+        except ConfigurationError as error:
+            self._abort(error, "what was kept of an earlier run cannot be read")
+        else:
+            return True
+        return False
+
+    def _refused(self) -> bool:
+        """Return whether the input is not the one that was begun."""
+        mismatch = None if self._journal is None else self._journal.mismatch()
+        if mismatch is not None:
+            self._blame(mismatch, "this is another input")
+        return mismatch is not None
+
     @contextmanager
     def _reading(self) -> Iterator[Asker]:
         """Give an asker for reads, and put what they cost on the run's account."""
@@ -208,42 +286,51 @@ class Run:
         index = self.report.inputs
         operation = self._operation()
         held = self._held[index] = Held(index, Errand(event, operation), self._closing)
+        if self._journal is not None:
+            held.errand.before_save = self._journal.before_save
         self.report.inputs += 1
         self.report.hold(+1)
-        try:
-            Rules(event).event(event)
-        except InputError as error:
-            if self._coverage is not None:
-                self._coverage.note(event, index)
-            self._settle(held, OutcomeStatus.FAILED, error)
+        broken = _broken_rule(event)
+        if self._coverage is not None:
+            self._coverage.note(event, index)
+            if broken is None:
+                self._coverage.cover(event)
+        verdict = Verdict.SEND if self._journal is None else self._journal.take(held)
+        if verdict is not Verdict.SEND:
+            skipped = verdict is Verdict.SKIP
+            self._settle(held, OutcomeStatus.SKIPPED if skipped else OutcomeStatus.NOT_ATTEMPTED)
+        elif broken is not None:
+            self._settle(held, OutcomeStatus.FAILED, broken)
         else:
             held.lane = lane_key(event)
             held.ticket = self._recorder.admit(event)
-            if self._coverage is not None:
-                self._coverage.cover(event)
             if self._coalescing is not None:
                 self._coalescing.admit(held, held.ticket)
         return held
 
     async def _carry(self, held: Held) -> None:
         """Take one event to its outcome, and the outcome to the caller."""
-        if held.ticket is not None:
-            try:
-                newer = await self._record(held, held.ticket)
-            except CooldownError as error:
-                self._abort(error, _OUT_OF_PATIENCE)
-                return
-            except AirViewHeraldError as error:
-                unsure = may_be_running(held.errand.operation, error)
-                self._settle(held, OutcomeStatus.UNKNOWN if unsure else OutcomeStatus.FAILED, error)
-                if isinstance(error, _SYSTEMIC):
-                    self._abort(error, "no event can be recorded")
-            except Exception as error:  # noqa: BLE001 - a caller's auth or transport may raise anything
-                self._abort(error, "sending an event raised")
-                return
-            else:
-                status = OutcomeStatus.RECORDED if newer is None else OutcomeStatus.SKIPPED
-                self._settle(held, status, newer=newer)
+        assert held.ticket is not None  # noqa: S101 - for the type checker
+        try:
+            newer = await self._record(held, held.ticket)
+        except CooldownError as error:
+            self._abort(error, _OUT_OF_PATIENCE)
+            return
+        except AirViewHeraldError as error:
+            unsure = may_be_running(held.errand.operation, error)
+            self._settle(held, OutcomeStatus.UNKNOWN if unsure else OutcomeStatus.FAILED, error)
+            if isinstance(error, SYSTEMIC):
+                self._abort(error, "no event can be recorded")
+        except Exception as error:  # noqa: BLE001 - a caller's auth or transport may raise anything
+            self._abort(error, "sending an event raised")
+            return
+        else:
+            status = OutcomeStatus.RECORDED if newer is None else OutcomeStatus.SKIPPED
+            self._settle(held, status, newer=newer)
+        await self._finish(held)
+
+    async def _finish(self, held: Held) -> None:
+        """Take the outcome of an event to the caller, and let the event go."""
         assert held.outcome is not None  # noqa: S101 - for the type checker
         await self._deliver(held.outcome)
         del self._held[held.index]
@@ -296,6 +383,8 @@ class Run:
         )
         if self._coalescing is not None and held.ticket is not None:
             self._coalescing.settle(held, held.ticket, status)
+        if self._journal is not None:
+            self._journal.settle(held, newer)
         self._charge(operation)
         report = self.report
         if len(report.mismatches) < len(self._notes.mismatches):
@@ -327,8 +416,9 @@ class Run:
 
     def _close(self) -> None:
         """Give every event that is left its outcome, and its place in its lane back."""
-        for event in self._producer.left_over():
+        for event in (*self._taken, *self._producer.left_over()):
             self._admit(event)
+        self._taken.clear()
         for held in self._held.values():
             operation = held.errand.operation
             if held.ticket is not None:
@@ -339,6 +429,14 @@ class Run:
         self.report.hold(-len(self._held))
         self._held.clear()
         self.report.elapsed = self._clock() - self._began
+
+
+def _broken_rule(event: Any) -> InputError | None:
+    try:
+        Rules(event).event(event)
+    except InputError as error:
+        return error
+    return None
 
 
 def _told(cause: Exception) -> str:

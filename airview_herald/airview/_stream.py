@@ -46,6 +46,7 @@ class IngestStream:
     async def __aenter__(self) -> Self:
         if self._open is not None:
             raise RuntimeError("a run is entered once; call airview.stream again")
+        await self._run.open()
         self._open = True
         self._to_watcher, self._outcomes = anyio.create_memory_object_stream[Outcome](0)
         self._ended = anyio.Event()
@@ -78,6 +79,7 @@ class IngestStream:
             return None
         finally:
             self._outcomes.close()
+            await self._run.aclose()
 
     def __aiter__(self) -> Self:
         return self

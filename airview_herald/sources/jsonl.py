@@ -6,16 +6,10 @@ import codecs
 import io
 import os
 from collections.abc import Callable, Iterable, Iterator
-from enum import StrEnum
-from functools import cache, reduce
-from operator import or_
 from pathlib import Path
-from typing import IO, Any, ClassVar, TypeAlias, get_args, get_type_hints
+from typing import IO, Any, ClassVar, TypeAlias
 
-import attrs
-import msgspec
-
-from airview_herald import _wire
+from airview_herald.airview._event_lines import LineError, decode, decode_letter, encode
 from airview_herald.airview.models import ComplianceEvent
 from airview_herald.errors import InputError
 from airview_herald.sources._files import PathOrFile, SourceFile, as_bytes, file_name
@@ -31,6 +25,7 @@ _Line: TypeAlias = tuple[int, bytes | None]
 def read_jsonl(
     path_or_file: PathOrFile,
     *,
+    superseded: bool = False,
     on_problem: Callable[[SourceProblem], object] | None = None,
     max_line_bytes: int = MAX_LINE_BYTES,
 ) -> JsonLines:
@@ -41,11 +36,18 @@ def read_jsonl(
     type. Lengths, alphabets and enumerations are checked when the event is recorded. Blank lines
     and a byte order mark are passed over.
 
+    The dead letters of a batch are such lines too, with what became of the event in a field
+    `dead_letter`. Those that are superseded are passed over: since then a later event about the
+    same was recorded, and to send them would put an older state over a newer one. A letter whose
+    event JSON could not hold is a problem that shows it. Read a file of dead letters when its
+    batch has ended, and into another file than itself.
+
     Nothing is opened until the result is iterated; then one line is held at a time.
 
     Args:
         path_or_file: A path, or an open text or binary file, which stays open. Prefer binary
             (`sys.stdin.buffer`): a text file ends at the first byte that is not its encoding.
+        superseded: Give the events of superseded dead letters too.
         on_problem: Called with each line that gives no event, in the thread that iterates. What
             it raises ends the iteration.
         max_line_bytes: The longest line to read, in bytes without its line feed; default 1 MiB.
@@ -54,7 +56,12 @@ def read_jsonl(
     Returns:
         An iterable of the events, with counters.
     """
-    return JsonLines(path_or_file, on_problem=on_problem, max_line_bytes=max_line_bytes)
+    return JsonLines(
+        path_or_file,
+        superseded=superseded,
+        on_problem=on_problem,
+        max_line_bytes=max_line_bytes,
+    )
 
 
 class JsonLines(Iterable[ComplianceEvent]):
@@ -78,25 +85,32 @@ class JsonLines(Iterable[ComplianceEvent]):
         self,
         path_or_file: PathOrFile,
         *,
+        superseded: bool = False,
         on_problem: Callable[[SourceProblem], object] | None = None,
         max_line_bytes: int = MAX_LINE_BYTES,
     ) -> None:
         if max_line_bytes < 1:
             raise InputError("max_line_bytes", "is at least 1", max_line_bytes)
         self._file = SourceFile(path_or_file)
+        self._with_superseded = superseded
         self._on_problem = on_problem
         self._max_line_bytes = max_line_bytes
         self._start_anew()
 
     @property
     def lines(self) -> int:
-        """Lines read that are not blank: each is an event or a problem."""
-        return self._events + self._log.total
+        """Lines read that are not blank: each is an event, a problem, or superseded."""
+        return self._events + self._superseded + self._log.total
 
     @property
     def events(self) -> int:
         """Events read."""
         return self._events
+
+    @property
+    def superseded(self) -> int:
+        """Dead letters passed over because a later event about the same was recorded."""
+        return self._superseded
 
     @property
     def problems(self) -> tuple[SourceProblem, ...]:
@@ -120,6 +134,7 @@ class JsonLines(Iterable[ComplianceEvent]):
 
     def _start_anew(self) -> None:
         self._events = 0
+        self._superseded = 0
         self._log = ProblemLog(self._file.name, self._on_problem)
 
     def _read(self, number: int, line: bytes | None) -> ComplianceEvent | None:
@@ -128,8 +143,16 @@ class JsonLines(Iterable[ComplianceEvent]):
             self._log.add(where, f"longer than {self._max_line_bytes} bytes")
             return None
         try:
-            return _event(line)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            letter = decode_letter(line)
+            if letter is not None and letter.superseded and not self._with_superseded:
+                self._superseded += 1
+                return None
+            if letter is not None and letter.unreadable is not None:
+                told = f"input {letter.index} was nothing that JSON holds: {letter.unreadable}"
+                self._log.add(where, told)
+                return None
+            return decode(line)
+        except LineError as error:
             self._log.add(where, str(error))
             return None
 
@@ -197,84 +220,11 @@ def _lines(file: IO[str] | IO[bytes], limit: int) -> Iterator[_Line]:
             yield number, line
 
 
-def _event(line: bytes) -> ComplianceEvent:
-    row = _decoder().decode(line)
-    event: ComplianceEvent = _build(ComplianceEvent, row)
-    return event
-
-
 def _line(event: ComplianceEvent, field: str, limit: int) -> bytes:
-    if not isinstance(event, ComplianceEvent):
-        raise InputError(field, "is not a ComplianceEvent", event)
     try:
-        line = _wire.dump(attrs.asdict(event, filter=_is_set))
-        if _event(line) != event:
-            raise InputError(field, "would be read back as another event", event)
-    except (msgspec.DecodeError, TypeError, ValueError, RecursionError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(field, f"would not be read back: {error}", event) from None
+        line = encode(event)
+    except LineError as error:
+        raise InputError(field, str(error), event) from None
     if len(line) > limit:
         raise InputError(field, f"its line is longer than {limit} bytes", event)
     return line + b"\n"
-
-
-def _is_set(_: attrs.Attribute[Any], value: object) -> bool:
-    return value is not None
-
-
-@cache
-def _decoder() -> msgspec.json.Decoder[Any]:
-    return msgspec.json.Decoder(_row(ComplianceEvent))
-
-
-def _row(model: type[Any]) -> type[msgspec.Struct]:
-    """Return a strict msgspec class with a model's fields; those with a default may be unset.
-
-    msgspec reads attrs classes by itself, but not a union of an enumeration and text.
-    """
-    hints = get_type_hints(model)
-    fields: list[tuple[str, Any] | tuple[str, Any, Any]] = []
-    for field in attrs.fields(model):
-        kind = _json_kind(hints[field.name])
-        if field.default is attrs.NOTHING:
-            fields.append((field.name, kind))
-        else:
-            fields.append((field.name, kind | msgspec.UnsetType, msgspec.UNSET))
-    return msgspec.defstruct(model.__name__, fields, forbid_unknown_fields=True)
-
-
-def _json_kind(hint: Any) -> Any:
-    parts = get_args(hint)
-    if parts:
-        return reduce(or_, (_json_kind(part) for part in parts if not _is_enumeration(part)))
-    return _row(hint) if attrs.has(hint) else hint
-
-
-def _is_enumeration(hint: Any) -> bool:
-    return isinstance(hint, type) and issubclass(hint, StrEnum)
-
-
-@cache
-def _models(model: Any) -> dict[str, type[Any]]:
-    """Return the fields of a model that hold another model."""
-    hints = get_type_hints(model)
-    return {
-        name: kind
-        for name, hint in hints.items()
-        for kind in (hint, *get_args(hint))
-        if attrs.has(kind)
-    }
-
-
-def _build(model: Any, row: Any) -> Any:
-    models = _models(model)
-    values = {}
-    for name in row.__struct_fields__:
-        value = getattr(row, name)
-        if value is msgspec.UNSET:
-            continue
-        if value is not None and name in models:
-            value = _build(models[name], value)
-        values[name] = value
-    return model(**values)

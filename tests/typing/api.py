@@ -50,6 +50,7 @@ from airview_herald.airview import (
     Service,
     ServiceType,
     Stage,
+    State,
     SystemStage,
     TechnicalControl,
     TechnicalControlAction,
@@ -233,6 +234,10 @@ async def batches(airview: AirView) -> None:
         deadline=60.0,
     )
     await airview.ingest(read_jsonl("events.jsonl"))
+    await airview.ingest([EVENT], state="state.db", dead_letters=Path("dead.jsonl"))
+    await airview.ingest(read_jsonl("dead.jsonl", superseded=True), state=Path("state.db"))
+    await airview.ingest([EVENT], state=State("state.db", restart=True))
+    assert_type(report.server_restored, bool)
     for failure in report.failures:
         assert_type(failure, Outcome)
     for mismatch in report.mismatches:

@@ -1,0 +1,162 @@
+"""The ids that a file of state keeps: what a run learns, and whether the server still has it.
+
+A server that was restored or reset has lost the newest rows of its tables, and gives their ids to
+others. So for each table the row with the highest id is looked for: as long as it is there under
+its id, all before it are.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+from anyio.lowlevel import checkpoint
+
+from airview_herald._memory import Memory
+from airview_herald.airview._catalogue import Catalogue
+from airview_herald.airview._event_lines import decode_model, encode_model
+from airview_herald.airview._looks import LOOKS
+from airview_herald.airview._notes import Asker
+from airview_herald.airview._recording import Recorder
+from airview_herald.airview.models import (
+    Application,
+    ComplianceEvent,
+    Control,
+    Environment,
+    TechnicalControl,
+)
+
+_NOTED = 10_000
+_AT_ONCE = 1000
+_MODELS: dict[str, type[Any]] = {
+    "environment": Environment,
+    "application": Application,
+    "control": Control,
+    "technical_control": TechnicalControl,
+}
+_KEYS = {
+    "environment": "abbreviation",
+    "application": "reference",
+    "control": "name",
+    "technical_control": "reference",
+}
+
+
+@attrs.define
+class Ids:
+    """Ids of the server's, as they come out of answers.
+
+    Attributes:
+        system: The id of the system.
+        likelihood: How likely the next resource is known to the server.
+        definitions: Kind, id and the whole definition, as a line.
+        resources: Id, id of the application in its environment, and reference.
+    """
+
+    system: int | None = None
+    likelihood: float | None = None
+    definitions: list[tuple[str, int, str]] = attrs.field(factory=list)
+    resources: list[tuple[int, int, str]] = attrs.field(factory=list)
+
+
+class KnownIds:
+    """What a run learns of the server, to be kept.
+
+    Args:
+        recorder: Knows the client's catalogue and its system.
+    """
+
+    def __init__(self, recorder: Recorder) -> None:
+        self._recorder = recorder
+        self._catalogue = recorder.catalogue
+        self._noted: Memory[tuple[str, int], Any] = Memory(_NOTED)
+        self._new = Ids()
+
+    def note(self, event: ComplianceEvent) -> None:
+        """Note the ids that an event is recorded with, as far as they are remembered."""
+        definitions = self._catalogue.definitions
+        application = definitions.stored(("application", event.application.reference))
+        control = definitions.stored(("technical_control", event.technical_control.reference))
+        if application is None or control is None:
+            return
+        place: int = application.application_environment_id
+        if self._is_new("application", place, application):
+            abbreviation = event.application.environment.abbreviation
+            environment = definitions.stored(("environment", abbreviation))
+            if environment is not None:
+                self._is_new("environment", environment.id, environment)
+        if self._is_new("technical_control", control.id, control):
+            given = event.technical_control.control
+            parent = None if given is None else self._catalogue.known_parent(given.name)
+            if parent is not None and parent.id is not None:
+                self._is_new("control", parent.id, parent)
+        resource = self._catalogue.known_resource(event.resource_reference, place)
+        if resource is not None:
+            self._new.resources.append((resource, place, event.resource_reference))
+
+    @property
+    def noted(self) -> int:
+        """How many ids of resources were noted since the last call of `new`."""
+        return len(self._new.resources)
+
+    def new(self) -> Ids:
+        """Return what was noted since the last call."""
+        new, self._new = self._new, Ids()
+        system = self._recorder.sender.known_system()
+        new.system = None if system is None else system.id
+        new.likelihood = self._catalogue.guess.likelihood
+        return new
+
+    def _is_new(self, kind: str, identifier: int, stored: Any) -> bool:
+        """Note a definition, and return whether it was not noted yet."""
+        if self._noted.get((kind, identifier)) is stored:
+            return False
+        self._noted.put((kind, identifier), stored)
+        self._new.definitions.append((kind, identifier, encode_model(stored).decode()))
+        return True
+
+
+async def still_there(ids: Ids, asker: Asker) -> bool:
+    """Return whether the server still has what was learnt of it.
+
+    Routes: `GET` of `/systems/`, `/environments/`, `/referenced-application-environments/`,
+    `/controls/`, `/technical-controls/` and `/resources/`, once each at most.
+    """
+    if ids.system is None:
+        return True
+    asker.sender.forget_system()
+    system = await asker.sender.find_system()
+    if system is None or system.id != ids.system:
+        return False
+    newest = {kind: (identifier, row) for kind, identifier, row in ids.definitions}
+    for kind, (identifier, row) in newest.items():
+        found = await LOOKS[kind](asker.backend, decode_model(_MODELS[kind], row.encode()))
+        if found is None or _id_of(found) != identifier:
+            return False
+    if ids.resources:
+        resource, place, reference = ids.resources[-1]
+        return await asker.backend.get_resource_id(reference, place) == resource
+    return True
+
+
+async def remember(ids: Ids, catalogue: Catalogue) -> None:
+    """Have a catalogue know what was learnt before."""
+    if ids.likelihood is not None:
+        catalogue.guess.go_on(ids.likelihood)
+    for kind, _, row in ids.definitions:
+        definition = decode_model(_MODELS[kind], row.encode())
+        catalogue.definitions.remember((kind, getattr(definition, _KEYS[kind])), definition)
+    for number, (resource, place, reference) in enumerate(ids.resources, 1):
+        if not number % _AT_ONCE:
+            await checkpoint()
+        catalogue.remember_resource(reference, place, resource)
+
+
+def _id_of(definition: Any) -> int | None:
+    """Return the id of a definition; of an application that of its place, which events need."""
+    identifier: int | None = (
+        definition.application_environment_id
+        if isinstance(definition, Application)
+        else definition.id
+    )
+    return identifier

@@ -1,0 +1,349 @@
+"""The file in which a batch keeps what is done: one SQLite file, one run, one process at a time.
+
+Each step is one transaction in write-ahead mode: a process that is killed loses the steps that it
+had not handed over, and those are done again. The exclusive lock is SQLite's own, and ends with
+its process.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Self
+
+import attrs
+import msgspec
+
+from airview_herald.airview._config import BackendConfig
+from airview_herald.airview._known_ids import Ids
+from airview_herald.airview._positions import BLOCK, Past, Step
+from airview_herald.errors import ConfigurationError
+
+# Marks a file as a state of a batch: nothing else writes this number into a SQLite header.
+_APPLICATION_ID = 0x41564853
+_VERSION = 1
+_SCHEMA = """
+CREATE TABLE run (
+    base_url TEXT, system_name TEXT, referencing_type TEXT, name TEXT, system_id INTEGER,
+    likelihood REAL, taken INTEGER, tail TEXT, alive REAL, settled INTEGER, finished INTEGER
+);
+CREATE TABLE block (number INTEGER PRIMARY KEY, digest TEXT);
+CREATE TABLE open (position INTEGER PRIMARY KEY, print TEXT, lane TEXT, doubtful INTEGER);
+CREATE INDEX doubt ON open (lane) WHERE doubtful;
+CREATE TABLE definition (kind TEXT, id INTEGER, row TEXT, PRIMARY KEY (kind, id)) WITHOUT ROWID;
+CREATE TABLE resource (id INTEGER PRIMARY KEY, place INTEGER, reference TEXT);
+"""
+
+
+_GIVEN = """
+WITH given (a, b, c, d) AS (
+    SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]'),
+           json_extract(value, '$[2]'), json_extract(value, '$[3]')
+    FROM json_each(?)
+)
+"""
+
+
+@attrs.frozen
+class Progress:
+    """How far the run of a file has come.
+
+    Attributes:
+        name: Names the run, in its dead letters too.
+        taken: How many inputs were taken.
+        open: How many of those are not done.
+        doubtful: Whether later events of their lanes may be recorded before some of those.
+        alive: When it was last heard of, in seconds since the epoch.
+        settled: Whether it ended with no request that may still be running.
+        finished: Whether its input ended and all of it is done.
+    """
+
+    name: str
+    taken: int
+    open: int
+    doubtful: bool
+    alive: float
+    settled: bool
+    finished: bool
+
+
+class StateFile:
+    """A file of state, open and locked.
+
+    Every method does file I/O. They may be called from any thread, one at a time.
+
+    Args:
+        path: Where it is.
+        connection: The open file.
+    """
+
+    def __init__(self, path: str, connection: sqlite3.Connection) -> None:
+        self.path = path
+        self._connection = connection
+
+    @classmethod
+    def open(cls, path: str, config: BackendConfig, *, restart: bool) -> Self:
+        """Open a file, or make it, and lock it.
+
+        Args:
+            path: Where it is.
+            config: The server, and the system that records.
+            restart: Whether to begin anew, whatever the file has come to; ids are kept.
+
+        Raises:
+            ConfigurationError: It cannot be opened, is in use, is finished, or is not a file of
+                this server and system; it is left as it is.
+        """
+        with _told(path):
+            is_new = _is_new(path)
+            connection = sqlite3.connect(
+                _uri(path), uri=True, timeout=0, isolation_level=None, check_same_thread=False
+            )
+        opened = cls(path, connection)
+        try:
+            with _told(path):
+                opened._prepare(config, is_new=is_new, restart=restart)
+        except BaseException:
+            connection.close()
+            raise
+        return opened
+
+    def progress(self) -> Progress:
+        """Return how far the run has come."""
+        with self._using() as connection:
+            (row,) = connection.execute("SELECT name, taken, alive, settled, finished FROM run")
+            (counts,) = connection.execute("SELECT count(*), total(doubtful) FROM open")
+        name, taken, alive, settled, finished = row
+        return Progress(
+            name=name,
+            taken=taken,
+            open=counts[0],
+            doubtful=counts[1] > 0,
+            alive=alive,
+            settled=bool(settled),
+            finished=bool(finished),
+        )
+
+    def past(self, number: int) -> Past:
+        """Return what is known of a block of the input."""
+        first = number * BLOCK
+        with self._using() as connection:
+            found = connection.execute("SELECT digest FROM block WHERE number = ?", (number,))
+            digest = found.fetchone() or connection.execute("SELECT tail FROM run").fetchone()
+            rows = connection.execute(
+                "SELECT position, print FROM open WHERE position BETWEEN ? AND ?",
+                (first, first + BLOCK - 1),
+            ).fetchall()
+        return Past(digest[0], dict(rows))
+
+    def write(self, step: Step | None, ids: Ids) -> None:
+        """Take in what has happened, at once or not at all.
+
+        Args:
+            step: What became of inputs; `None` empties the file, since the server was restored.
+            ids: What was learnt of the server.
+        """
+        with self._using() as connection, _transaction(connection):
+            if step is None:
+                _forget(connection)
+            else:
+                _follow(connection, step)
+                _keep(connection, ids)
+            connection.execute("UPDATE run SET alive = ?, settled = 0", (time.time(),))
+
+    def ids(self, capacity: int) -> Ids:
+        """Return the ids that are kept, of resources the newest only, the newest last.
+
+        Args:
+            capacity: How many of resources.
+        """
+        with self._using() as connection:
+            definitions = connection.execute("SELECT kind, id, row FROM definition ORDER BY id")
+            resources = connection.execute(
+                "SELECT id, place, reference FROM resource ORDER BY id DESC LIMIT ?", (capacity,)
+            )
+            found = connection.execute("SELECT system_id, likelihood FROM run").fetchone()
+            system, likelihood = found
+            return Ids(system, likelihood, definitions.fetchall(), resources.fetchall()[::-1])
+
+    def close(self, *, settled: bool, finished: bool) -> None:
+        """Close the file, which another process may open from then on.
+
+        Args:
+            settled: Whether no request may still be running.
+            finished: Whether the input has ended, so that it is finished if nothing is open.
+        """
+        with self._using() as connection, closing(connection):
+            connection.execute(
+                "UPDATE run SET alive = ?, settled = ?, "
+                "finished = ? AND NOT EXISTS (SELECT 1 FROM open)",
+                (time.time(), settled, finished),
+            )
+
+    def abandon(self) -> None:
+        """Close the file as a killed process would have left it."""
+        self._connection.close()
+
+    def _prepare(self, config: BackendConfig, *, is_new: bool, restart: bool) -> None:
+        """Lock the file and see that it may go on."""
+        connection = self._connection
+        connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+        connection.execute("PRAGMA synchronous = NORMAL")
+        key = (config.base_url, config.system_name, config.referencing_type)
+        with _transaction(connection):
+            # Who was faster may have made the file meanwhile: now it is locked, and nobody can.
+            if is_new and not connection.execute("SELECT 1 FROM sqlite_master").fetchone():
+                for statement in _SCHEMA.split(";"):
+                    connection.execute(statement)
+                connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
+                connection.execute(f"PRAGMA user_version = {_VERSION}")
+                connection.execute(
+                    "INSERT INTO run VALUES (?, ?, ?, ?, NULL, NULL, 0, '', ?, 1, 0)",
+                    (*key, uuid.uuid4().hex, time.time()),
+                )
+        if connection.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
+            raise _error(self.path, "is damaged")
+        self._check(key, restart=restart)
+        connection.execute("PRAGMA journal_mode = WAL")
+        with _transaction(connection):
+            if restart:
+                _begin_anew(connection)
+
+    def _check(self, key: tuple[str, str, str], *, restart: bool) -> None:
+        row = self._connection.execute(
+            "SELECT base_url, system_name, referencing_type, finished FROM run"
+        ).fetchone()
+        if row is None:
+            raise _error(self.path, "is damaged")
+        names = ("base URL", "system name", "referencing type")
+        for name, theirs, ours in zip(names, row[:3], key, strict=True):
+            if theirs != ours:
+                raise _error(self.path, f"is of the {name} {theirs!r}, not {ours!r}")
+        if row[3] and not restart:
+            raise _error(
+                self.path,
+                "is of a run that has finished; `State(path, restart=True)` begins anew",
+            )
+
+    @contextmanager
+    def _using(self) -> Iterator[sqlite3.Connection]:
+        with _told(self.path):
+            yield self._connection
+
+
+def _uri(path: str, options: str = "") -> str:
+    return Path(path).absolute().as_uri() + options
+
+
+def _is_new(path: str) -> bool:
+    """Return whether there is no file yet; what is there and not ours is an error.
+
+    Looking changes nothing: neither the file nor, in this process, its lock.
+    """
+    try:
+        if not Path(path).stat().st_size:
+            return True
+    except FileNotFoundError:
+        return True
+    with closing(sqlite3.connect(_uri(path, "?mode=ro&immutable=1"), uri=True)) as connection:
+        identifiers = [
+            connection.execute(f"PRAGMA {name}").fetchone()[0]
+            for name in ("application_id", "user_version")
+        ]
+    if identifiers[0] != _APPLICATION_ID:
+        raise _error(path, "is another program's")
+    if identifiers[1] != _VERSION:
+        raise _error(path, f"is of version {identifiers[1]}; this release reads {_VERSION}")
+    return False
+
+
+@contextmanager
+def _told(path: str) -> Iterator[None]:
+    """Tell what SQLite and the system say of a file in words of ours."""
+    try:
+        yield
+    except (sqlite3.Error, OSError) as error:
+        name = getattr(error, "sqlite_errorname", "")
+        if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+            raise _error(path, "is in use by another run") from None
+        if name.startswith("SQLITE_NOTADB"):
+            raise _error(path, "is another program's, or damaged") from None
+        if name.startswith("SQLITE_CORRUPT") or "no such " in str(error):
+            raise _error(path, f"is damaged: {error}") from None
+        raise _error(path, f"cannot be used: {error}") from error
+
+
+def _error(path: str, words: str) -> ConfigurationError:
+    return ConfigurationError(f"state: {path} {words}")
+
+
+@contextmanager
+def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    connection.execute("BEGIN EXCLUSIVE")
+    try:
+        yield
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")
+
+
+def _follow(connection: sqlite3.Connection, step: Step) -> None:
+    if step.reached is not None:
+        connection.execute("UPDATE run SET taken = ?, tail = ?", step.reached)
+    _each(connection, "INSERT OR REPLACE INTO block SELECT a, b FROM given", step.blocks)
+    _each(
+        connection,
+        "INSERT OR REPLACE INTO open SELECT a, b, c, d FROM given",
+        [(row.position, row.print, row.lane, row.doubtful) for row in step.opened],
+    )
+    _each(
+        connection,
+        "DELETE FROM open WHERE position IN (SELECT a FROM given)",
+        [(position,) for position in step.closed],
+    )
+    connection.executemany(
+        "DELETE FROM open WHERE doubtful AND lane = ? AND position < ?", step.recorded
+    )
+
+
+def _keep(connection: sqlite3.Connection, ids: Ids) -> None:
+    if ids.system is not None:
+        values = (ids.system, ids.likelihood)
+        connection.execute("UPDATE run SET system_id = ?, likelihood = ?", values)
+    definitions = "INSERT OR REPLACE INTO definition SELECT a, b, c FROM given"
+    _each(connection, definitions, ids.definitions)
+    resources = "INSERT OR REPLACE INTO resource SELECT a, b, c FROM given"
+    _each(connection, resources, ids.resources)
+
+
+def _each(
+    connection: sqlite3.Connection, statement: str, rows: Sequence[Sequence[int | str]]
+) -> None:
+    """Run a statement over the columns a to d of rows that are handed over as one value.
+
+    For each step of a statement the interpreter's lock is let go and waited for again, while the
+    event loop has it: with a step for each row that takes longer than all the rest.
+    """
+    if rows:
+        given = msgspec.json.encode(rows).decode()
+        connection.execute(_GIVEN + statement, (given,))
+
+
+def _begin_anew(connection: sqlite3.Connection) -> None:
+    connection.execute("DELETE FROM open")
+    connection.execute("DELETE FROM block")
+    connection.execute(
+        "UPDATE run SET taken = 0, tail = '', finished = 0, name = ?", (uuid.uuid4().hex,)
+    )
+
+
+def _forget(connection: sqlite3.Connection) -> None:
+    _begin_anew(connection)
+    connection.execute("DELETE FROM definition")
+    connection.execute("DELETE FROM resource")
+    connection.execute("UPDATE run SET system_id = NULL, likelihood = NULL")

@@ -1,0 +1,337 @@
+"""Events that were not recorded, kept for another time."""
+
+import contextlib
+import json
+import subprocess
+import sys
+
+import anyio
+import hypothesis.strategies as st
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from airview_herald.airview import _journal
+from airview_herald.errors import (
+    BadRequestError,
+    ConfigurationError,
+    IngestAborted,
+    RequestTimeoutError,
+)
+from airview_herald.sandbox import Sandbox
+from airview_herald.sources import read_jsonl
+from airview_herald.transport import Retry
+
+STATES = ["FLAGGED", "MONITORING", "UNRESPONSIVE"]
+
+
+@pytest.fixture
+def path(tmp_path):
+    """Where the letters go."""
+    return tmp_path / "dead.jsonl"
+
+
+@pytest.fixture
+def client(connect):
+    """Make clients for which a server is done within a moment."""
+
+    def make(url=None, **options):
+        return connect(url, **{"settle": 0.01, "retry": Retry(attempts=1, base=0)} | options)
+
+    return make
+
+
+def letters(path):
+    """Return what each line says, and its event's data."""
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    return [(row["dead_letter"], row.get("additional_data")) for row in rows]
+
+
+async def test_each_kind_of_failure_has_its_letter(sandbox, client, event, path):
+    """Failed, unknown and not attempted events are there with their errors, and no others."""
+    sandbox.force("PUT", "/monitored-resources/", 504)
+    told = [anyio.Event() for _ in range(6)]
+
+    async def produce():
+        yield event("i-0", additional_data="in doubt")
+        await told[0].wait()
+        yield event("", additional_data="bad")
+        yield "no event"
+        yield event("i-1", additional_data="late")
+        yield event("i-1", additional_data="under way")
+        yield event("i-1", additional_data="later")
+        await anyio.sleep_forever()
+
+    def stop(outcome):
+        sandbox.unforce()
+        told[outcome.index].set()
+        if outcome.index == 3:
+            raise ZeroDivisionError
+
+    async with client() as airview:
+        with pytest.raises(IngestAborted) as caught:
+            await airview.ingest(
+                produce(),
+                dead_letters=path,
+                concurrency=1,
+                deadline=0.05,
+                grace=0,
+                on_outcome=stop,
+            )
+    report = caught.value.report
+    found = {letter["index"]: (letter, data) for letter, data in letters(path)}
+    assert (report.inputs, sorted(found)) == (6, [0, 1, 2, 4, 5])
+    in_doubt, data = found[0]
+    assert (in_doubt["outcome"], data) == ("unknown", "in doubt")
+    assert (in_doubt["error"]["class"], in_doubt["error"]["ambiguous"]) == ("DeadlineError", True)
+    bad, data = found[1]
+    assert (bad["outcome"], bad["stage"], bad["attempts"], data) == ("failed", "queued", 0, "bad")
+    assert bad["error"]["class"] == "InputError"
+    assert found[2][0]["unreadable"] == "'no event'"
+    late, data = found[5]
+    assert (late["outcome"], late.get("error"), data) == ("not_attempted", None, "later")
+    source = read_jsonl(path)
+    assert [each.additional_data for each in source] == [
+        "in doubt", "bad", "under way", "later"
+    ]  # fmt: skip
+    assert "input 2 was nothing that JSON holds: 'no event'" in source.problems[0].reason
+
+
+async def test_letters_are_sent_again(sandbox, client, event, path, tmp_path):
+    """What is read back is recorded in another batch; what that recorded is superseded."""
+    sandbox.force("PUT", "/monitored-resources/", 422, times=7)
+    events = [event(f"i-{n}", additional_data=str(n)) for n in range(20)]
+    async with client() as airview:
+        report = await airview.ingest(events, dead_letters=path)
+        assert (report.failed, report.recorded) == (7, 13)
+        # A file is not read and written by one batch.
+        again = await airview.ingest(list(read_jsonl(path)), dead_letters=path)
+    assert (again.recorded, again.inputs) == (7, 7)
+    assert len(sandbox.snapshot()["monitored_resource"]) == 20
+    source = read_jsonl(path)
+    assert list(source) == []
+    assert source.superseded == 7
+
+
+async def test_a_newer_event_supersedes_as_soon_as_it_is_recorded(sandbox, client, event, path):
+    """The mark is there while the batch goes on: a kill leaves nothing to put things in order."""
+    sandbox.force("PUT", "/monitored-resources/", 422, times=1)
+
+    async def produce():
+        yield event("i-1", additional_data="old")
+        yield event("i-1", "MONITORING", additional_data="new")
+        with anyio.fail_after(10):
+            while [each["superseded"] for each, _ in letters(path)] != [1]:  # noqa: ASYNC110 - a file has no event to wait for
+                await anyio.sleep(0.01)
+
+    async with client() as airview:
+        report = await airview.ingest(produce(), dead_letters=path)
+    assert (report.failed, report.recorded) == (1, 1)
+    assert list(read_jsonl(path)) == []
+
+
+async def test_a_cancelled_batch_leaves_its_letters(sandbox, client, event, path):
+    """What was taken and not attempted is kept, in the order of the input."""
+    events = [event("i-1", additional_data=str(n)) for n in range(100)]
+    async with client() as airview:
+        with anyio.CancelScope() as scope:
+            await airview.ingest(events, dead_letters=path, on_outcome=lambda _: scope.cancel())
+    kept = [int(each.additional_data) for each in read_jsonl(path)]
+    assert kept == sorted(kept)
+    assert kept[-1] == 99
+    assert len(kept) >= 98
+
+
+@pytest.mark.parametrize("state", [None, "state.db"])
+async def test_events_that_reconciliation_adds_have_letters_too(
+    sandbox, client, event, path, tmp_path, state
+):
+    """What should be closed and could not be is kept like the input."""
+    options = {} if state is None else {"state": tmp_path / state}
+    async with client() as airview:
+        await airview.ingest([event("i-1"), event("i-2", additional_data="x")])
+        sandbox.force("PUT", "/monitored-resources/", 422)
+
+        def spare(outcome):
+            sandbox.unforce()
+            sandbox.force("PUT", "/monitored-resources/", 422)
+
+        sandbox.unforce()
+        events = [event("i-2", additional_data="x")]
+        report = await airview.ingest(
+            events, reconcile=True, dead_letters=path, on_outcome=spare, **options
+        )
+    assert (report.recorded, report.failed, report.reconciled) == (1, 1, 1)
+    ((letter, data),) = letters(path)
+    assert (letter["reconciled"], letter["index"], data) == (True, 1, "")
+
+
+async def test_a_file_that_cannot_be_used_is_told_before_anything_is_sent(
+    sandbox, client, event, path, tmp_path
+):
+    """A mistyped path costs neither a file nor a request, and a state is not left locked."""
+    path.write_text("mine\n")
+    state = tmp_path / "state.db"
+    async with client() as airview:
+        with pytest.raises(ConfigurationError, match="holds something else than dead letters"):
+            await airview.ingest([event("i-1")], dead_letters=path, state=state)
+        with pytest.raises(ConfigurationError, match="holds something else than dead letters"):
+            async with airview.stream([event("i-1")], dead_letters=path, state=state):
+                pass
+        assert len(sandbox.requests) == 0
+        report = await airview.ingest([event("i-1")], state=state)
+    assert report.recorded == 1
+    assert path.read_text() == "mine\n"
+
+
+async def test_two_batches_do_not_share_a_file(client, event, path):
+    """The file of dead letters has one writer."""
+    refused = []
+    async with client() as airview:
+
+        async def second(_):
+            with pytest.raises(ConfigurationError, match="is in use by another run") as caught:
+                await airview.ingest([], dead_letters=path)
+            refused.append(caught.value)
+
+        await airview.ingest([event("i-1")], dead_letters=path, on_outcome=second)
+    assert len(refused) == 1
+
+
+def test_a_batch_without_files_loads_no_database():
+    """SQLite is loaded by those who use it."""
+    script = "import sys, airview_herald.sources, airview_herald.airview as a; a.State('x'); "
+    done = subprocess.run(
+        [sys.executable, "-c", script + "print('sqlite3' in sys.modules)"],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert done.stdout == "False\n"
+
+
+class Faults:
+    """Saves that fail by the number of the event and the time it is tried.
+
+    Args:
+        plan: For each event what happens to it, one after another: `refused`, `landed` (its
+            answer is lost), `lost` (so is the request). After that it is saved.
+    """
+
+    def __init__(self, plan):
+        self.plan = {str(index): list(fates) for index, fates in enumerate(plan)}
+
+    def over(self, save):
+        """Return a save with these faults."""
+
+        async def faulty(backend, control, resource, state, additional_data=""):
+            fates = self.plan.get(additional_data)
+            fate = fates.pop(0) if fates else "saved"
+            if fate == "refused":
+                raise BadRequestError("refused by the test")
+            if fate != "lost":
+                await save(backend, control, resource, state, additional_data)
+            if fate in {"lost", "landed"}:
+                raise RequestTimeoutError("no answer").amended(method="PUT", ambiguous=True)
+
+        return faulty
+
+
+class Story:
+    """A batch with faults, cut short and gone on with, and then its letters sent again.
+
+    Args:
+        folder: Where its files are.
+        lanes: The lane of each event.
+        options: The settings of each of its batches.
+    """
+
+    def __init__(self, folder, lanes, **options):
+        self.rows = {}
+        self._recorded = {}
+        self._lanes = lanes
+        self._folder = folder
+        self._letters = {"dead_letters": folder / "dead.jsonl"}
+        self._options = options | {"on_outcome": self._note}
+
+    async def tell(self, sandbox, airview, events, stops):
+        """Tell it to its end, and see after each batch that what it recorded has not gone back."""
+        # A run may finish early: an event in doubt is done with when a newer one is recorded.
+        with contextlib.suppress(ConfigurationError):
+            for stop in (*stops, len(events) + 1):
+                await self._cut_short(airview, events, stop)
+                self._look(sandbox)
+        with pytest.raises(ConfigurationError, match="has finished"):
+            await self._repeat(sandbox, airview, events)
+        number = 0
+        while left := list(read_jsonl(self._letters["dead_letters"])):
+            number += 1
+            assert number < 8
+            state = self._folder / f"{number}.db" if number % 2 else None
+            await airview.ingest(left, state=state, **self._letters, **self._options)
+            self._look(sandbox)
+
+    async def _repeat(self, sandbox, airview, events):
+        while True:
+            await self._cut_short(airview, events, len(events) + 1)
+            self._look(sandbox)
+
+    async def _cut_short(self, airview, events, stop):
+        """Leave a batch after some outcomes."""
+        options = {"state": self._folder / "state.db"} | self._letters | self._options
+        seen = 0
+        async with airview.stream(events, **options) as run:
+            async for _ in run:
+                seen += 1
+                if seen == stop:
+                    break
+        report = run.report
+        done = report.recorded + report.failed + report.skipped
+        assert report.inputs == done + report.unknown + report.not_attempted
+
+    def _note(self, outcome):
+        if outcome.status == "recorded":
+            lane, index = outcome.event.resource_reference, int(outcome.event.additional_data)
+            self._recorded[lane] = max(index, self._recorded.get(lane, -1))
+
+    def _look(self, sandbox):
+        tables = sandbox.snapshot()
+        names = {row["id"]: row["reference"] for row in tables["resource"]}
+        assert len(tables["monitored_resource"]) <= len(set(self._lanes))
+        for row in tables["monitored_resource"]:
+            lane, index = names[row["resource_id"]], int(row["additional_data"])
+            assert index >= self._recorded.get(lane, -1)
+            self.rows[lane] = index
+
+
+FATES = st.lists(st.sampled_from(["refused", "landed", "lost"]), max_size=2)
+
+
+@given(
+    lanes=st.lists(st.sampled_from("abc"), min_size=1, max_size=24),
+    plan=st.lists(FATES, max_size=24),
+    stops=st.lists(st.integers(1, 24), max_size=2),
+    coalesce=st.booleans(),
+    window=st.integers(1, 12),
+)
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+def test_no_replay_puts_an_older_state_over_a_newer_one(
+    connect, event, tmp_path_factory, monkeypatch, lanes, plan, stops, coalesce, window
+):
+    """Batches that fail, are cut short and go on, and letters sent again: the newest state wins."""
+    monkeypatch.setattr(_journal, "_INTERVAL", 0.01)
+    story = Story(tmp_path_factory.mktemp("story"), lanes, coalesce=coalesce, window=window)
+
+    async def run(sandbox):
+        client = connect(sandbox.airview_url, settle=0.01, retry=Retry(attempts=1, base=0))
+        async with client as airview:
+            backend = type(airview.backend)
+            with pytest.MonkeyPatch.context() as patch:
+                save = Faults(plan).over(backend.save_monitored_resource)
+                patch.setattr(backend, "save_monitored_resource", save)
+                events = [
+                    event(lane, STATES[number % 3], additional_data=str(number))
+                    for number, lane in enumerate(lanes)
+                ]
+                await story.tell(sandbox, airview, events, stops)
+
+    with Sandbox(race_window=0) as sandbox:
+        anyio.run(run, sandbox)
+    assert story.rows == {lane: index for index, lane in enumerate(lanes)}
