@@ -239,3 +239,21 @@ async def test_cancelled_in_line_nothing_is_kept(pacing, time):
     with anyio.fail_after(5):
         await pacing.admit(event)
     assert time.now == 2000.0
+
+
+async def test_a_pause_that_begins_while_a_slot_is_awaited_is_heeded(pacing, time):
+    """The slot is given back meanwhile, and taken once."""
+    event = batch(pacing)
+    event.slots = slots = Slots(1)
+    await slots.acquire()
+    pacing.hold(1.0)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(pacing.admit, event)
+        await anyio.wait_all_tasks_blocked()
+        assert time.now == 1001.0
+        pacing.hold(10.0)
+        slots.release()
+    assert time.now == 1011.0
+    slots.release()
+    with anyio.fail_after(5):
+        await slots.acquire()
