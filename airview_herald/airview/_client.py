@@ -298,15 +298,19 @@ class AirView(Operations):
                 bytes are held for each event.
             state: A file that keeps what is done. When the batch is cut short, even by a kill, the
                 same call with the same input goes on: what was recorded or refused is `skipped`
-                and costs no request, the rest is sent, but for what is older than something
-                recorded of its lane. After a kill at most two events for each request in flight
-                are sent again. Requests that may still be running are waited for, for as long as
-                `settle`. Input that differs, or a file of another server or system, is refused;
-                when the server was restored, all is sent again. One batch at a time has the file.
+                and costs no request, and so is what is older than something recorded of its lane;
+                the rest is sent. So are events that failed of what ended the batch, and coalesced
+                ones whose newest is in doubt; reconciliation counts what is skipped as listed.
+                After a kill at most two events for each request in flight are sent again.
+                Requests that may still be running are waited for, for as long as `settle`. Input
+                that differs, or a file of another server or system, is refused; when the server
+                was restored, all is sent again, and the report says so. One batch at a time has
+                the file; a finished one takes a `State` that says `restart`.
             dead_letters: A file to which events are added that are `failed`, `unknown` or
                 `not_attempted`, as lines that `read_jsonl` gives back as events. One is marked as
                 superseded, and passed over then, as soon as a later event of its lane is
-                recorded. After a kill go on with the batch before you send them again.
+                recorded; one in doubt is not. A file of earlier batches is added to. After a kill
+                go on with the batch before you send them again.
 
         Returns:
             The report: every event has exactly one outcome.

@@ -250,7 +250,7 @@ class Journal:
                     return
 
     async def aclose(self, *, ended: bool = False) -> None:
-        """Write what is left and close the files; a second time does nothing.
+        """Write what is left and close the files, if they are open.
 
         Args:
             ended: Whether the run came to the end of its input, and of reconciling.

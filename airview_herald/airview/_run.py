@@ -109,7 +109,7 @@ class Run:
                 except Exception as error:  # noqa: BLE001 - the caller's producer may raise anything
                     self._blame(error, "closing the producer of events raised")
                 self._close()
-                await self.aclose()
+                await self._close_files()
         if self._settings.progress is not None:
             await self._call(self._settings.progress, self.report, "progress")
 
@@ -120,16 +120,6 @@ class Run:
     def cut(self) -> None:
         """End the run now."""
         self._shelter.cut()
-
-    async def aclose(self) -> None:
-        """Write what is left to write, and close the files of the run."""
-        if self._journal is not None:
-            with anyio.CancelScope(shield=True):
-                try:
-                    await self._journal.aclose(ended=self._ended)
-                except ConfigurationError as error:
-                    self._blame(error, "what became of events cannot be kept")
-            self.report.server_restored = self._journal.server_restored
 
     def aborted(self) -> IngestAborted | None:
         """Return the error of a run that was ended early, its cause set."""
@@ -197,6 +187,15 @@ class Run:
                     await checkpoint()
             if self.cause is not None or self._refused():
                 return
+
+    async def _close_files(self) -> None:
+        """Write what is left to write, and close the files of the run."""
+        if self._journal is not None:
+            try:
+                await self._journal.aclose(ended=self._ended)
+            except ConfigurationError as error:
+                self._blame(error, "what became of events cannot be kept")
+            self.report.server_restored = self._journal.server_restored
 
     async def _change(self) -> None:
         """Wait until an event is through."""

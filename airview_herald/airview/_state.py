@@ -99,14 +99,14 @@ class StateFile:
                 this server and system; it is left as it is.
         """
         with _told(path):
-            is_new = _is_new(path)
+            _refuse_others(path)
             connection = sqlite3.connect(
                 _uri(path), uri=True, timeout=0, isolation_level=None, check_same_thread=False
             )
         opened = cls(path, connection)
         try:
             with _told(path):
-                opened._prepare(config, is_new=is_new, restart=restart)
+                opened._prepare(config, restart=restart)
         except BaseException:
             connection.close()
             raise
@@ -186,17 +186,18 @@ class StateFile:
 
     def abandon(self) -> None:
         """Close the file as a killed process would have left it."""
-        self._connection.close()
+        with _told(self.path):
+            self._connection.close()
 
-    def _prepare(self, config: BackendConfig, *, is_new: bool, restart: bool) -> None:
+    def _prepare(self, config: BackendConfig, *, restart: bool) -> None:
         """Lock the file and see that it may go on."""
         connection = self._connection
         connection.execute("PRAGMA locking_mode = EXCLUSIVE")
         connection.execute("PRAGMA synchronous = NORMAL")
         key = (config.base_url, config.system_name, config.referencing_type)
         with _transaction(connection):
-            # Who was faster may have made the file meanwhile: now it is locked, and nobody can.
-            if is_new and not connection.execute("SELECT 1 FROM sqlite_master").fetchone():
+            # Nobody can make the file now, and one whose making was cut off is empty again.
+            if not connection.execute("SELECT 1 FROM sqlite_master").fetchone():
                 for statement in _SCHEMA.split(";"):
                     connection.execute(statement)
                 connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
@@ -239,16 +240,15 @@ def _uri(path: str, options: str = "") -> str:
     return Path(path).absolute().as_uri() + options
 
 
-def _is_new(path: str) -> bool:
-    """Return whether there is no file yet; what is there and not ours is an error.
+def _refuse_others(path: str) -> None:
+    """See that a file that is there is ours, without changing it.
 
-    Looking changes nothing: neither the file nor, in this process, its lock.
+    SQLite looks, and not `open`: closing a file here would give away the lock that another run of
+    this process has on it.
     """
-    try:
-        if not Path(path).stat().st_size:
-            return True
-    except FileNotFoundError:
-        return True
+    file = Path(path)
+    if not file.exists() or not file.stat().st_size:
+        return
     with closing(sqlite3.connect(_uri(path, "?mode=ro&immutable=1"), uri=True)) as connection:
         identifiers = [
             connection.execute(f"PRAGMA {name}").fetchone()[0]
@@ -258,7 +258,6 @@ def _is_new(path: str) -> bool:
         raise _error(path, "is another program's")
     if identifiers[1] != _VERSION:
         raise _error(path, f"is of version {identifiers[1]}; this release reads {_VERSION}")
-    return False
 
 
 @contextmanager

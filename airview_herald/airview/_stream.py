@@ -79,7 +79,6 @@ class IngestStream:
             return None
         finally:
             self._outcomes.close()
-            await self._run.aclose()
 
     def __aiter__(self) -> Self:
         return self

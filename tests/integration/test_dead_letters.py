@@ -48,7 +48,6 @@ def letters(path):
 
 async def test_each_kind_of_failure_has_its_letter(sandbox, client, event, path):
     """Failed, unknown and not attempted events are there with their errors, and no others."""
-    sandbox.force("PUT", "/monitored-resources/", 504)
     told = [anyio.Event() for _ in range(6)]
 
     async def produce():
@@ -68,12 +67,14 @@ async def test_each_kind_of_failure_has_its_letter(sandbox, client, event, path)
             raise ZeroDivisionError
 
     async with client() as airview:
+        await airview.ingest([event("i-0")])
+        sandbox.force("PUT", "/monitored-resources/", 504)
         with pytest.raises(IngestAborted) as caught:
             await airview.ingest(
                 produce(),
                 dead_letters=path,
                 concurrency=1,
-                deadline=0.05,
+                deadline=0.5,
                 grace=0,
                 on_outcome=stop,
             )

@@ -492,6 +492,19 @@ async def test_one_batch_at_a_time_has_the_file(sandbox, client, many, state):
     assert report.recorded == 300
 
 
+async def test_a_run_that_is_cancelled_before_it_begins_gives_its_files_back(
+    client, many, state, tmp_path
+):
+    """A file is not held by a stream that was entered and never came to run."""
+    files = {"state": state, "dead_letters": tmp_path / "dead.jsonl"}
+    async with client() as airview:
+        with anyio.CancelScope() as scope:
+            async with airview.stream(many, **files):
+                scope.cancel()
+        report = await airview.ingest(many[:3], **files)
+    assert report.recorded == 3
+
+
 async def test_a_file_of_another_system_is_refused(sandbox, client, many, state):
     """The file is bound to the server, the system and the referencing type."""
     async with client() as airview:
@@ -661,6 +674,7 @@ async def test_a_disk_that_is_full_ends_the_batch(sandbox, client, many, state, 
         report = await airview.ingest(many, state=state)
     assert 0 < report.skipped <= caught.value.report.recorded
     assert report.recorded + report.skipped == 300
+    assert set(map(int, saves(sandbox))) == set(range(300))
 
 
 class Hanging(httpx.AsyncBaseTransport):

@@ -461,6 +461,18 @@ def test_an_empty_file_is_a_new_one(path):
     file.abandon()
 
 
+def test_a_file_whose_making_was_cut_off_is_made_again(path):
+    """A process that was killed while it made its file leaves nothing that has to be removed."""
+    with sqlite3.connect(path) as connection:
+        connection.execute(f"PRAGMA application_id = {_state._APPLICATION_ID}")
+        connection.execute(f"PRAGMA user_version = {_state._VERSION}")
+    connection.close()
+    assert path.stat().st_size > 0
+    file = opened(path)
+    assert file.progress().taken == 0
+    file.abandon()
+
+
 _HOLD = """
 import sys
 from airview_herald.airview._config import BackendConfig
