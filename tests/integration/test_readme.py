@@ -74,6 +74,17 @@ async def test_closing_what_was_fixed(connect, event, capsys):
     )
 
 
+async def test_going_on_after_a_kill(connect, event, tmp_path, monkeypatch, capsys):
+    """A finished batch has its state and its dead letters where the README puts them."""
+    monkeypatch.chdir(tmp_path)
+    write_jsonl([event("i-1"), event("i-2")], "events.jsonl")
+    async with connect() as airview:
+        await _defined('state="feed.state"')["resumable"](airview, "events.jsonl")
+    assert capsys.readouterr().out == "2 recorded, 0 done before\n"
+    assert (tmp_path / "feed.state").exists()
+    assert (tmp_path / "feed.dead.jsonl").exists()
+
+
 async def test_ways_to_send(sandbox, connect, capsys):
     """A check, a sibling's headers and its answers are as shown."""
     async with connect() as airview:
