@@ -30,7 +30,8 @@ class Slow:
     async def __call__(self, request):
         self.began.append(time.monotonic())
         if request.method == "PUT":
-            await asyncio.sleep(self.seconds)
+            # Some are answered sooner, and their slots are free then.
+            await asyncio.sleep(self.seconds * (len(self.began) % 3 + 1) / 3)
             self.saved += 1
         return await bare_airview.answer(request)
 
@@ -127,11 +128,11 @@ _WAYS = [
 @pytest.mark.parametrize(("anyio_backend", "stop"), _WAYS)
 async def test_saves_on_the_wire_get_their_answer(connect, event, serve, stop):
     """Each save that the server finishes in time is recorded, and nothing new is sent."""
-    report, server, took = await _stop(connect, event, serve, stop, takes=0.6)
+    report, server, took = await _stop(connect, event, serve, stop, takes=1.2)
     assert _closed(report)
     assert (report.recorded, report.unknown) == (8, 0)
     assert server.saved == 8
-    assert took < 1.0
+    assert took < 1.5
     await anyio.sleep(0.2)
     assert len(server.began) == server.sent
 
@@ -240,7 +241,7 @@ anyio.run(main, backend=sys.argv[2])
 
 async def test_a_terminated_program_reports_what_it_saved(serve, anyio_backend):
     """SIGTERM, turned into a cancellation, leaves no save in doubt that the server finishes."""
-    server, url = serve(0.6)
+    server, url = serve(1.2)
     program = [sys.executable, "-c", _PROGRAM, url, anyio_backend]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     with subprocess.Popen(program, stdout=subprocess.PIPE, text=True, env=environment) as process:  # noqa: ASYNC220 - it starts at once
