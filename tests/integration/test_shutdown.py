@@ -196,14 +196,14 @@ async def test_an_aborted_batch_lets_saves_finish(connect, event, serve):
 
 async def test_leaving_a_stream_lets_saves_finish(connect, event, serve):
     """So does a watcher that leaves early."""
-    _, url = serve(0.3)
+    server, url = serve(0.3)
     async with connect(url) as airview:
         async with airview.stream([event(f"i-{n}") for n in range(50)], concurrency=4) as run:
             await anext(run)
             await anyio.sleep(0.1)
         assert _closed(run.report)
         assert run.report.unknown == 0
-        assert run.report.recorded == 8
+        assert run.report.recorded == server.saved >= 5
 
 
 _PROGRAM = """
