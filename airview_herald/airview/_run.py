@@ -313,6 +313,8 @@ class Run:
         try:
             newer = await self._record(held, held.ticket)
         except CooldownError as error:
+            if may_be_running(held.errand.operation, error):
+                self._settle(held, OutcomeStatus.UNKNOWN, error)
             self._abort(error, _OUT_OF_PATIENCE)
             return
         except AirViewHeraldError as error:

@@ -10,8 +10,8 @@ from faulty import Faulty
 
 from airview_herald.airview import ResourceType, Service
 from airview_herald.airview._outcomes import OutcomeStatus
-from airview_herald.errors import NotFoundError
-from airview_herald.transport import PooledTransport
+from airview_herald.errors import IngestAborted, NotFoundError
+from airview_herald.transport import PooledTransport, Retry
 
 _SETTLE = 0.2
 _CREATES = [
@@ -233,6 +233,17 @@ async def test_a_gateways_verdict_on_a_replay_settles_nothing(
         report = await airview.ingest([event("i-1")])
     assert (report.unknown, report.failed) == (1, 0)
     assert len(sandbox.snapshot()["monitored_resource"]) == 1
+
+
+async def test_a_save_in_doubt_when_patience_ends_is_unknown(connect, event, faulty):
+    """What may have landed before `max_cooldown` ended the batch is not `not_attempted`."""
+    faulty.order("PUT", "/monitored-resources/", processed=True)
+    faulty.order("PUT", "/monitored-resources/", processed=False, times=9, status=503)
+    async with connect(http=faulty, settle=_SETTLE, retry=Retry(budget=0)) as airview:
+        with pytest.raises(IngestAborted) as caught:
+            await airview.ingest([event("i-1")], max_cooldown=0.5)
+    report = caught.value.report
+    assert (report.unknown, report.not_attempted) == (1, 0)
 
 
 async def test_an_application_made_in_vain_is_reported(sandbox, connect, event, faulty, caplog):

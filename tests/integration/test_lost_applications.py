@@ -146,6 +146,24 @@ async def test_a_doubt_that_outlasts_an_event_is_settled_by_the_next(
     assert _placed(sandbox) == ([1], [1])
 
 
+async def test_an_application_that_another_call_knows_is_not_adopted(
+    sandbox, connect, event, faulty
+):
+    """One of the same name that waits for its own reference is no candidate."""
+    one, other = _named("Payments", "one"), _named("Payments", "other")
+    faulty.order("POST", "/applications/", processed=True)
+    async with connect(http=faulty, settle=1.0) as airview:
+        late = await airview.ingest([event("i-1", application=one)], deadline=0.5)
+        faulty.order("POST", "/application-environments/", processed=False, status=400)
+        refused = await airview.ingest([event("i-2", application=other)])
+        assert late.failed == refused.failed == 1
+        report = await airview.ingest(
+            [event("i-1", application=one), event("i-2", application=other)]
+        )
+    assert (report.recorded, report.orphans) == (2, ())
+    assert _placed(sandbox)[0] == sorted(_placed(sandbox)[1]) == [1, 2]
+
+
 async def test_a_cancelled_request_is_settled_by_the_next(sandbox, connect, event):
     """What was cancelled while it was sent may have landed: it is looked for first."""
 

@@ -24,13 +24,14 @@ class Slow:
     def __init__(self, seconds):
         self.seconds = seconds
         self.began = []
-        self.saved = 0
+        self.saved = self.sent = 0
         self.idle = 0.15
 
     async def __call__(self, request):
         self.began.append(time.monotonic())
         if request.method == "PUT":
-            await asyncio.sleep(self.seconds)
+            # Some are answered sooner, and their slots are free then.
+            await asyncio.sleep(self.seconds * (len(self.began) % 3 + 1) / 3)
             self.saved += 1
         return await bare_airview.answer(request)
 
@@ -89,7 +90,7 @@ async def _by_scope(work, server):
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(work)
         await server.under_way()
-        began = time.monotonic()
+        server.sent, began = len(server.began), time.monotonic()
         tasks.cancel_scope.cancel()
     return time.monotonic() - began
 
@@ -97,7 +98,7 @@ async def _by_scope(work, server):
 async def _by_task_cancel(work, server):
     task = asyncio.ensure_future(work())
     await server.under_way()
-    began = time.monotonic()
+    server.sent, began = len(server.began), time.monotonic()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
@@ -107,7 +108,7 @@ async def _by_task_cancel(work, server):
 async def _by_cancelling_twice(work, server):
     task = asyncio.ensure_future(work())
     await server.under_way()
-    began = time.monotonic()
+    server.sent, began = len(server.began), time.monotonic()
     task.cancel()
     await asyncio.sleep(0.1)
     assert not task.done()
@@ -127,14 +128,13 @@ _WAYS = [
 @pytest.mark.parametrize(("anyio_backend", "stop"), _WAYS)
 async def test_saves_on_the_wire_get_their_answer(connect, event, serve, stop):
     """Each save that the server finishes in time is recorded, and nothing new is sent."""
-    report, server, took = await _stop(connect, event, serve, stop, takes=0.6)
-    sent = len(server.began)
+    report, server, took = await _stop(connect, event, serve, stop, takes=1.2)
     assert _closed(report)
     assert (report.recorded, report.unknown) == (8, 0)
     assert server.saved == 8
-    assert took < 1.0
+    assert took < 1.5
     await anyio.sleep(0.2)
-    assert len(server.began) == sent
+    assert len(server.began) == server.sent
 
 
 @pytest.mark.parametrize(("anyio_backend", "stop"), _WAYS)
@@ -196,14 +196,14 @@ async def test_an_aborted_batch_lets_saves_finish(connect, event, serve):
 
 async def test_leaving_a_stream_lets_saves_finish(connect, event, serve):
     """So does a watcher that leaves early."""
-    _, url = serve(0.3)
+    server, url = serve(0.3)
     async with connect(url) as airview:
         async with airview.stream([event(f"i-{n}") for n in range(50)], concurrency=4) as run:
             await anext(run)
             await anyio.sleep(0.1)
         assert _closed(run.report)
         assert run.report.unknown == 0
-        assert run.report.recorded == 8
+        assert run.report.recorded == server.saved >= 5
 
 
 _PROGRAM = """
@@ -241,7 +241,7 @@ anyio.run(main, backend=sys.argv[2])
 
 async def test_a_terminated_program_reports_what_it_saved(serve, anyio_backend):
     """SIGTERM, turned into a cancellation, leaves no save in doubt that the server finishes."""
-    server, url = serve(0.6)
+    server, url = serve(1.2)
     program = [sys.executable, "-c", _PROGRAM, url, anyio_backend]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     with subprocess.Popen(program, stdout=subprocess.PIPE, text=True, env=environment) as process:  # noqa: ASYNC220 - it starts at once

@@ -37,7 +37,7 @@ from airview_herald.transport import PooledTransport
 from airview_herald.transport._call import Call, ErrorBody, RetryClass
 from airview_herald.transport._connections import Connections
 from airview_herald.transport._limiter import Slots
-from airview_herald.transport._operation import Operation
+from airview_herald.transport._operation import Operation, Patience
 from airview_herald.transport._options import Options
 from airview_herald.transport._retry import Retry
 from airview_herald.transport._send import Transport
@@ -1210,3 +1210,41 @@ async def test_looking_at_an_answer_makes_no_replay_of_it():
     with pytest.raises(NotFoundError):
         await sibling.send(call(ABSOLUTE, method="DELETE"), sibling.operation())
     assert [reply.status for reply in seen] == [404]
+
+
+# Keeping the client waiting
+
+
+def batch(case, slots):
+    """Make an account of a batch's event."""
+    return Operation(120.0, None, slots, Patience(900.0, case.transport.pacing.active))
+
+
+async def test_a_batch_waits_for_what_the_server_asks_off_the_clock():
+    """A pause longer than the deadline is waited for, and costs no slot."""
+    case, slots = Case(Server(own(429, **{"Retry-After": "500"}), 200)), Slots(1)
+    for _ in range(3):
+        operation = batch(case, slots)
+        assert await case.send(call(SERIAL), operation) == {"id": 1}
+    assert 500 <= case.time.passed < 502
+    await slots.acquire()
+
+
+async def test_a_batch_whose_budget_is_empty_tries_once_a_second():
+    """Then the deadline does not end it: the gate keeps it off the clock."""
+    case = Case(Server(*[503] * 300, 200), retry=Retry(budget=5))
+    operation = batch(case, Slots(1))
+    assert await case.send(call(SERIAL), operation) == {"id": 1}
+    assert operation.retries == 300
+    assert 290 < case.time.passed < 320
+
+
+async def test_a_verdict_opens_the_gate_too():
+    """A server that refuses is there."""
+    case = Case(Server(503, 503, 400, 200), retry=Retry(budget=0))
+    with pytest.raises(BadRequestError):
+        await case.send(call(SERIAL), batch(case, Slots(1)))
+    assert not case.transport.pacing.gate_closed
+    passed = case.time.passed
+    await case.send(call(SERIAL), batch(case, Slots(1)))
+    assert case.time.passed == passed
