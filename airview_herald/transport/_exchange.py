@@ -85,6 +85,7 @@ class Exchange:
             request.extensions["timeout"] = capped(timeouts, remaining)
             operation.requests += 1
             before, operation.in_flight = operation.in_flight, retry_class
+            operation.paused = False
             began = operation.sent_at = self.clock()
             self.pacing.sending(began)
             outcome: int | str = "unanswered"

@@ -42,7 +42,7 @@ class Operation:
         started: When the first request was sent, in seconds of its clock.
         sent_at: When the last request was sent, in seconds of the transport's clock.
         waited: Seconds it waited for its turn, because the server limits the rate.
-        paused: Whether it waits to send a request again: nothing of it is on the wire.
+        paused: Whether it waits to send a request again, and nothing of it is on the wire.
         requests: Requests sent, those for tokens included.
         retries: Requests sent again.
         throttled: Answers that said 429.

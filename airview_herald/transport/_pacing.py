@@ -56,7 +56,7 @@ class Pacing:
 
     def sending(self, now: float) -> None:
         """Note that a request is sent."""
-        self._rate.meter.send(now - self._cooled)
+        self._rate.meter.send(self.active(now))
 
     def throttled(self, sent_at: float, *, asked: bool) -> None:
         """Note a 429 of the service.

@@ -220,10 +220,7 @@ class Transport(Exchange):
     async def _pause(self, seconds: float, operation: Operation) -> None:
         """Wait before a request is sent again."""
         operation.paused = True
-        try:
-            await self.sleep(seconds)
-        finally:
-            operation.paused = False
+        await self.sleep(seconds)
 
     def _give_up(
         self, error: AirViewHeraldError, delay: float | None, operation: Operation

@@ -13,6 +13,7 @@ from airview_herald.errors import (
     CooldownError,
     DeadlineError,
     IngestAborted,
+    InputError,
     TooManyRequestsError,
 )
 from airview_herald.transport import Retry
@@ -289,3 +290,23 @@ async def test_timeouts_lower_the_concurrency_of_a_batch(connect, event):
     assert report.failed == 0
     assert report.concurrency[0] <= 8
     assert max(count for at, count in peaks if at > ended - 1.0) >= 14
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("max_cooldown", -1),
+        ("max_cooldown", float("nan")),
+        ("grace", "2"),
+        ("grace", -0.1),
+        ("max_failures", 0),
+        ("max_failures", 1.5),
+    ],
+)
+async def test_settings_that_cannot_work_are_refused(connect, name, value):
+    """Before anything is sent, with their names."""
+    async with connect() as airview:
+        with pytest.raises(InputError, match=name):
+            await airview.ingest([], **{name: value})
+        with pytest.raises(InputError, match=name):
+            airview.stream([], **{name: value})

@@ -178,6 +178,35 @@ async def test_sleeps_wake_at_once(connect, event, serve):
     assert took < 0.3
 
 
+async def test_a_save_that_waits_to_be_sent_again_is_not_waited_for(connect, event):
+    """Nothing of it is on the wire: it is unknown at once."""
+
+    class Failing(Slow):
+        async def __call__(self, request):
+            self.began.append(time.monotonic())
+            if request.method != "PUT":
+                return await bare_airview.answer(request)
+            self.saved += 1
+            if self.saved == 1:
+                return bare_airview.Response(502, b"<h1>gateway</h1>")
+            return bare_airview.Response(503, b"", retry_after="60")
+
+    server, reports = Failing(0), []
+    with StubServer(server) as stub:
+        async with connect(stub.url, settle=0.05) as airview:
+
+            async def watch():
+                async with airview.stream([event("i-1")]) as run:
+                    reports.append(run.report)
+                    await anext(run)
+
+            server.idle = 0.6
+            took = await _by_scope(watch, server)
+    assert server.saved == 2
+    assert reports[0].unknown == 1
+    assert took < 0.3
+
+
 async def test_an_aborted_batch_lets_saves_finish(connect, event, serve):
     """When a callback raises, what is on the wire is still answered."""
     server, url = serve(0.3)
