@@ -89,7 +89,6 @@ class Journal:
         self._letters: DeadLetterFile | None = None
         self._run = ""
         self._files = threading.Lock()
-        self._is_open = False
         self._begun = False
         self._stopped = False
         self._left_over = False
@@ -102,7 +101,6 @@ class Journal:
             ConfigurationError: One cannot be used; the message names it. None is changed.
         """
         self._limiter = anyio.CapacityLimiter(1)
-        self._is_open = True
         try:
             await self._in_thread(self._open)
         except BaseException:
@@ -250,7 +248,7 @@ class Journal:
                     return
 
     async def aclose(self, *, ended: bool = False) -> None:
-        """Write what is left and close the files, if they are open.
+        """Write what is left and close the files.
 
         Args:
             ended: Whether the run came to the end of its input, and of reconciling.
@@ -258,8 +256,6 @@ class Journal:
         Raises:
             ConfigurationError: Something could not be written.
         """
-        if not self._is_open:
-            return
         try:
             await self._write()
             finished = ended and not self._left_over
@@ -347,7 +343,6 @@ class Journal:
                 self._letters.close()
 
         with anyio.CancelScope(shield=True):
-            self._is_open = False
             await self._in_thread(let_go)
 
     async def _in_thread(self, work: Callable[[], T]) -> T:

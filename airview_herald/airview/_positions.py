@@ -168,9 +168,7 @@ class Positions:
             position: Its place.
             recorded: Whether it was recorded.
         """
-        taken = self._under_way.pop(position, None)
-        if taken is None:
-            return
+        taken = self._under_way.pop(position)
         if taken.filed:
             self._step.closed.append(position)
         if recorded and (self._doubtful or self._overtaking):
@@ -178,11 +176,10 @@ class Positions:
 
     def doubt(self, position: int) -> None:
         """Note that an input is over, and to be sent again by the next run."""
-        taken = self._under_way.pop(position, None)
-        if taken is not None:
-            self._doubtful = True
-            row = Open(position, taken.print, lane_of_event(taken.event), doubtful=True)
-            self._step.opened.append(row)
+        taken = self._under_way.pop(position)
+        self._doubtful = True
+        row = Open(position, taken.print, lane_of_event(taken.event), doubtful=True)
+        self._step.opened.append(row)
 
     def step(self) -> Step:
         """Return what has happened since the last call."""
@@ -236,7 +233,7 @@ def lane_of_event(event: Any) -> str:
     """Return what identifies the lane of an event; empty for what names none."""
     try:
         key = msgspec.json.encode(lane_key(event))
-    except (AttributeError, TypeError, ValueError):
+    except Exception:  # noqa: BLE001 - likewise
         return ""
     return blake2b(key, digest_size=_SIZE).hexdigest()
 

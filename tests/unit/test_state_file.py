@@ -199,8 +199,9 @@ def changed(index):
         positions = resumed(file)
         for number in range(10):
             event = make_event("other" if number == index else number, number)
-            if take(positions, file, event) is Verdict.REFUSE:
-                break
+            verdict = take(positions, file, event)
+            # From the first that is refused on, all are.
+            assert (verdict is Verdict.REFUSE) == bool(positions.mismatch)
         return positions.mismatch
 
     return attempt
@@ -248,6 +249,26 @@ def test_what_is_no_event_has_a_fingerprint_too(thing):
     """What is given in place of an event is known again, wherever it is in memory."""
     assert fingerprint(thing) == fingerprint(type(thing)() if type(thing) is object else thing)
     assert len(fingerprint(thing)) == 32
+
+
+def test_what_is_no_event_has_a_place_and_no_lane(path):
+    """Whatever is given in place of an event, and whatever it raises, it is one input."""
+
+    class Shy:
+        def __repr__(self):
+            raise LookupError
+
+        @property
+        def application(self):
+            raise LookupError
+
+    file = opened(path)
+    positions = resumed(file)
+    for thing in (Shy(), object(), "text"):
+        assert take(positions, file, thing) is Verdict.SEND
+    assert [row.lane for row in positions.step().opened] == ["", "", ""]
+    assert fingerprint(Shy()) == fingerprint(Shy())
+    file.abandon()
 
 
 def test_a_text_and_its_member_are_the_same_event():
