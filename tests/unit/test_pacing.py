@@ -125,21 +125,6 @@ async def test_waiting_for_the_rate_is_not_on_an_events_clock(time, pacing):
     assert sum(event.waited for event in events) == pytest.approx(waited)
 
 
-async def test_probes_do_not_disturb_what_is_measured(time, pacing):
-    """The rate is measured on the clock that stands still, probes and all."""
-    for _ in range(200):
-        time.now += 0.01
-        pacing.sending(time.now)
-    pacing.close_gate()
-    time.now += 30
-    pacing.sending(time.now)
-    pacing.succeeded()
-    for _ in range(20):
-        time.now += 0.01
-        pacing.sending(time.now)
-    assert pacing._rate.meter.per_second == pytest.approx(100, rel=0.1)
-
-
 async def test_one_probe_a_second_passes_a_closed_gate(time, pacing):
     """A batch's requests go out one a second; a single call knows no gate."""
     pacing.close_gate()
