@@ -41,6 +41,14 @@ class Reconciliation:
     applications: tuple[Application, ...] = attrs.field(default=(), converter=_tuple)
     complete: Callable[[], bool] | None = None
 
+    def doubt(self, source: object) -> str:
+        """Return why not all of an input that has ended may have been read; empty if all was."""
+        if getattr(source, "problems", None):
+            return "some of the source could not be read"
+        if self.complete is not None and not self.complete():
+            return "the input is not complete"
+        return ""
+
 
 class Coverage:
     """What an input lists, and what the client was given elsewhere meanwhile.

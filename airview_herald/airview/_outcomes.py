@@ -18,6 +18,7 @@ from airview_herald.errors import (
     ForbiddenError,
     UnauthorizedError,
 )
+from airview_herald.transport._operation import Operation
 
 KEPT_FAILURES = 1000
 
@@ -130,6 +131,12 @@ class IngestReport:
             self.errors[_kind(outcome.error)] += 1
         if outcome.status in _FAILURES and len(self.failures) < KEPT_FAILURES:
             self.failures.append(outcome)
+
+    def charge(self, operation: Operation) -> None:
+        """Put what an operation has spent on the account."""
+        self.requests += operation.requests
+        self.retries += operation.retries
+        self.throttled += operation.throttled
 
     def hold(self, change: int) -> None:
         """Note that events were taken, or are through."""

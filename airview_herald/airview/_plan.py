@@ -195,10 +195,9 @@ class _Needs:
     def _note(self, event: ComplianceEvent) -> None:
         index = self.events
         self.events += 1
-        try:
-            Rules(event).event(event)
-        except InputError as error:
-            self._fail(event, index, error)
+        broken = Rules.broken_by(event)
+        if broken is not None:
+            self._fail(event, index, broken)
             return
         for kind, key, definition in _needs(event):
             self.given.setdefault((kind, key), {})[definition] = None

@@ -11,6 +11,7 @@ import math
 import re
 from collections.abc import Sequence
 from enum import StrEnum
+from typing import Any
 
 from airview_herald.airview.frameworks import (
     Framework,
@@ -70,6 +71,15 @@ class Rules:
 
     def __init__(self, subject: object) -> None:
         self._subject = subject
+
+    @classmethod
+    def broken_by(cls, event: Any) -> InputError | None:
+        """Return the first rule that an event breaks, if it breaks one."""
+        try:
+            cls(event).event(event)
+        except InputError as error:
+            return error
+        return None
 
     def event(self, event: ComplianceEvent) -> None:
         """Check a compliance event."""

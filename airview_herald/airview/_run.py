@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import inspect
 import logging
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -15,7 +14,7 @@ import anyio.abc
 from anyio.lowlevel import checkpoint
 
 from airview_herald.airview._coalescing import Coalescing
-from airview_herald.airview._coverage import Coverage, Reconciliation
+from airview_herald.airview._coverage import Coverage
 from airview_herald.airview._held import Held
 from airview_herald.airview._ingest_settings import Events, IngestSettings
 from airview_herald.airview._journal import Journal
@@ -28,12 +27,12 @@ from airview_herald.airview._reconciling import Reconciler
 from airview_herald.airview._recording import Errand, Recorder, is_saving, may_be_running
 from airview_herald.airview._rules import Rules
 from airview_herald.airview._shelter import Shelter
+from airview_herald.airview._telling import Teller
 from airview_herald.errors import (
     AirViewHeraldError,
     ConfigurationError,
     CooldownError,
     IngestAborted,
-    InputError,
 )
 from airview_herald.transport._limiter import Slots
 from airview_herald.transport._operation import Operation, Patience
@@ -41,7 +40,6 @@ from airview_herald.transport._operation import Operation, Patience
 logger = logging.getLogger("airview_herald")
 
 _OUT_OF_PATIENCE = "the server is not to be had"
-_PROGRESS_INTERVAL = 0.1
 _SKIPPED_AT_ONCE = 64
 
 
@@ -82,7 +80,7 @@ class Run:
         )
         self._clock = recorder.sender.transport.clock
         self._began = self._clock()
-        self._next_progress = 0.0
+        self._teller = Teller(settings, self.report, self._abort)
 
     async def open(self) -> None:
         """Open the files of the run, if it has any; before anything is done.
@@ -110,8 +108,7 @@ class Run:
                     self._blame(error, "closing the producer of events raised")
                 self._close()
                 await self._close_files()
-        if self._settings.progress is not None:
-            await self._call(self._settings.progress, self.report, "progress")
+        await self._teller.progress()
 
     def stop(self) -> None:
         """End the run early; saves that are on the wire have their grace."""
@@ -125,7 +122,10 @@ class Run:
         """Return the error of a run that was ended early, its cause set."""
         if self.cause is None:
             return None
-        error = IngestAborted(f"{self._reason}: {_told(self.cause)}", self.report)
+        # The words of other people's errors need the class to be understood.
+        ours = isinstance(self.cause, AirViewHeraldError)
+        told = str(self.cause) if ours else repr(self.cause)
+        error = IngestAborted(f"{self._reason}: {told}", self.report)
         error.__cause__ = self.cause
         return error
 
@@ -156,10 +156,8 @@ class Run:
 
     def _awaits_answers(self) -> bool:
         """Whether a save is on the wire."""
-        return any(
-            held.outcome is None and is_saving(held.errand.operation)
-            for held in self._held.values()
-        )
+        open_ = (held for held in self._held.values() if held.outcome is None)
+        return any(is_saving(held.errand.operation) for held in open_)
 
     async def _pump(self, tasks: anyio.abc.TaskGroup) -> None:
         """Take events as long as there is room, and start each on its way."""
@@ -208,7 +206,7 @@ class Run:
         reconciliation = settings.reconcile
         assert reconciliation is not None  # noqa: S101 - for the type checker
         try:
-            self.report.unreconciled = coverage.doubt or self._doubt(reconciliation)
+            self.report.unreconciled = coverage.doubt or reconciliation.doubt(self._events)
             if self.report.unreconciled:
                 logger.warning("nothing is reconciled: %s", self.report.unreconciled)
                 return
@@ -228,14 +226,6 @@ class Run:
         self._closing = True
         self._producer = Producer(events)
         await self._pump(tasks)
-
-    def _doubt(self, reconciliation: Reconciliation) -> str:
-        """Return why not all of the input may have been read."""
-        if getattr(self._events, "problems", None):
-            return "some of the source could not be read"
-        if reconciliation.complete is not None and not reconciliation.complete():
-            return "the input is not complete"
-        return ""
 
     async def _resume(self, journal: Journal) -> None:
         """Take up what an earlier run has left."""
@@ -273,7 +263,7 @@ class Run:
         try:
             yield self._recorder.asker(operation, self._notes)
         finally:
-            self._charge(operation)
+            self.report.charge(operation)
 
     def _operation(self) -> Operation:
         return Operation(
@@ -289,7 +279,7 @@ class Run:
             held.errand.before_save = self._journal.before_save
         self.report.inputs += 1
         self.report.hold(+1)
-        broken = _broken_rule(event)
+        broken = Rules.broken_by(event)
         if self._coverage is not None:
             self._coverage.note(event, index)
             if broken is None:
@@ -333,7 +323,7 @@ class Run:
     async def _finish(self, held: Held) -> None:
         """Take the outcome of an event to the caller, and let the event go."""
         assert held.outcome is not None  # noqa: S101 - for the type checker
-        await self._deliver(held.outcome)
+        await self._teller.outcome(held.outcome)
         del self._held[held.index]
         self.report.hold(-1)
         self._room.set()
@@ -346,21 +336,6 @@ class Run:
                 return newer
         await self._recorder.record(held.errand, ticket, self._notes)
         return None
-
-    async def _deliver(self, outcome: Outcome) -> None:
-        if self._settings.on_outcome is not None:
-            await self._call(self._settings.on_outcome, outcome, "on_outcome")
-        if self._settings.progress is not None and self.report.elapsed >= self._next_progress:
-            self._next_progress = self.report.elapsed + _PROGRESS_INTERVAL
-            await self._call(self._settings.progress, self.report, "progress")
-
-    async def _call(self, callback: Callable[[Any], Any], argument: object, name: str) -> None:
-        try:
-            answer = callback(argument)
-            if inspect.isawaitable(answer):
-                await answer
-        except Exception as error:  # noqa: BLE001 - the caller's callback may raise anything
-            self._abort(error, f"the callback {name} raised")
 
     def _settle(
         self,
@@ -386,7 +361,7 @@ class Run:
             self._coalescing.settle(held, held.ticket, status)
         if self._journal is not None:
             self._journal.settle(held, newer)
-        self._charge(operation)
+        self.report.charge(operation)
         report = self.report
         if len(report.mismatches) < len(self._notes.mismatches):
             report.mismatches = tuple(self._notes.mismatches)
@@ -397,15 +372,8 @@ class Run:
         report.add(held.outcome)
         most = self._settings.max_failures
         if most is not None and error is not None and report.failed + report.unknown >= most:
-            self._abort(
-                error, f"{most} events were not recorded, as many as max_failures; the last"
-            )
-
-    def _charge(self, operation: Operation) -> None:
-        """Put what an operation has spent on the run's account."""
-        self.report.requests += operation.requests
-        self.report.retries += operation.retries
-        self.report.throttled += operation.throttled
+            reason = f"{most} events were not recorded, as many as max_failures; the last"
+            self._abort(error, reason)
 
     def _abort(self, error: Exception, reason: str) -> None:
         self._blame(error, reason)
@@ -430,16 +398,3 @@ class Run:
         self.report.hold(-len(self._held))
         self._held.clear()
         self.report.elapsed = self._clock() - self._began
-
-
-def _broken_rule(event: Any) -> InputError | None:
-    try:
-        Rules(event).event(event)
-    except InputError as error:
-        return error
-    return None
-
-
-def _told(cause: Exception) -> str:
-    """Return an error's words; those of other people's errors need the class to be understood."""
-    return str(cause) if isinstance(cause, AirViewHeraldError) else repr(cause)
