@@ -31,7 +31,7 @@ def read_error(reply: Reply) -> ErrorBody:
     try:
         body = json.loads(reply.content)
     except (ValueError, RecursionError):
-        return ErrorBody()
+        return ErrorBody(unreadable=bool(reply.content))
     phrase = httpx.codes.get_reason_phrase(reply.status)
     if reply.status in _BARE and body == phrase:
         return ErrorBody(own=True, message=body)

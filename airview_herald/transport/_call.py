@@ -71,6 +71,7 @@ class ErrorBody:
         message: Its words.
         vague: Whether the service documents nothing of its 5xx: a 503 may have been processed all
             the same, and a 500 is not worth another write.
+        unreadable: Whether there is a body, and it is not JSON.
         answer: What else it says.
     """
 
@@ -78,6 +79,7 @@ class ErrorBody:
     code: int | str | None = None
     message: str = ""
     vague: bool = False
+    unreadable: bool = False
     answer: ErrorAnswer = attrs.field(factory=ErrorAnswer)
 
 

@@ -11,9 +11,9 @@
 
 *Surely unprocessed* is a connection that was not made, a 429, and a 503 in AirView's own shape or
 without a body. *Ambiguous* is an answer that did not arrive whole, and a 408, 500, 502, 504 or
-another 503: every 503 of Herald's, which documents none. A success that the contract does not
-know is final too, though what was asked for may be done. Everything else is the server's verdict
-and final.
+another 503: every 503 of Herald's, which documents none. So are a page in place of a success, and a
+404 whose JSON cannot be read. Another success that the contract does not know is final, though what
+was asked for may be done. Everything else is the server's verdict and final.
 """
 
 from __future__ import annotations
@@ -112,7 +112,11 @@ def status_failure(
         return Failure(Fate.ENDED)
     if status in _AMBIGUOUS_STATUSES:
         return Failure(Fate.AMBIGUOUS, retry_after(headers.get("retry-after")))
-    return Failure(Fate.DONE if httpx.codes.is_success(status) else Fate.VERDICT)
+    success = httpx.codes.is_success(status)
+    says_json = "json" in headers.get("content-type", "")
+    if body.unreadable and (success or (status == httpx.codes.NOT_FOUND and says_json)):
+        return Failure(Fate.AMBIGUOUS)
+    return Failure(Fate.DONE if success else Fate.VERDICT)
 
 
 def retry_after(

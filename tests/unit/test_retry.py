@@ -278,3 +278,27 @@ def test_a_budget_sustains_ordinary_faults(faults, sustained):
         else:
             budget.refund()
     assert (refused == 0) is sustained
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "fate"),
+    [
+        (200, "text/html", Fate.AMBIGUOUS),
+        (200, "application/json", Fate.AMBIGUOUS),
+        (404, "application/json", Fate.AMBIGUOUS),
+        (404, "text/html", Fate.VERDICT),
+        (404, "", Fate.VERDICT),
+        (400, "application/json", Fate.VERDICT),
+    ],
+)
+def test_a_body_that_cannot_be_read(status, kind, fate):
+    """A page in place of a success, and an absence that was garbled, tell nothing."""
+    body = ErrorBody(unreadable=True)
+    found = status_failure(status, body, {"content-type": kind}, empty=False)
+    assert found == Failure(fate)
+
+
+def test_a_success_that_can_be_read_is_done():
+    """Another success than the documented one is the server's own word."""
+    found = status_failure(200, ErrorBody(), {"content-type": "application/json"}, empty=False)
+    assert found == Failure(Fate.DONE)

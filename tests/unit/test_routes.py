@@ -877,7 +877,8 @@ def test_airviews_own_errors_are_read(status, document, code, message):
 )
 def test_a_gateways_errors_say_nothing(status, document):
     """HTML, other JSON, and JSON at odds with its status are never taken for AirView's word."""
-    assert read_error(reply(document, status)) == ErrorBody()
+    found = read_error(reply(document, status))
+    assert attrs.evolve(found, unreadable=False) == ErrorBody()
 
 
 def test_awkward_text_is_encoded_as_python_encodes_it():
