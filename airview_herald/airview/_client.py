@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
-from types import TracebackType
 from typing import Any, Self
 
 import httpx
@@ -37,10 +36,10 @@ from airview_herald.transport._connections import Connections
 from airview_herald.transport._options import TIMEOUT, OnReply, Options
 from airview_herald.transport._retry import Retry
 from airview_herald.transport._send import Transport
-from airview_herald.transport._session import Session
+from airview_herald.transport._session import Session, SessionClient
 
 
-class AirView(Operations):
+class AirView(SessionClient, Operations):
     """Client of one AirView server, recording as one system; use it as `async with`.
 
     All that one client sends shares its connections, its memory of ids and its lanes: for each
@@ -147,18 +146,6 @@ class AirView(Operations):
     def __repr__(self) -> str:
         config = self._recorder.sender.config
         return f"AirView({config.base_url!r}, system_name={config.system_name!r})"
-
-    async def __aenter__(self) -> Self:
-        self._session.enter()
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        await self._session.aclose()
 
     def with_options(
         self,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
-from types import TracebackType
 from typing import Self
 
 import httpx
@@ -24,10 +23,10 @@ from airview_herald.transport._connections import Connections
 from airview_herald.transport._options import TIMEOUT, OnReply, Options
 from airview_herald.transport._retry import Retry
 from airview_herald.transport._send import Transport
-from airview_herald.transport._session import Session
+from airview_herald.transport._session import Session, SessionClient
 
 
-class Herald(NotificationOperations, SubscriptionOperations, IntegrationOperations):
+class Herald(SessionClient, NotificationOperations, SubscriptionOperations, IntegrationOperations):
     """Client of Herald; use it as `async with`.
 
     What is not given is taken from the environment (`ALERTLOGIC_ACCESS_KEY_ID`,
@@ -146,18 +145,6 @@ class Herald(NotificationOperations, SubscriptionOperations, IntegrationOperatio
 
     def __repr__(self) -> str:
         return f"Herald({self._sender.where})"
-
-    async def __aenter__(self) -> Self:
-        self._session.enter()
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        await self._session.aclose()
 
     def with_options(
         self,

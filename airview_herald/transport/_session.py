@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from types import TracebackType
+from typing import Self
 
 import sniffio
 
@@ -52,6 +54,24 @@ class Session:
         """End the block."""
         self._closed = True
         await self.connections.aclose()
+
+
+class SessionClient:
+    """A client that is used as `async with`."""
+
+    _session: Session
+
+    async def __aenter__(self) -> Self:
+        self._session.enter()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self._session.aclose()
 
 
 def _running_loop() -> object:
