@@ -51,10 +51,10 @@ class Catalogue:
 
     def __init__(self, cache_size: int) -> None:
         self.definitions: Definitions = Definitions(min(cache_size, _MAX_DEFINITIONS))
-        self.cache_size = cache_size
+        self.cache_size: int = cache_size
         self._parents: Memory[str, Control] = Memory(_MAX_DEFINITIONS)
         self._resources: Memory[tuple[int, str], int] = Memory(cache_size)
-        self.guess = Guess()
+        self.guess: Guess = Guess()
         self._bare = BareApplications()
         self._rechecking = anyio.Lock()
         self.restorations: int = 0

@@ -87,8 +87,8 @@ class Plan:
     """
 
     def __init__(self, clock: Clock = time.monotonic) -> None:
-        self.active = False
-        self.pending = 0
+        self.active: bool = False
+        self.pending: int = 0
         self._clock = clock
         self._changed = threading.Condition()
         self._settings = Settings()
