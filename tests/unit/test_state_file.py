@@ -180,12 +180,12 @@ def test_however_often_it_is_killed_the_newest_state_wins(inputs, refused, runs,
         patch.setattr(_positions, "BLOCK", 4)
         patch.setattr(_state, "BLOCK", 4)
         path = Path(folder, "state.db")
-        for _ in range(runs):
+        for kill in (*[True] * runs, False):
             file = opened(path)
-            carry(server, file, data, kill=True)
-            file.abandon()
-        file = opened(path)
-        carry(server, file, data, kill=False)
+            try:
+                carry(server, file, data, kill=kill)
+            finally:
+                file.abandon()
         newest = {lane: n for n, lane in enumerate(inputs) if n not in refused}
         assert server.state == newest
         with pytest.raises(ConfigurationError, match="finished"):
