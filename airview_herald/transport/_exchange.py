@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from typing import cast
 
 import httpx
 
 from airview_herald.errors import CooldownError, DeadlineError, RequestFacts
+from airview_herald.transport._body import read_whole
 from airview_herald.transport._call import RetryClass
 from airview_herald.transport._connections import Connections
-from airview_herald.transport._deadline import WatchedStream, capped
+from airview_herald.transport._deadline import capped
 from airview_herald.transport._failures import HTTPX_ERRORS
 from airview_herald.transport._limiter import Slots
 from airview_herald.transport._operation import Operation
@@ -130,15 +130,7 @@ class Exchange:
     async def _receive(self, request: httpx.Request, operation: Operation) -> httpx.Response:
         response = await self._connections.send(request)
         response.request = request
-        response.stream = WatchedStream(
-            cast("httpx.AsyncByteStream", response.stream),
-            lambda: operation.remaining(self.clock) <= 0,
-        )
-        try:
-            await response.aread()
-        finally:
-            # A read that fails leaves the stream, and with it the connection, to its reader.
-            await response.aclose()
+        await read_whole(response, lambda: operation.remaining(self.clock) <= 0)
         return response
 
     def _log(self, request: httpx.Request, outcome: int | str, began: float, attempt: int) -> None:

@@ -12,6 +12,8 @@ import httpcore
 import httpx
 import sniffio
 
+from airview_herald.transport._body import RequestBody, leave
+
 if TYPE_CHECKING:
     import ssl
     from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable
@@ -133,7 +135,7 @@ class PooledTransport(httpx.AsyncBaseTransport):
             method=request.method,
             url=httpcore.URL(scheme=scheme, host=host, port=port, target=url.raw_path),
             headers=request.headers.raw,
-            content=_Body.of(request),
+            content=RequestBody.of(request),
             extensions=request.extensions,
         )
         pooled = self._take(origin) or await self._wait(origin, request)
@@ -329,13 +331,23 @@ class _ResponseStream(httpx.AsyncByteStream):
         self._pooled = pooled
         self._release = release
         self._request = request
+        self._chunks: AsyncIterator[bytes] | None = None
         self._closed = False
 
-    async def __aiter__(self) -> AsyncIterator[bytes]:
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        self._chunks = aiter(cast("AsyncIterable[bytes]", self._received.stream))
+        return self
+
+    async def __anext__(self) -> bytes:
+        if self._chunks is None:
+            raise StopAsyncIteration
         try:
-            async for chunk in cast("AsyncIterable[bytes]", self._received.stream):
-                yield chunk
+            return await anext(self._chunks)
+        except StopAsyncIteration:
+            self._chunks = None
+            raise
         except BaseException as exc:
+            self._chunks = None
             await self.aclose()
             if (error := _translate(exc, self._request)) is not None:
                 raise error from exc
@@ -345,7 +357,10 @@ class _ResponseStream(httpx.AsyncByteStream):
         if self._closed:
             return
         self._closed = True
+        chunks, self._chunks = self._chunks, None
         try:
+            if chunks is not None:
+                await leave(chunks)
             await self._received.aclose()
         finally:
             await self._release(self._pooled)
@@ -356,28 +371,6 @@ def _running_backend() -> httpcore.AsyncNetworkBackend:
     backend = httpcore.TrioBackend() if trio else httpcore.AnyIOBackend()
     # httpcore's stand-ins for missing packages hide the base class from type checkers.
     return cast("httpcore.AsyncNetworkBackend", backend)
-
-
-class _Body:
-    """A body in memory; cancelled, it needs no closing, unlike the generator httpx would give."""
-
-    def __init__(self, content: bytes) -> None:
-        self._chunks = iter((content,) if content else ())
-
-    @classmethod
-    def of(cls, request: httpx.Request) -> AsyncIterable[bytes]:
-        try:
-            return cls(request.content)
-        except httpx.RequestNotRead:
-            return cast("AsyncIterable[bytes]", request.stream)
-
-    def __aiter__(self) -> _Body:
-        return self
-
-    async def __anext__(self) -> bytes:
-        for chunk in self._chunks:
-            return chunk
-        raise StopAsyncIteration
 
 
 async def _close(connections: list[_Pooled]) -> None:

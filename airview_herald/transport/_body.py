@@ -1,0 +1,94 @@
+"""Bodies: sent from memory; read whole, or left midway with nothing for the garbage collector.
+
+A generator that is left half-read is the collector's to close: trio warns of it, asyncio makes a
+task for it that nobody waits for. Closing one leaves those that it reads from to the collector.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable
+from contextlib import suppress
+from typing import cast
+
+import anyio
+import httpx
+
+# A chunk may be a byte long, and this many of them wait in the buffer of one read.
+_BUFFERED = 65_536
+
+
+class RequestBody:
+    """A body in memory; cancelled, it needs no closing, unlike the generator httpx would give.
+
+    Args:
+        content: The whole body.
+    """
+
+    def __init__(self, content: bytes) -> None:
+        self._chunks = iter((content,) if content else ())
+
+    @classmethod
+    def of(cls, request: httpx.Request) -> AsyncIterable[bytes]:
+        """Return the body of a request; the request's own stream if it is not in memory."""
+        try:
+            return cls(request.content)
+        except httpx.RequestNotRead:
+            return cast("AsyncIterable[bytes]", request.stream)
+
+    def __aiter__(self) -> RequestBody:
+        return self
+
+    async def __anext__(self) -> bytes:
+        for chunk in self._chunks:
+            return chunk
+        raise StopAsyncIteration
+
+
+async def read_whole(response: httpx.Response, expired: Callable[[], bool]) -> None:
+    """Read an answer to its end and close it, whatever happens.
+
+    Args:
+        response: The answer; its content is there afterwards.
+        expired: Whether the time is up. Asked for each chunk, however slowly they drip.
+
+    Raises:
+        httpx.ReadTimeout: The time is up.
+        httpx.HTTPError: The body broke off, or cannot be decoded.
+    """
+    if response.is_closed:
+        return
+    body = cast("httpx.AsyncByteStream", response.stream)
+    parts = []
+    try:
+        chunks = aiter(body)
+        async for chunk in chunks:
+            if expired():
+                await leave(chunks)
+                raise httpx.ReadTimeout(
+                    "the answer is still dripping at the deadline", request=response.request
+                )
+            parts.append(chunk)
+    finally:
+        # A read that fails leaves the stream, and with it the connection, to its reader.
+        await body.aclose()
+    # Decoded without httpx's asynchronous generators, of which a body that is no gzip leaves two.
+    response.stream = httpx.ByteStream(b"".join(parts))
+    response.read()
+
+
+async def leave(chunks: AsyncIterator[bytes]) -> None:
+    """End a body that is not read to its end, and every generator that it is made of.
+
+    It is read on under a cancelled scope: what the innermost one waits for raises, and all end from
+    the inside out. What is in a buffer comes first.
+    """
+    if not isinstance(chunks, AsyncGenerator):
+        return
+    with suppress(StopAsyncIteration, Exception):
+        for _ in range(_BUFFERED):
+            with anyio.CancelScope(shield=True) as scope:
+                scope.cancel()
+                await anext(chunks)
+            if scope.cancelled_caught:
+                break
+        await chunks.aclose()
