@@ -10,7 +10,6 @@ from functools import partial
 from typing import Never, TypeVar
 
 import anyio
-import attrs
 import httpx
 
 from airview_herald.errors import (
@@ -34,6 +33,7 @@ from airview_herald.transport._observer import show
 from airview_herald.transport._operation import Operation
 from airview_herald.transport._options import Options
 from airview_herald.transport._pacing import Pacing
+from airview_herald.transport._requests import Requests
 from airview_herald.transport._retry import (
     Failure,
     Fate,
@@ -77,11 +77,11 @@ class Transport(Exchange):
         rng: Callable[[], float] = random.random,
     ) -> None:
         pacing = Pacing(clock, sleep) if pacing is None else pacing
-        super().__init__(connections, options.timeout.as_dict(), pacing, clock)
+        self._requests = Requests(options)
+        super().__init__(connections, self._requests.timeouts, pacing, clock)
         self._auth = auth or httpx.Auth()
         self._read_error = read_error
         self.options = options
-        self._headers = {name: value.reveal() for name, value in options.headers.items()}
         self._budget = RetryBudget(options.retry.budget) if budget is None else budget
         self.sleep = sleep
         self._rng = rng
@@ -152,13 +152,11 @@ class Transport(Exchange):
 
     async def _attempt(self, call: Call[T], operation: Operation, attempt: int) -> T:
         """Send a call once and read its answer, or raise `FailedAttempt`."""
-        url = self.options.base_url + call.target
-        facts = RequestFacts(
-            call.method, url.partition("?")[0], attempts=attempt, operation=call.operation
-        )
+        url = self.options.base_url + call.target.partition("?")[0]
         try:
-            reply = await self._authenticated(call, url, operation, facts)
+            reply = await self._authenticated(call, url, operation, attempt)
         except HTTPX_ERRORS as caught:
+            facts = RequestFacts(call.method, url, attempts=attempt, operation=call.operation)
             raise from_httpx(caught, facts) from None
         except AirViewHeraldError as caught:
             raise FailedAttempt(caught, Failure(Fate.VERDICT)) from None
@@ -262,13 +260,10 @@ class Transport(Exchange):
             await self.sleep(seconds)
 
     async def _authenticated(
-        self, call: Call[T], url: str, operation: Operation, facts: RequestFacts
+        self, call: Call[T], url: str, operation: Operation, attempt: int
     ) -> Reply:
         """Send a call under a credential; the flow may ask to send it again with another."""
-        request = httpx.Request(call.method, url, headers=self._headers, content=call.body)
-        if call.body is not None:
-            request.headers["Content-Type"] = "application/json"
-        request.extensions["timeout"] = self._timeouts
+        request = self._requests.of(call)
         # Waiting for a token that somebody else fetches is on the clock.
         operation.remaining(self.clock)
         errand = partial(self.errand, operation=operation)
@@ -277,10 +272,8 @@ class Transport(Exchange):
             outgoing = await begun(request, flow)
             while True:
                 outgoing = await authorized(request, flow, outgoing, errand)
-                response = await self.exchange(
-                    outgoing, operation, call.retry_class, facts.attempts
-                )
-                reply = _reply(response, facts)
+                response = await self.exchange(outgoing, operation, call.retry_class, attempt)
+                reply = _reply(response, call.method, url, attempt, call.operation)
                 show(self.options.on_reply, reply, "on_reply")
                 try:
                     outgoing = await flow.asend(response)
@@ -298,8 +291,7 @@ class Transport(Exchange):
         Raises:
             AirViewHeraldError: None could be had.
         """
-        request = httpx.Request("GET", self.options.base_url)
-        request.extensions["timeout"] = self._timeouts
+        request = self._requests.base()
         operation.remaining(self.clock)
         errand = partial(self.errand, operation=operation)
         flow = self._auth.async_auth_flow(request)
@@ -324,16 +316,16 @@ class Transport(Exchange):
             AirViewHeraldError: No answer arrived in time.
         """
         for attempt in itertools.count(1):
-            facts = RequestFacts(request.method, bare(request.url), attempts=attempt)
+            method, url = request.method, bare(request.url)
             response = None
             try:
                 # What was in flight stays so: an errand changes nothing about the call.
                 response = await self.exchange(request, operation, operation.in_flight, attempt)
                 if response.is_success:
                     return response
-                failed = from_status(_reply(response, facts), ErrorBody())
+                failed = from_status(_reply(response, method, url, attempt), ErrorBody())
             except HTTPX_ERRORS as caught:
-                failed = from_httpx(caught, facts)
+                failed = from_httpx(caught, RequestFacts(method, url, attempts=attempt))
             self._heed(failed.error, failed.failure, operation)
             delay = self._delay(RetryClass.READ, failed.failure, attempt, operation)
             if delay is None and response is not None:
@@ -345,11 +337,18 @@ class Transport(Exchange):
         raise AssertionError  # pragma: no cover - itertools.count never ends
 
 
-def _reply(response: httpx.Response, facts: RequestFacts) -> Reply:
-    known = attrs.evolve(
-        facts, status=response.status_code, request_id=response.headers.get("x-request-id")
+def _reply(
+    response: httpx.Response, method: str, url: str, attempt: int, operation: str = ""
+) -> Reply:
+    facts = RequestFacts(
+        method,
+        url,
+        response.status_code,
+        attempts=attempt,
+        request_id=response.headers.get("x-request-id"),
+        operation=operation,
     )
-    return Reply(response.status_code, response.headers, response.content, known)
+    return Reply(response.status_code, response.headers, response.content, facts)
 
 
 def _zero() -> float:

@@ -191,8 +191,9 @@ async def moved(connect, event):
     with Sandbox() as before, Sandbox() as after:
         async with connect(before.airview_url) as airview:
             await airview.handle_compliance_event(event("i-1"))
-            transport = airview.backend._sender.transport
-            transport.options = attrs.evolve(transport.options, base_url=after.airview_url)
+            sender = airview.backend._sender
+            options = attrs.evolve(sender.transport.options, base_url=after.airview_url)
+            sender.transport = sender.transport.with_options(options)
             yield airview, after
 
 
