@@ -36,6 +36,14 @@ _MAX_DEFINITIONS = 10_000
 _ABSENT = Control("")
 
 
+@attrs.frozen(eq=False)
+class _Linked:
+    """A technical control that was found to agree with its parent, and what it was made of."""
+
+    sides: tuple[TechnicalControl, TechnicalControl, Control]
+    whole: TechnicalControl
+
+
 class Catalogue:
     """The definitions and resources of one server, as far as this client has met them.
 
@@ -53,6 +61,7 @@ class Catalogue:
         self.definitions: Definitions = Definitions(min(cache_size, _MAX_DEFINITIONS))
         self.cache_size: int = cache_size
         self._parents: Memory[str, Control] = Memory(_MAX_DEFINITIONS)
+        self._linked: Memory[str, _Linked] = Memory(_MAX_DEFINITIONS)
         self._resources: Memory[tuple[int, str], int] = Memory(cache_size)
         self.guess: Guess = Guess()
         self._bare = BareApplications()
@@ -67,6 +76,9 @@ class Catalogue:
 
     async def application(self, asker: Asker, application: Application) -> Application:
         """Return an application in its environment with its ids, recording it if it is new."""
+        settled = self.definitions.settled(("application", application.reference), application)
+        if settled is not None:
+            return settled
         backend, reference = asker.backend, application.reference
 
         async def create() -> Application:
@@ -107,32 +119,58 @@ class Catalogue:
 
         Its `control` is the server's copy of the given one if that is its parent, else `None`.
         """
-        given, backend = technical_control, asker.backend
+        given = technical_control
+        key = ("technical_control", given.reference)
+        stored = self.definitions.settled(key, given)
+        if stored is None:
+            stored = await self._define_technical_control(asker, key, given)
+        _compare_system(asker)
+        if given.control is None:
+            return stored
+        parent = await self._parent(asker, given.control)
+        linked = self._linked.get(given.reference)
+        if linked is not None and linked.sides == (given, stored, parent):
+            return linked.whole
+        return self._link(asker, given, given.control, stored, parent)
+
+    async def _define_technical_control(
+        self, asker: Asker, key: Key, given: TechnicalControl
+    ) -> TechnicalControl:
+        """Return a technical control without its parent, recording both if they are new."""
 
         async def create() -> TechnicalControl:
             whole = given
             if given.control is not None:
                 parent = await self.control(asker, given.control)
                 whole = attrs.evolve(given, control_id=parent.id)
-            made = await backend.create_technical_control(whole)
+            made = await asker.backend.create_technical_control(whole)
             return attrs.evolve(made, control=None)
 
-        key = ("technical_control", given.reference)
         try:
-            stored = await self._define(asker, key, given, create)
+            return await self._define(asker, key, given, create)
         except InputError as late:
             # Of the parent: that it is new, and lacks a field, is found out under way.
             raise InputError(f"technical_control.{late.field}", late.rule, given) from late
-        _compare_system(asker)
-        if given.control is None:
-            return stored
-        parent = await self._parent(asker, given.control)
+
+    def _link(
+        self,
+        asker: Asker,
+        given: TechnicalControl,
+        control: Control,
+        stored: TechnicalControl,
+        parent: Control,
+    ) -> TechnicalControl:
+        """Return a technical control with its parent, if the given one is its parent."""
         if parent is not _ABSENT:
-            asker.notes.differ(mismatches("control", parent.name, parent, given.control))
+            differing = list(mismatches("control", parent.name, parent, control))
+            asker.notes.differ(differing)
             if parent.id == stored.control_id:
-                return attrs.evolve(stored, control=parent)
+                whole = attrs.evolve(stored, control=parent)
+                if not differing:
+                    self._linked.put(given.reference, _Linked((given, stored, parent), whole))
+                return whole
         # Where the server has no such control, its name says more than no id.
-        other = parent.id or given.control.name
+        key, other = ("technical_control", given.reference), parent.id or control.name
         asker.notes.differ([Mismatch(*key, "control_id", stored.control_id, other)])
         return stored
 
@@ -329,6 +367,7 @@ class Catalogue:
         self.restorations += 1
         self.definitions.clear()
         self._parents.clear()
+        self._linked.clear()
         self._resources.clear()
         self._bare.clear()
 

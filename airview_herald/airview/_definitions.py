@@ -53,6 +53,19 @@ class Definitions:
         entry = self._known.get(key)
         return None if entry is None else entry.stored
 
+    def settled(self, key: Key, given: T) -> T | None:
+        """Return what is remembered of a definition if the last asker gave the same object.
+
+        Args:
+            key: Its kind, and what it is found by.
+            given: The caller's object; `None` is returned too where it differs from what is stored.
+        """
+        entry = self._known.get(key)
+        if entry is None or entry.given is not given or entry.mismatches:
+            return None
+        stored: T = entry.stored
+        return stored
+
     def remember(self, key: Key, stored: object) -> None:
         """Remember a definition that was looked up for another purpose than recording it."""
         self._known.put(key, _Entry(stored))

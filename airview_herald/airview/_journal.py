@@ -148,6 +148,13 @@ class Journal:
         await self._in_thread(partial(state.write, Step(), Ids()))
         self._begun = True
 
+    def reaches(self, room: int) -> bool:
+        """Return whether so many more events can be taken now."""
+        if self._pending.outcomes >= self._most:
+            return False
+        reads = self._state is not None and self._inputs is None
+        return not (reads and self._positions.unread(self._positions.taken + room))
+
     async def reach(self, room: int) -> None:
         """Wait until so many more events can be taken.
 

@@ -9,7 +9,7 @@ done, and nothing has to be kept of it.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from enum import Enum
 from hashlib import blake2b
 from typing import Any
@@ -125,7 +125,7 @@ class Positions:
         """How many inputs are under way."""
         return len(self._under_way)
 
-    def unread(self, upto: int) -> Iterable[int]:
+    def unread(self, upto: int) -> list[int]:
         """Return the numbers of the blocks that are needed to take inputs up to a position."""
         last = min(upto, self.before) - 1
         blocks = range(self.taken // BLOCK, last // BLOCK + 1)

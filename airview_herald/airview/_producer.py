@@ -76,6 +76,12 @@ class Producer:
             raise self._error
         return []
 
+    def take_at_once(self) -> list[Any]:
+        """Return the next event of what is iterated in place; none if it has to be waited for."""
+        if not self._ended and self._async is None and not self._blocking:
+            self._pull(self._sync, 1)
+        return self.left_over()
+
     def left_over(self) -> list[Any]:
         """Return the events that were pulled and not returned yet."""
         taken = list(self._taken)

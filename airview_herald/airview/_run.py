@@ -6,7 +6,6 @@ import logging
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from typing import Any
 
 import anyio
@@ -67,13 +66,13 @@ class Run:
         self._journal = Journal(recorder, settings) if keeps else None
         self._ended = False
         self._slots = Slots(settings.concurrency)
-        pacing = recorder.sender.transport.pacing
-        self._patience = Patience(settings.max_cooldown, pacing.active)
-        self._cool_down = partial(pacing.cool_down, self._patience)
+        self._pacing = recorder.sender.transport.pacing
+        self._patience = Patience(settings.max_cooldown, self._pacing.active)
         self._notes = Notes()
         self._taken: deque[Any] = deque()
         self._held: dict[int, Held] = {}
         self._room = anyio.Event()
+        self._full = False
         self._pulling = anyio.CancelScope()
         self._shelter = Shelter(
             settings.grace, self._begin_nothing, self._awaits_answers, self._slots.released
@@ -161,9 +160,8 @@ class Run:
 
     async def _pump(self, tasks: anyio.abc.TaskGroup) -> None:
         """Take events as long as there is room, and start each on its way."""
-        while True:
-            while len(self._held) >= self._settings.window:
-                await self._change()
+        while self.cause is None and not self._refused():
+            await self._wait_for_room()
             room = self._settings.window - len(self._held)
             if not await self._ready(room):
                 return
@@ -181,10 +179,32 @@ class Run:
                     tasks.start_soon(self._carry, held)
                     continue
                 await self._finish(held)
+                self._room.set()
                 if not held.index % _SKIPPED_AT_ONCE:
                     await checkpoint()
-            if self.cause is not None or self._refused():
-                return
+
+    async def _wait_for_room(self) -> None:
+        """Wait until another event may be held, and let those that are through be followed."""
+        self._full = True
+        try:
+            while len(self._held) >= self._settings.window:
+                await self._change()
+        finally:
+            self._full = False
+
+    async def _next_at_once(self) -> Held | None:
+        """Take the event that follows one that is through, if nothing but room was waited for."""
+        journal = self._journal
+        if not self._full or self.cause is not None or not self._pacing.quiet:
+            return None
+        if journal is not None and not journal.reaches(1):
+            return None
+        for event in self._producer.take_at_once():
+            held = self._admit(event)
+            if held.ticket is not None:
+                return held
+            await self._finish(held)
+        return None
 
     async def _close_files(self) -> None:
         """Write what is left to write, and close the files of the run."""
@@ -238,7 +258,7 @@ class Run:
     async def _ready(self, room: int) -> bool:
         """Wait until so many more events can be taken; `False` if they never can."""
         try:
-            await self._cool_down()
+            await self._pacing.cool_down(self._patience)
             if self._journal is not None:
                 await self._journal.reach(room)
         except CooldownError as error:
@@ -298,6 +318,14 @@ class Run:
         return held
 
     async def _carry(self, held: Held) -> None:
+        """Take one event to its end, and then those that follow it at once."""
+        following: Held | None = held
+        while following is not None:
+            await self._bring(following)
+            following = await self._next_at_once()
+        self._room.set()
+
+    async def _bring(self, held: Held) -> None:
         """Take one event to its outcome, and the outcome to the caller."""
         assert held.ticket is not None  # noqa: S101 - for the type checker
         try:
@@ -326,7 +354,6 @@ class Run:
         await self._teller.outcome(held.outcome)
         del self._held[held.index]
         self.report.hold(-1)
-        self._room.set()
 
     async def _record(self, held: Held, ticket: Ticket) -> Held | None:
         """Record an event, or return the newer one that is recorded in its place."""

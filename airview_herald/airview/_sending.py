@@ -37,7 +37,9 @@ class Sender:
 
     def on_account(self, operation: Operation) -> Self:
         """Return a sibling whose requests go on one operation's account."""
-        sibling = copy.copy(self)
+        # Once for each event of a batch: `copy.copy` takes four times as long.
+        sibling = object.__new__(type(self))
+        sibling.__dict__.update(self.__dict__)
         sibling.operation = operation
         return sibling
 

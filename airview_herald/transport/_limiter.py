@@ -76,7 +76,7 @@ class Slots:
         extremes: The lowest and the highest it has been.
     """
 
-    __slots__ = ("_free", "_law", "_released", "_waiting", "extremes", "limit")
+    __slots__ = ("_event", "_free", "_law", "_released", "_waiting", "extremes", "limit")
 
     def __init__(self, ceiling: int) -> None:
         self._law = ConcurrencyLaw(ceiling)
@@ -85,6 +85,7 @@ class Slots:
         # Below zero while more are in flight than the limit has come down to.
         self._free = ceiling
         self._waiting: deque[anyio.Event] = deque()
+        self._event: type[anyio.Event] | None = None
         self._released: anyio.Event | None = None
 
     async def acquire(self) -> None:
@@ -92,7 +93,9 @@ class Slots:
         if self._free > 0 and self._released is None:
             self._free -= 1
             return
-        turn = anyio.Event()
+        # Found out once which event loop runs: that takes longer than all the rest of a wait.
+        self._event = self._event or type(anyio.Event())
+        turn = self._event()
         self._waiting.append(turn)
         try:
             await turn.wait()

@@ -460,11 +460,13 @@ async def test_a_server_that_is_restored_meanwhile_gets_everything_with_the_next
     with Sandbox() as before, Sandbox() as after:
         async with client(before.airview_url) as airview:
             await cut_short(airview, many, 150, state=state, concurrency=4)
-            transport = airview.backend._sender.transport
+            sender = airview.backend._sender
+            options = attrs.evolve(sender.transport.options, base_url=after.airview_url)
+            elsewhere = sender.transport.with_options(options)
 
             def move(outcome):
                 if outcome.status == "recorded":
-                    transport.options = attrs.evolve(transport.options, base_url=after.airview_url)
+                    sender.transport = elsewhere
 
             report = await airview.ingest(many, state=state, on_outcome=move)
             assert report.server_restored
