@@ -1,47 +1,65 @@
 """The README's snippets, run as they stand."""
 
-import re
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import httpx
+import snippets
 from tables import Tables
 
 from airview_herald import Herald
 from airview_herald.airview import Control, ResourceType
 from airview_herald.sources import read_jsonl, write_jsonl
 
-_README = (Path(__file__).parents[2] / "README.md").read_text()
-_SNIPPETS = re.findall(r"```python\n(.*?)```", _README, re.DOTALL)
+_README = snippets.ROOT / "README.md"
 _SARIF = """{"version": "2.1.0", "runs": [{"tool": {"driver": {"name": "ruff"}}, "results": [
   {"ruleId": "S101", "message": {"text": "Use of assert"}, "locations": [{"physicalLocation":
     {"artifactLocation": {"uri": "src/a.py"}, "region": {"startLine": 1}}}]}, {"message": 5}]}]}"""
+# What each has that no other one has.
+_WORDS = [
+    "FrameworkControlObjective(",
+    "airview.check",
+    "airview.plan",
+    "airview.stream",
+    "anyio.run(main)",
+    "ClientCredentials.azure",
+    "get_flagged",
+    "get_sent_incident_notifications",
+    "handle_compliance_event",
+    "read_sarif",
+    "resume_token",
+    'state="feed.state"',
+    "test_my_feed",
+]
 
 
-def _snippet(word):
-    (found,) = [each for each in _SNIPPETS if word in each]
+def _snippet(word, sandbox_url=None):
+    assert word in _WORDS
+    (found,) = [each for each in snippets.read(_README, sandbox_url) if word in each.text]
     return found
 
 
 def _defined(word):
     names = {}
-    exec(_snippet(word), names)  # noqa: S102 - the README's own words
+    exec(_snippet(word).text, names)  # noqa: S102 - the README's own words
     return names
+
+
+def test_no_snippet_is_left_out():
+    """Each snippet is run by one of the tests below."""
+    run = {_snippet(word) for word in _WORDS}
+    assert run == set(snippets.read(_README))
 
 
 def test_the_first_script_prints_what_it_says(sandbox):
     """The script of "Record your own events" runs as it stands, and prints what is shown."""
-    script = _snippet("anyio.run(main)").replace(
-        "http://127.0.0.1:8800/airview", sandbox.airview_url
-    )
+    script = _snippet("anyio.run(main)", sandbox.url)
     done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=False
+        [sys.executable, "-c", script.text], capture_output=True, text=True, check=False
     )
     assert done.stderr == ""
-    (shown,) = re.findall(r"```text\n(.*?)```", _README, re.DOTALL)
-    assert done.stdout == shown
+    assert done.stdout == script.shown
     assert len(sandbox.snapshot()["monitored_resource"]) == 1000
 
 
@@ -166,11 +184,9 @@ def test_testing_your_own_code(connect, event, tmp_path):
 def test_the_script_for_herald_prints_what_became_of_it(sandbox):
     """The script of "Herald" runs as it stands: sent, delivered, listed."""
     sandbox.herald.seed(latest=time.time())
-    script = _snippet("get_sent_incident_notifications").replace(
-        "http://127.0.0.1:8801", sandbox.herald_url
-    )
+    script = _snippet("get_sent_incident_notifications", sandbox.url)
     done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=False
+        [sys.executable, "-c", script.text], capture_output=True, text=True, check=False
     )
     assert done.stderr == ""
     sent, delivered, *listed = done.stdout.splitlines()

@@ -1,0 +1,59 @@
+"""How Sphinx builds the documentation; `nox -s docs` runs it."""
+
+import sys
+from importlib import metadata
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent / "_ext"))
+
+project = "airview-herald"
+author = "The airview-herald authors"
+copyright = author  # noqa: A001 - Sphinx's own name
+release = version = metadata.version("airview-herald")
+
+extensions = [
+    "myst_parser",
+    "public_docstrings",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
+]
+exclude_patterns = ["_build", "_ext"]
+# A name in backticks links to what is documented under it, and else is code.
+default_role = "py:obj"
+
+# Where users import from. Longer paths come first: a name is known by the one that is nearest.
+public_modules = [
+    "airview_herald.airview",
+    "airview_herald.herald",
+    "airview_herald.auth",
+    "airview_herald.errors",
+    "airview_herald.transport",
+    "airview_herald.sources",
+    "airview_herald.sandbox",
+    "airview_herald.sandbox.herald",
+]
+
+nitpicky = True
+# Builds need no network, so names of other packages and what docstrings quote link to nothing.
+nitpick_ignore_regex = [
+    ("py:.*", r"(anyio|collections|datetime|enum|http|httpcore|httpx|os|ssl|typing|types)\..*"),
+    ("py:class", r"airview_herald\._pagination\.T|Callable\[\[\]"),
+    ("py:obj", ".*"),
+]
+
+autodoc_member_order = "bysource"
+autodoc_typehints_format = "short"
+python_use_unqualified_type_names = True
+python_maximum_signature_line_length = 80
+napoleon_numpy_docstring = False
+napoleon_use_ivar = True
+napoleon_use_rtype = False
+toc_object_entries_show_parents = "hide"
+
+myst_enable_extensions = ["colon_fence", "deflist"]
+myst_heading_anchors = 3
+
+html_theme = "furo"
+html_title = f"airview-herald {release}"
+html_copy_source = False
+html_show_sphinx = False
