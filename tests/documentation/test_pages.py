@@ -1,5 +1,8 @@
 """The documentation's examples, run page by page against a sandbox."""
 
+import re
+import subprocess
+import sys
 import time
 from functools import partial
 
@@ -7,6 +10,7 @@ import anyio
 import pytest
 import snippets
 
+from airview_herald import errors
 from airview_herald.sandbox import Sandbox
 
 _WITH_EXAMPLES = [page for page in snippets.PAGES if snippets.read(page)]
@@ -34,3 +38,24 @@ async def test_the_examples_of_a_page_run(
     for block in snippets.read(page, sandbox.url):
         await block.run(names)
         block.check(capsys.readouterr().out)
+    if any(tmp_path.glob("test_*.py")):
+        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "."]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout
+
+
+def test_the_tree_of_errors_is_the_packages():
+    """The guide shows the tree as the module draws it."""
+    [tree] = re.findall(r"```\n(.*?)```", errors.__doc__, re.DOTALL)
+    assert f"```text\n{tree}```" in (snippets.ROOT / "docs/guides/errors.md").read_text()
+
+
+def test_the_sandbox_prints_what_the_quickstart_shows():
+    """Its first lines are those on the page, but for the port."""
+    page = (snippets.ROOT / "docs/quickstart.md").read_text()
+    [shown] = re.findall(r"```text\n(AirView .*?)```", page, re.DOTALL)
+    command = [sys.executable, "-m", "airview_herald.sandbox", "--port", "0", "--seed-herald"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        printed = [server.stdout.readline() for _ in shown.splitlines()]
+        server.terminate()
+    assert re.sub(r":\d+", ":8800", "".join(printed)) == shown
