@@ -11,7 +11,7 @@ import nox
 
 nox.needs_version = ">=2024.10.9"
 nox.options.default_venv_backend = "virtualenv"
-nox.options.sessions = ["lint", "types", "bare", "tests", "contract", "demo"]
+nox.options.sessions = ["lint", "types", "bare", "docs", "tests", "contract", "demo"]
 
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 # Python puts the working directory, and with it the source tree, before what is installed.
@@ -150,6 +150,20 @@ def bare(session: nox.Session) -> None:
         f"airview_herald.{name}" for name in ("airview", "auth", "herald", "sources")
     )
     session.run("python", "-c", f"import {modules}", env=_INSTALLED)
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Build the documentation, and check its links and that every public name is in it."""
+    session.install(f"{_wheel(session)}[sandbox]", *_group("docs"))
+    site = Path("docs", "_build").absolute()
+    shutil.rmtree(site, ignore_errors=True)
+    session.run("sphinx-build", "-n", "-W", "--keep-going", "-q", "docs", str(site), env=_INSTALLED)
+    session.run(
+        "pytest", "-q", "tests/documentation/test_site.py", *session.posargs,
+        env={"DOCUMENTATION_SITE": str(site)},
+    )  # fmt: skip
+    session.log(f"open {site / 'index.html'}")
 
 
 @nox.session

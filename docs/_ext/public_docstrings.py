@@ -42,8 +42,8 @@ def setup(app: Sphinx) -> dict[str, Any]:
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
 
-def _to_restructured_text(  # noqa: PLR0913, PLR0917 - the event's own arguments
-    app: Sphinx, what: str, name: str, obj: object, options: object, lines: list[str]
+def _to_restructured_text(
+    _app: Sphinx, what: str, _name: str, _obj: object, _options: object, lines: list[str]
 ) -> None:
     """Rewrite fenced blocks and tables."""
     text = _CODE.sub(lambda code: f"`{code[1].strip()}`", "\n".join(lines))
@@ -52,19 +52,19 @@ def _to_restructured_text(  # noqa: PLR0913, PLR0917 - the event's own arguments
     lines[:] = _converted(iter(text.split("\n")))
 
 
-def _with_colons(  # noqa: PLR0913, PLR0917 - the event's own arguments
-    app: Sphinx, what: str, name: str, obj: object, options: object, lines: list[str]
+def _with_colons(
+    _app: Sphinx, _what: str, _name: str, _obj: object, _options: object, lines: list[str]
 ) -> None:
     """Put back what napoleon was not to see."""
     lines[:] = [line.replace(_NO_COLON, _COLON) for line in lines]
 
 
-def _plain_signature(  # noqa: PLR0913, PLR0917 - the event's own arguments
-    app: Sphinx,
-    what: str,
-    name: str,
-    obj: object,
-    options: object,
+def _plain_signature(
+    _app: Sphinx,
+    _what: str,
+    _name: str,
+    _obj: object,
+    _options: object,
     signature: str | None,
     returns: str | None,
 ) -> tuple[str | None, str | None]:

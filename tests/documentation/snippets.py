@@ -42,6 +42,22 @@ class Block:
     text: str
     shown: str | None
 
+    @property
+    def is_test(self):
+        """Whether it defines tests, for pytest to run."""
+        defined = (ast.FunctionDef, ast.AsyncFunctionDef)
+        return any(
+            isinstance(node, defined) and node.name.startswith("test_")
+            for node in ast.parse(self.text).body
+        )
+
+    def save(self):
+        """Save what is to be a file, for other blocks to import or for pytest to run."""
+        if (file := _FILE.match(self.text)) is not None:
+            Path(file[1]).write_text(self.text)
+        if self.is_test:
+            Path(f"test_line_{self.line}.py").write_text(self.text)
+
     async def run(self, names):
         """Run it in a namespace; in a thread unless it awaits, so that it may run a loop itself."""
         code = compile(
@@ -51,11 +67,7 @@ class Block:
             flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT,
             dont_inherit=True,
         )
-        if (file := _FILE.match(self.text)) is not None:
-            Path(file[1]).write_text(self.text)
-        if self._has_tests():
-            Path(f"test_line_{self.line}.py").write_text(self.text)
-        elif code.co_flags & inspect.CO_COROUTINE:
+        if code.co_flags & inspect.CO_COROUTINE:
             await eval(code, names)  # noqa: S307 - the page's own words
         else:
             await to_thread.run_sync(exec, code, names)
@@ -65,13 +77,6 @@ class Block:
         if self.shown is not None:
             checker = doctest.OutputChecker()
             assert checker.check_output(self.shown, printed, doctest.ELLIPSIS), printed
-
-    def _has_tests(self):
-        defined = (ast.FunctionDef, ast.AsyncFunctionDef)
-        return any(
-            isinstance(node, defined) and node.name.startswith("test_")
-            for node in ast.parse(self.text).body
-        )
 
 
 def read(page, sandbox_url=None):

@@ -9,6 +9,7 @@ from functools import partial
 import anyio
 import pytest
 import snippets
+from anyio import to_thread
 
 from airview_herald import errors
 from airview_herald.sandbox import Sandbox
@@ -35,13 +36,21 @@ async def test_the_examples_of_a_page_run(
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr(anyio, "run", partial(anyio.run, backend=anyio_backend_name))
     names = {"__name__": "page"}
-    for block in snippets.read(page, sandbox.url):
-        await block.run(names)
-        block.check(capsys.readouterr().out)
-    if any(tmp_path.glob("test_*.py")):
-        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "."]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stdout
+    blocks = snippets.read(page, sandbox.url)
+    for block in blocks:
+        block.save()
+        if not block.is_test:
+            await block.run(names)
+            block.check(capsys.readouterr().out)
+    if any(block.is_test for block in blocks):
+        # It runs async tests on both event loops itself.
+        await to_thread.run_sync(_run_pytest)
+
+
+def _run_pytest():
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "."]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
 
 
 def test_the_tree_of_errors_is_the_packages():
