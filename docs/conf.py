@@ -55,5 +55,10 @@ myst_heading_anchors = 3
 
 html_theme = "furo"
 html_title = f"airview-herald {release}"
+# A hundred characters to the line, as the code is formatted.
+html_theme_options = {
+    f"{scheme}_css_variables": {"code-font-size": "var(--font-size--small--3)"}
+    for scheme in ("light", "dark")
+}
 html_copy_source = False
 html_show_sphinx = False

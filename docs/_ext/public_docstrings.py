@@ -20,6 +20,7 @@ _FENCE = re.compile(r"(\s*)```(\w*)$")
 _ROW = re.compile(r"\s*\|(.*)\|\s*$")
 _RULE = re.compile(r"[|\s:-]+$")
 _CODE = re.compile(r"(?<!`)`([^`]+)`(?!`)")
+_NAME = re.compile(r"[A-Za-z_][\w.]*")
 # What attrs classes hold besides a field's type, and what stands for a default that is made.
 _MARKED = re.compile(r"Annotated\[(.*?), <Marker[^>]*>\]")
 _MADE = re.compile(r"\bNOTHING\b")
@@ -46,10 +47,16 @@ def _to_restructured_text(
     _app: Sphinx, what: str, _name: str, _obj: object, _options: object, lines: list[str]
 ) -> None:
     """Rewrite fenced blocks and tables."""
-    text = _CODE.sub(lambda code: f"`{code[1].strip()}`", "\n".join(lines))
+    text = _CODE.sub(_code, "\n".join(lines))
     if what == "property":
         text = text.replace(_COLON, _NO_COLON)
     lines[:] = _converted(iter(text.split("\n")))
+
+
+def _code(span: re.Match[str]) -> str:
+    """Return a span that may link to a name, or else is shown as it stands."""
+    code = span[1].strip()
+    return f"`{code}`" if _NAME.fullmatch(code) else f"``{code}``"
 
 
 def _with_colons(
