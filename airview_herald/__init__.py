@@ -1,15 +1,23 @@
 """Async clients for AirView compliance recording and Herald notifications."""
 
-from airview_herald.airview import AirView
-from airview_herald.errors import AirViewHeraldError
-from airview_herald.herald import Herald
+from typing import TYPE_CHECKING
+
+from airview_herald._lazy import lazily
+from airview_herald._version import __version__
+
+if TYPE_CHECKING:
+    from airview_herald.airview import AirView
+    from airview_herald.errors import AirViewHeraldError
+    from airview_herald.herald import Herald
 
 __all__ = ["AirView", "AirViewHeraldError", "Herald", "__version__"]
 
-
-def __getattr__(name: str) -> str:
-    if name == "__version__":
-        from importlib.metadata import version  # noqa: PLC0415 - reading metadata takes a while
-
-        return version("airview-herald")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+# Who uses one client does not wait for the other.
+__getattr__ = lazily(
+    __name__,
+    {
+        "AirView": "airview_herald.airview",
+        "AirViewHeraldError": "airview_herald.errors",
+        "Herald": "airview_herald.herald",
+    },
+)

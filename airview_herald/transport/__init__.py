@@ -1,7 +1,15 @@
 """The one send path: connections, retries, auth, deadlines, redacted logs."""
 
+from typing import TYPE_CHECKING
+
+from airview_herald._lazy import lazily
 from airview_herald.transport._call import Reply
-from airview_herald.transport._pool import PooledTransport
 from airview_herald.transport._retry import Retry
 
+if TYPE_CHECKING:
+    from airview_herald.transport._pool import PooledTransport
+
 __all__ = ["PooledTransport", "Reply", "Retry"]
+
+# httpcore, which a client loads when it is made, takes longer than all the rest.
+__getattr__ = lazily(__name__, {"PooledTransport": "airview_herald.transport._pool"})

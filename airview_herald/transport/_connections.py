@@ -7,7 +7,6 @@ import urllib.request
 import httpx
 
 from airview_herald.errors import ConfigurationError
-from airview_herald.transport._pool import PooledTransport
 
 
 class Connections:
@@ -29,9 +28,7 @@ class Connections:
                 "http: must be an httpx.AsyncBaseTransport or an httpx.AsyncClient"
             )
         self._owned = http is None
-        if http is None:
-            http = httpx.AsyncClient(timeout=None) if _proxied() else PooledTransport()  # noqa: S113 - each request carries its own timeouts
-        self._http = http
+        self._http = _default() if http is None else http
 
     async def send(self, request: httpx.Request) -> httpx.Response:
         """Send one request once, and return its response with the body still to be read."""
@@ -43,6 +40,14 @@ class Connections:
         """Close the backend if it is ours."""
         if self._owned:
             await self._http.aclose()
+
+
+def _default() -> httpx.AsyncBaseTransport | httpx.AsyncClient:
+    if _proxied():
+        return httpx.AsyncClient(timeout=None)  # noqa: S113 - each request carries its own timeouts
+    from airview_herald.transport._pool import PooledTransport  # noqa: PLC0415 - it takes a while
+
+    return PooledTransport()
 
 
 def _proxied() -> bool:

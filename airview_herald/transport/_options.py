@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from importlib.metadata import version
 from typing import Self
 
 import attrs
@@ -12,6 +11,7 @@ import httpx
 
 from airview_herald._origin import checked_url
 from airview_herald._secret import Secret
+from airview_herald._version import __version__
 from airview_herald.errors import ConfigurationError
 from airview_herald.transport._call import Reply
 from airview_herald.transport._observer import checked_observer
@@ -85,7 +85,7 @@ class Options:
             raise ConfigurationError("settle: must be seconds, not negative")
         own = {
             "Accept": "application/json",
-            "User-Agent": f"airview-herald/{version('airview-herald')}",
+            "User-Agent": f"airview-herald/{__version__}",
         }
         return cls(
             base_url=checked_url(

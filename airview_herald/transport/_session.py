@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from types import TracebackType
 from typing import Self
@@ -82,4 +81,5 @@ def _running_loop() -> object:
         return None
     if library == "trio":
         return sys.modules["trio"].lowlevel.current_trio_token()
-    return asyncio.get_running_loop()
+    # Whichever runs has been imported by those who run it.
+    return sys.modules["asyncio"].get_running_loop()
