@@ -1,6 +1,7 @@
 """Async clients for AirView compliance recording and Herald notifications."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from airview_herald._lazy import lazily
 from airview_herald._version import __version__
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["AirView", "AirViewHeraldError", "Herald", "__version__"]
 
 # Who uses one client does not wait for the other.
-__getattr__ = lazily(
+__getattr__: Callable[[str], Any] = lazily(
     __name__,
     {
         "AirView": "airview_herald.airview",

@@ -1,6 +1,7 @@
 """The one send path: connections, retries, auth, deadlines, redacted logs."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from airview_herald._lazy import lazily
 from airview_herald.transport._call import Reply
@@ -12,4 +13,6 @@ if TYPE_CHECKING:
 __all__ = ["PooledTransport", "Reply", "Retry"]
 
 # httpcore, which a client loads when it is made, takes longer than all the rest.
-__getattr__ = lazily(__name__, {"PooledTransport": "airview_herald.transport._pool"})
+__getattr__: Callable[[str], Any] = lazily(
+    __name__, {"PooledTransport": "airview_herald.transport._pool"}
+)
