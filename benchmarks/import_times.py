@@ -1,0 +1,70 @@
+"""What an import costs, each in a fresh interpreter."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+
+from result_tables import Table
+from scale import Scale
+from spread import Sample, of, per_round, spread
+
+MODULES = ("airview_herald", "httpx", "aiohttp", "requests")
+BASE = "httpx"
+
+# The interpreter's own start is not in it.
+_PROGRAM = """
+import sys, time
+wall, cpu = time.perf_counter(), time.process_time()
+import {module}
+wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+print('{{"wall": %.9f, "cpu": %.9f, "modules": %d}}' % (wall, cpu, len(sys.modules)))
+"""
+
+
+def cpu(sample: Sample) -> float:
+    """Return the CPU of the import, in milliseconds."""
+    return float(sample["cpu"] * 1e3)
+
+
+def wall(sample: Sample) -> float:
+    """Return the time of the import, in milliseconds."""
+    return float(sample["wall"] * 1e3)
+
+
+def measure(scale: Scale) -> list[Sample]:
+    """Import each in turn; once before, so that all is compiled and in the page cache."""
+    for module in MODULES:
+        _time(module)
+    return [
+        {"module": module, "round": n, **_time(module)}
+        for n in range(scale.import_rounds)
+        for module in MODULES
+    ]
+
+
+def _time(module: str) -> Sample:
+    command = [sys.executable, "-I", "-c", _PROGRAM.format(module=module)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    sample: Sample = json.loads(done.stdout)
+    return sample
+
+
+def tables(samples: Sequence[Sample]) -> list[Table]:
+    """Return what is shown of it."""
+    rows = []
+    for module in dict.fromkeys(sample["module"] for sample in samples):
+        found = of(samples, module=module)
+        ratios = (per_round(value, found, of(samples, module=BASE)) for value in (cpu, wall))
+        rows.append(
+            [
+                module,
+                spread(map(cpu, found.values())).shown(".1f"),
+                spread(map(wall, found.values())).shown(".1f"),
+                *(ratio.shown(".2f") for ratio in ratios if ratio is not None),
+            ]
+        )
+    header = ["import", "ms CPU", "ms", f"CPU against {BASE}", f"time against {BASE}"]
+    return [Table("Import time", header, rows)]

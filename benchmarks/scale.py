@@ -1,0 +1,55 @@
+"""How much of everything a run measures."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Scale(NamedTuple):
+    """The size of a run.
+
+    Attributes:
+        rounds: How often each case is measured, in turn with the others.
+        requests: Requests in a case of `requests`.
+        save_events: Events, and bare saves, in a case of `events`.
+        ingest_events: Events in a case of `ingest`.
+        sequential_events: Events that the sequential client sends in a case of `ingest`.
+        notifications: Notifications that are paged through.
+        notification_rounds: How often.
+        memory_events: The batches whose memory is compared.
+        import_rounds: How often each import is timed.
+    """
+
+    rounds: int
+    requests: int
+    save_events: int
+    ingest_events: int
+    sequential_events: int
+    notifications: int
+    notification_rounds: int
+    memory_events: tuple[int, ...]
+    import_rounds: int
+
+
+FULL = Scale(
+    rounds=7,
+    requests=2000,
+    save_events=4000,
+    ingest_events=10_000,
+    sequential_events=60,
+    notifications=10_000,
+    notification_rounds=7,
+    memory_events=(10_000, 100_000, 1_000_000),
+    import_rounds=25,
+)
+QUICK = Scale(
+    rounds=3,
+    requests=300,
+    save_events=600,
+    ingest_events=500,
+    sequential_events=8,
+    notifications=1000,
+    notification_rounds=2,
+    memory_events=(2000, 20_000),
+    import_rounds=5,
+)
