@@ -11,9 +11,11 @@ from scale import Scale
 from spread import Sample, of, per_round, spread
 from stacks import STACKS, available
 
-IN_FLIGHT = (1, 16, 64, 256)
 RESOURCES = 1000
 STOCK = "httpx"
+# A server that answers at once, and one that takes its time.
+FAST, SLOW = 0.0, 0.02
+SLOW_IN_FLIGHT = 64
 
 
 def cpu(sample: Sample) -> float:
@@ -37,26 +39,25 @@ def measure(scale: Scale) -> list[Sample]:
             stack: running.enter_context(Process("worker.py", stack, server.url))
             for stack in filter(available, STACKS)
         }
+        cases = [*((FAST, level) for level in scale.in_flight), (SLOW, SLOW_IN_FLIGHT)]
         for n in range(scale.rounds):
-            for in_flight in IN_FLIGHT:
+            for latency, in_flight in cases:
+                server.ask(f"latency {latency}")
                 for stack, worker in workers.items():
-                    before = float(server.ask("cpu"))
+                    case = {"stack": stack, "in_flight": in_flight, "latency": latency, "round": n}
                     told = worker.run(do="requests", count=scale.requests, in_flight=in_flight)
-                    told["server_cpu"] = float(server.ask("cpu")) - before
-                    samples.append({"stack": stack, "in_flight": in_flight, "round": n, **told})
+                    samples.append({**case, **told})
     return samples
 
 
 def tables(samples: Sequence[Sample]) -> list[Table]:
     """Return what is shown of it: CPU, time, and CPU against the stock client's."""
     stacks = list(dict.fromkeys(sample["stack"] for sample in samples))
-    levels = sorted({sample["in_flight"] for sample in samples})
-    header = ["", *(f"{level} in flight" for level in levels)]
+    cases = list(dict.fromkeys((sample["latency"], sample["in_flight"]) for sample in samples))
+    header = ["", *(_named(*case) for case in cases)]
 
     def rows(show: str) -> list[list[str]]:
-        return [
-            [stack, *(_cell(samples, show, stack, level) for level in levels)] for stack in stacks
-        ]
+        return [[stack, *(_cell(samples, show, stack, *case) for case in cases)] for stack in stacks]
 
     return [
         Table("CPU per request, µs", header, rows("cpu")),
@@ -65,10 +66,14 @@ def tables(samples: Sequence[Sample]) -> list[Table]:
     ]
 
 
-def _cell(samples: Sequence[Sample], show: str, stack: str, level: int) -> str:
-    found = of(samples, stack=stack, in_flight=level)
+def _named(latency: float, in_flight: int) -> str:
+    return f"{in_flight} in flight" + (f", {latency * 1e3:.0f} ms" if latency else "")
+
+
+def _cell(samples: Sequence[Sample], show: str, stack: str, latency: float, level: int) -> str:
+    found = of(samples, stack=stack, in_flight=level, latency=latency)
     if show == "ratio":
-        ratio = per_round(cpu, found, of(samples, stack=STOCK, in_flight=level))
+        ratio = per_round(cpu, found, of(samples, stack=STOCK, in_flight=level, latency=latency))
         return "" if ratio is None else ratio.shown(".2f")
     measured = cpu if show == "cpu" else wall
     return spread(measured(sample) for sample in found.values()).shown(".0f")

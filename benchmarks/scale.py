@@ -11,6 +11,7 @@ class Scale(NamedTuple):
     Attributes:
         rounds: How often each case is measured, in turn with the others.
         requests: Requests in a case of `requests`.
+        in_flight: How many are in flight.
         save_events: Events, and bare saves, in a case of `events`.
         ingest_events: Events in a case of `ingest`.
         sequential_events: Events that the sequential client sends in a case of `ingest`.
@@ -22,6 +23,7 @@ class Scale(NamedTuple):
 
     rounds: int
     requests: int
+    in_flight: tuple[int, ...]
     save_events: int
     ingest_events: int
     sequential_events: int
@@ -34,6 +36,7 @@ class Scale(NamedTuple):
 FULL = Scale(
     rounds=7,
     requests=2000,
+    in_flight=(1, 16, 64, 256),
     save_events=4000,
     ingest_events=10_000,
     sequential_events=60,
@@ -43,8 +46,9 @@ FULL = Scale(
     import_rounds=25,
 )
 QUICK = Scale(
-    rounds=3,
+    rounds=2,
     requests=300,
+    in_flight=(16, 64, 256),
     save_events=600,
     ingest_events=500,
     sequential_events=8,
