@@ -16,13 +16,17 @@ from pathlib import Path
 
 import event_costs
 import import_times
+import ingest_rates
 import machine
+import memory_growth
 import request_costs
 import scale
 
 PARTS = {
     "requests": request_costs,
     "events": event_costs,
+    "ingest": ingest_rates,
+    "memory": memory_growth,
     "imports": import_times,
 }
 RESULTS = Path(__file__).parent / "results"

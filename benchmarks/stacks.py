@@ -107,7 +107,7 @@ async def httpx_client(url: str) -> AsyncIterator[Send]:
     """Send with `httpx.AsyncClient`."""
     import httpx
 
-    async with _over_httpx(httpx.AsyncClient(headers=_headers(), timeout=30), url) as send:
+    async with _over_httpx(httpx.AsyncClient(headers=headers(), timeout=30), url) as send:
         yield send
 
 
@@ -118,7 +118,7 @@ async def httpx_over_aiohttp(url: str) -> AsyncIterator[Send]:
     import httpx_aiohttp
 
     limits = httpx.Limits(max_connections=MOST, max_keepalive_connections=MOST)
-    client = httpx_aiohttp.HttpxAiohttpClient(limits=limits, headers=_headers(), timeout=30)
+    client = httpx_aiohttp.HttpxAiohttpClient(limits=limits, headers=headers(), timeout=30)
     async with _over_httpx(client, url) as send:
         yield send
 
@@ -129,7 +129,7 @@ async def bare_aiohttp(url: str) -> AsyncIterator[Send]:
     import aiohttp
 
     async with aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=MOST), headers=_headers()
+        connector=aiohttp.TCPConnector(limit=MOST), headers=headers()
     ) as session:
 
         async def send(work: Work) -> Any:
@@ -158,13 +158,13 @@ async def airview_over_aiohttp(url: str) -> AsyncIterator[Send]:
 
 
 @asynccontextmanager
-async def connected(stack: str, url: str) -> AsyncIterator[Any]:
+async def connected(stack: str, url: str, **options: Any) -> AsyncIterator[Any]:
     """Enter an `AirView` client over the transport of a stack of ours."""
     if stack == "airview":
-        async with _client(url, None) as client:
+        async with _client(url, None, **options) as client:
             yield client
     else:
-        async with _aiohttp_transport() as http, _client(url, http) as client:
+        async with _aiohttp_transport() as http, _client(url, http, **options) as client:
             yield client
 
 
@@ -174,7 +174,7 @@ def _aiohttp_transport() -> Any:
     return AiohttpTransport()
 
 
-def _client(url: str, http: Any) -> Any:
+def _client(url: str, http: Any, **options: Any) -> Any:
     from airview_herald import AirView
 
     return AirView(
@@ -184,6 +184,7 @@ def _client(url: str, http: Any) -> Any:
         referencing_type="account",
         auth=TOKEN,
         http=http,
+        **options,
     )
 
 
@@ -206,7 +207,8 @@ def over_backend(backend: Any) -> Send:
     return send
 
 
-def _headers() -> dict[str, str]:
+def headers() -> dict[str, str]:
+    """Return the headers of every request."""
     return {"Authorization": f"Bearer {TOKEN}"}
 
 
@@ -264,7 +266,7 @@ class RequestsThreads:
         import requests
 
         with requests.Session() as session:
-            session.headers.update(_headers())
+            session.headers.update(headers())
             session.trust_env = False
             while (work := self._orders.get()) is not None:
                 try:

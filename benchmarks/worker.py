@@ -2,46 +2,27 @@
 
     python benchmarks/worker.py STACK URL
 
-takes orders as JSON lines on standard input: `requests`, `saves`, `ingest`; `fresh` connects anew.
+takes orders as JSON lines on standard input, by the names of the methods of the class that has
+the stack, and answers each with a line.
 """
 
 from __future__ import annotations
 
 import asyncio
-import gc
 import json
 import sys
-import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack
 from typing import Any
 
 import stacks
+from sequential_client import SequentialClient
 from stacks import RequestsThreads, Send, Work
+from watch import Watch, peak, say
 
 _RESOURCES = 1000
 # How many requests a client sends before it is measured: `httpx` takes so many to settle.
 _SETTLING = 1000
-
-
-class Watch:
-    """How much CPU of this process and how much time passes in a `with` block, in seconds."""
-
-    cpu: float
-    wall: float
-
-    def __enter__(self) -> Watch:
-        gc.collect()
-        self._wall, self._cpu = time.perf_counter(), time.process_time()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.cpu = time.process_time() - self._cpu
-        self.wall = time.perf_counter() - self._wall
-
-    def told(self, **more: Any) -> dict[str, Any]:
-        """Return what was measured."""
-        return {"cpu": self.cpu, "wall": self.wall, **more}
 
 
 async def send_all(send: Send, work: Sequence[Work], in_flight: int) -> None:
@@ -57,22 +38,22 @@ async def send_all(send: Send, work: Sequence[Work], in_flight: int) -> None:
             tasks.create_task(one_after_another())
 
 
-def events(count: int, resources: int, *, first: int = 0) -> Iterable[Any]:
+def events(
+    count: int, resources: int, *, first: int = 0, prefix: str = "i"
+) -> Iterable[Any]:
     """Yield varied compliance events, each of its own lane as long as there are resources.
 
     Args:
         count: How many.
         resources: How many resources they are of.
         first: The number of the first, which varies what it says.
+        prefix: What their references begin with.
     """
     from airview_herald.airview import (
         Application,
         ComplianceEvent,
-        Control,
-        ControlSeverity,
         Environment,
         MonitoredResourceState,
-        QualityModel,
         TechnicalControl,
         TechnicalControlAction,
     )
@@ -80,9 +61,8 @@ def events(count: int, resources: int, *, first: int = 0) -> Iterable[Any]:
     production = Environment("Production", "PRD")
     applications = [Application(f"Service {n}", f"service-{n}", environment=production)
                     for n in range(10)]  # fmt: skip
-    control = Control("Encrypt at rest", QualityModel.SECURITY, ControlSeverity.HIGH)
     controls = [
-        TechnicalControl(f"Check {n}", f"check-{n}", TechnicalControlAction.TASK, control=control)
+        TechnicalControl(f"Check {n}", f"check-{n}", TechnicalControlAction.TASK)
         for n in range(20)
     ]
     states = tuple(MonitoredResourceState)
@@ -90,7 +70,7 @@ def events(count: int, resources: int, *, first: int = 0) -> Iterable[Any]:
         resource = n % resources
         yield ComplianceEvent(
             application=applications[resource % 10],
-            resource_reference=f"i-{resource:08d}",
+            resource_reference=f"{prefix}-{resource:08d}",
             technical_control=controls[resource // 10 % 20],
             status=states[(n + first) % len(states)],
             additional_data=f'{{"finding": {n + first}}}',
@@ -114,6 +94,7 @@ class AsyncWorker:
             "requests": self.requests,
             "saves": self.saves,
             "ingest": self.ingest,
+            "memory": self.memory,
             "fresh": self.fresh,
         }
 
@@ -159,54 +140,112 @@ class AsyncWorker:
             raise ValueError(f"not all recorded: {report}")
         return watch.told(events=count, requests=report.requests)
 
+    async def memory(self, count: int, concurrency: int, cache_size: int) -> dict[str, Any]:
+        """Record a generator's events, each of a new resource, after a batch that fills the cache.
+
+        The first batch is part of what every client has: its connections, the code it imports.
+        """
+        client = await self._connected(cache_size=cache_size)
+        await client.ingest(events(cache_size, cache_size), concurrency=concurrency)
+        before = peak()
+        with Watch() as watch:
+            report = await client.ingest(
+                events(count, count, prefix="m"), concurrency=concurrency
+            )
+        if report.recorded != count:
+            raise ValueError(f"not all recorded: {report}")
+        return watch.told(events=count, before=before, peak=peak(), held=report.held_peak)
+
     async def _sending(self) -> Send:
         if self._send is None:
             entered = stacks.ASYNC_STACKS[self._stack](self._url)
             self._send = await self._exit.enter_async_context(entered)
         return self._send
 
-    async def _connected(self) -> Any:
+    async def _connected(self, **options: Any) -> Any:
         if self._client is None:
-            entered = stacks.connected(self._stack, self._url)
+            entered = stacks.connected(self._stack, self._url, **options)
             self._client = await self._exit.enter_async_context(entered)
         return self._client
 
 
-async def obey(worker: AsyncWorker) -> None:
-    """Carry out the orders on standard input until it ends; nothing runs between two of them."""
-    say(worker.__class__.__name__)
-    for line in sys.stdin:
-        order = json.loads(line)
-        say(json.dumps(await worker.orders[order.pop("do")](**order)))
-    await worker.fresh()
+class ThreadsWorker:
+    """`requests`, with a crew of threads for each number in flight."""
 
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._crews: dict[int, RequestsThreads] = {}
+        self.orders = {"requests": self.requests}
 
-def obey_with_threads(url: str) -> None:
-    """As `obey`, for `requests`: the threads of each number in flight stay."""
-    say("RequestsThreads")
-    crews: dict[int, RequestsThreads] = {}
-    for line in sys.stdin:
-        order = json.loads(line)
-        count, in_flight = order["count"], order["in_flight"]
-        crew = crews.get(in_flight) or RequestsThreads(url, in_flight)
-        crews[in_flight] = crew
-        work = stacks.works(count, _RESOURCES)
+    def requests(self, count: int, in_flight: int) -> dict[str, Any]:
+        """Send varied requests."""
+        crew = self._crews.get(in_flight) or RequestsThreads(self._url, in_flight)
+        self._crews[in_flight] = crew
         crew.send_all(stacks.works(_SETTLING, _RESOURCES))
+        work = stacks.works(count, _RESOURCES)
         with Watch() as watch:
             crew.send_all(work)
-        say(json.dumps(watch.told(requests=count)))
-    for crew in crews.values():
-        crew.close()
+        return watch.told(requests=count)
+
+    def fresh(self) -> dict[str, Any]:
+        """End the threads."""
+        for crew in self._crews.values():
+            crew.close()
+        return {}
 
 
-def say(line: str) -> None:
-    """Answer with a line."""
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
+class SequentialWorker:
+    """The documented requests, one after another."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._client: SequentialClient | None = None
+        self.orders = {"ingest": self.ingest, "fresh": self.fresh}
+
+    def ingest(
+        self, count: int, resources: int, concurrency: int, first: int = 0
+    ) -> dict[str, Any]:
+        """Record events."""
+        made = list(events(count, resources, first=first))
+        client = self._client = self._client or SequentialClient(self._url, stacks.headers())
+        with Watch() as watch:
+            for event in made:
+                client.handle_compliance_event(event)
+        return watch.told(events=count, concurrency=concurrency)
+
+    def fresh(self) -> dict[str, Any]:
+        """Close what is open; the next order connects anew."""
+        if self._client is not None:
+            self._client.close()
+        self._client = None
+        return {}
+
+
+Worker = AsyncWorker | ThreadsWorker | SequentialWorker
+
+
+async def obey(worker: Worker) -> None:
+    """Carry out the orders on standard input until it ends; nothing runs between two of them."""
+    say("ready")
+    for line in sys.stdin:
+        order = json.loads(line)
+        outcome = worker.orders[order.pop("do")](**order)
+        say(json.dumps(await outcome if isinstance(outcome, Awaitable) else outcome))
+    ended = worker.fresh()
+    if isinstance(ended, Awaitable):
+        await ended
+
+
+def main() -> None:
+    """Serve the stack that is named."""
+    stack, url = sys.argv[1:]
+    if stack == "requests":
+        asyncio.run(obey(ThreadsWorker(url)))
+    elif stack == "sequential":
+        asyncio.run(obey(SequentialWorker(url)))
+    else:
+        asyncio.run(obey(AsyncWorker(stack, url)))
 
 
 if __name__ == "__main__":
-    if sys.argv[1] == "requests":
-        obey_with_threads(sys.argv[2])
-    else:
-        asyncio.run(obey(AsyncWorker(sys.argv[1], sys.argv[2])))
+    main()
