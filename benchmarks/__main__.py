@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 
 import event_costs
+import herald_paging
 import import_times
 import ingest_rates
 import machine
@@ -26,6 +27,7 @@ PARTS = {
     "requests": request_costs,
     "events": event_costs,
     "ingest": ingest_rates,
+    "herald": herald_paging,
     "memory": memory_growth,
     "imports": import_times,
 }
@@ -38,6 +40,7 @@ def main() -> int:
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"out of {', '.join(PARTS)}")
     parser.add_argument("--quick", action="store_true", help="small: a glance, not a result")
     parser.add_argument("--name", default="latest", help="of the file of results")
+    parser.add_argument("--almdrlib", metavar="PYTHON", help="of an environment that has almdrlib")
     options = parser.parse_args()
     unknown = set(options.parts) - PARTS.keys()
     if unknown:
@@ -47,7 +50,8 @@ def main() -> int:
     print("\n".join(f"{name}: {text}" for name, text in result["machine"].items()), end="\n\n")
     for name in [name for name in PARTS if name in options.parts or not options.parts]:
         began = time.perf_counter()
-        samples = PARTS[name].measure(size)
+        more = {"almdrlib": options.almdrlib} if name == "herald" else {}
+        samples = PARTS[name].measure(size, **more)
         result["parts"][name] = samples
         print("\n".join(table.plain() for table in PARTS[name].tables(samples)))
         print(f"{name}: {time.perf_counter() - began:.0f} s\n", flush=True)

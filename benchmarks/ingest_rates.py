@@ -26,7 +26,7 @@ def measure(scale: Scale) -> list[Sample]:
     """Record events, new ones and then the same again, in turn with the sequential client."""
     samples: list[Sample] = []
     with ExitStack() as running:
-        server = running.enter_context(Server())
+        server = running.enter_context(Server(punctual=True))
         workers = {
             stack: running.enter_context(Process("worker.py", stack, server.url))
             for stack in (SEQUENTIAL, *filter(available, OURS))

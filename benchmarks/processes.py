@@ -74,10 +74,14 @@ class Process:
 
 
 class Server(Process):
-    """The fast server."""
+    """The fast server.
 
-    def __init__(self) -> None:
-        super().__init__("fast_server.py")
+    Args:
+        punctual: Answer after the latency to a fraction of a millisecond.
+    """
+
+    def __init__(self, *, punctual: bool = False) -> None:
+        super().__init__("fast_server.py", *(["--punctual"] if punctual else []))
         self.url = self.greeting
 
     def reset(self, latency: float = 0.0) -> None:

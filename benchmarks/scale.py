@@ -16,7 +16,6 @@ class Scale(NamedTuple):
         ingest_events: Events in a case of `ingest`.
         sequential_events: Events that the sequential client sends in a case of `ingest`.
         notifications: Notifications that are paged through.
-        notification_rounds: How often.
         memory_events: The batches whose memory is compared.
         import_rounds: How often each import is timed.
     """
@@ -28,7 +27,6 @@ class Scale(NamedTuple):
     ingest_events: int
     sequential_events: int
     notifications: int
-    notification_rounds: int
     memory_events: tuple[int, ...]
     import_rounds: int
 
@@ -41,7 +39,6 @@ FULL = Scale(
     ingest_events=10_000,
     sequential_events=60,
     notifications=10_000,
-    notification_rounds=7,
     memory_events=(10_000, 100_000, 1_000_000),
     import_rounds=25,
 )
@@ -53,7 +50,6 @@ QUICK = Scale(
     ingest_events=500,
     sequential_events=8,
     notifications=1000,
-    notification_rounds=2,
     memory_events=(2000, 20_000),
     import_rounds=5,
 )
