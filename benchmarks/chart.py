@@ -8,7 +8,7 @@ from typing import Any
 
 import ingest_rates
 import request_costs
-from spread import Sample, of, spread
+from spread import Sample, of, per_round, spread
 
 Samples = Sequence[Sample]
 _IN_FLIGHT = 64
@@ -81,12 +81,12 @@ def _costs(axes: Any, samples: Samples) -> None:
         color=[_COLOURS[stack] for stack in stacks],
         error_kw={"ecolor": "#222222", "capsize": 3, "linewidth": 1},
     )
-    stock = costs[request_costs.STOCK].median
+    stock = of(samples, stack=request_costs.STOCK, **case)
     for row, stack in enumerate(stacks):
-        ratio = costs[stack].median / stock
-        text = f"{costs[stack].median:.0f} µs" + (
-            "" if stack == request_costs.STOCK else f" ({ratio:.2f} ×)"
-        )
+        ratio = per_round(request_costs.cpu, of(samples, stack=stack, **case), stock)
+        text = f"{costs[stack].median:,.0f} µs"
+        if stack != request_costs.STOCK and ratio is not None:
+            text += f" ({ratio.median:.2f} ×)"
         axes.text(costs[stack].high + max(medians) * 0.02, row, text, va="center")
     axes.set_xlim(0, max(medians) * 1.28)
     axes.set_xlabel("µs of CPU per request (× stock httpx)")
@@ -114,7 +114,7 @@ def _levels(axes: Any, samples: Samples) -> None:
     axes.set_xscale("log", base=4)
     axes.set_xticks(levels, [str(level) for level in levels])
     axes.set_yscale("log")
-    ticks = [tick for tick in (50, 100, 200, 500, 1000, 2000, 5000)]
+    ticks = (50, 100, 200, 500, 1000, 2000, 5000)
     axes.set_yticks(ticks, [f"{tick:,}" for tick in ticks])
     axes.minorticks_off()
     axes.grid(axis="y", color="#e3e3e3")

@@ -15,6 +15,7 @@ from urllib.parse import unquote_plus
 INTEGRITY = "Integrity Error, check reference fields"
 UNIQUE = "Unique Constraint Error, check reference field"
 STATES = frozenset({"FLAGGED", "MONITORING", "DELETED", "UNRESPONSIVE"})
+APPLICATION_TYPES = frozenset({"BUSINESS_APPLICATION", "TECHNICAL_SERVICE", "APPLICATION_SERVICE"})
 
 _PHRASES = {
     200: "OK",
@@ -91,6 +92,7 @@ class FastRows:
             ("POST", "/controls/"): self._post_control,
             ("GET", "/technical-controls/"): self._get_technical_controls,
             ("POST", "/technical-controls/"): self._post_technical_control,
+            ("GET", "/applications/"): self._get_applications,
             ("POST", "/applications/"): self._post_application,
             ("GET", "/referenced-application-environments/"): self._get_placed,
             ("POST", "/application-environments/"): self._post_placed,
@@ -166,6 +168,12 @@ class FastRows:
         }
         self.technical_controls[key] = row
         return _ok(row)
+
+    def _get_applications(self, query: dict[str, str], _: Any) -> bytes:
+        kind = query.get("applicationType")
+        if kind is not None and kind not in APPLICATION_TYPES:
+            return FAULT
+        return _ok([row for row in self.applications if kind in {None, row["applicationType"]}])
 
     def _post_application(self, _: dict[str, str], body: Any) -> bytes:
         row = {name: body[name] for name in ("name", "applicationType")}
