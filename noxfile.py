@@ -185,10 +185,39 @@ def interop(session: nox.Session) -> None:
     """Have the vendor's own client read from the sandbox, each release in its own environment."""
     session.install(f"{_wheel(session)}[sandbox]")
     ours = str(Path(session.bin) / "python")
-    for name, (requirements, options) in _ALMDRLIB.items():
-        venv = Path(session.create_tmp()) / f"almdrlib-{name}"
-        session.run(ours, "-m", "venv", "--clear", str(venv))
-        theirs = str(venv / ("Scripts" if os.name == "nt" else "bin") / "python")
-        session.run(theirs, "-m", "pip", "install", "--quiet", *requirements, external=True)
+    for name, (_, options) in _ALMDRLIB.items():
         program = "tests/interop/almdrlib_reads.py"
-        session.run(theirs, program, ours, *options, external=True, env=_INSTALLED)
+        session.run(
+            _almdrlib(session, name), program, ours, *options, external=True, env=_INSTALLED
+        )
+
+
+def _almdrlib(session: nox.Session, name: str) -> str:
+    """Make an environment that has a release of the vendor's client; return its interpreter."""
+    requirements, _ = _ALMDRLIB[name]
+    venv = Path(session.create_tmp()) / f"almdrlib-{name}"
+    session.run("python", "-m", "venv", "--clear", str(venv))
+    python = str(venv / ("Scripts" if os.name == "nt" else "bin") / "python")
+    session.run(python, "-m", "pip", "install", "--quiet", *requirements, external=True)
+    return python
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Measure requests, batches, paging, memory and imports beside other clients.
+
+    `nox -s bench -- --quick` takes about three minutes, all of it most of an hour;
+    `nox -s bench -- requests ingest` measures those parts; `-- --show` measures nothing.
+    """
+    session.install(f"{_wheel(session)}[sandbox]", *_group("bench"))
+    arguments = list(session.posargs)
+    if "--show" not in arguments:
+        arguments += ["--almdrlib", _almdrlib(session, "newest")]
+    session.run("python", "benchmarks", *arguments)
+
+
+@nox.session
+def micro(session: nox.Session) -> None:
+    """Time the functions that run for every event or request."""
+    session.install(f"{_wheel(session)}[sandbox]", *_group("bench"), *_group("tests"))
+    session.run("pytest", "benchmarks/micro", *session.posargs)

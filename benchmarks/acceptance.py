@@ -110,7 +110,11 @@ def _ingest(samples: Samples) -> Iterator[Figure]:
             share = ingest_rates.ideal(samples, **case) if of(samples, **case) else None
             what = f"{stack}: {phase}, % of what {concurrency} in flight and 20 ms allow"
             yield Figure("c", what, 90, share, high=True, pattern=".0f")
-    for stack, latency in (("airview", 0.02), ("airview+aiohttp", 0.02), ("airview+aiohttp", 0.005)):
+    for stack, latency in (
+        ("airview", 0.02),
+        ("airview+aiohttp", 0.02),
+        ("airview+aiohttp", 0.005),
+    ):
         times = ingest_rates.against_sequential(samples, stack, _IN_FLIGHT, latency, "warm")
         what = f"{stack}: events/s over the sequential client's, {latency * 1e3:.0f} ms"
         yield Figure("d", what, 100, times, high=True, pattern=".0f")

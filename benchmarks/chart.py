@@ -46,7 +46,12 @@ def draw(parts: Mapping[str, Samples], caption: str, target: Path) -> None:
     from matplotlib import pyplot as plt
 
     plt.rcParams.update(
-        {"font.size": 10, "axes.spines.top": False, "axes.spines.right": False, "axes.titlesize": 11}
+        {
+            "font.size": 10,
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "axes.titlesize": 11,
+        }
     )
     figure, (costs, levels, rates) = plt.subplots(
         1, 3, figsize=(15, 5.2), width_ratios=(1.15, 1, 1.15), layout="constrained"
@@ -152,9 +157,7 @@ def _rates(axes: Any, samples: Samples) -> None:
             axes.text(at, height.median * 1.06, text, ha="center", va="bottom", fontsize=8.5)
     axes.set_yscale("log")
     axes.set_ylim(top=axes.get_ylim()[1] * 6)
-    axes.set_xticks(
-        range(len(latencies)), [f"{latency * 1e3:.0f} ms" for latency in latencies]
-    )
+    axes.set_xticks(range(len(latencies)), [f"{latency * 1e3:.0f} ms" for latency in latencies])
     axes.set_xlabel("latency of the server")
     axes.set_ylabel("events per second (log)")
     axes.set_title(f"ingest, ids known, concurrency {_IN_FLIGHT}")

@@ -10,8 +10,9 @@ from __future__ import annotations
 import json
 import sys
 
-from airview_herald.sandbox import Sandbox
 from watch import say
+
+from airview_herald.sandbox import Sandbox
 
 TYPE = "incidents/alerts"
 _FIRST = 1_767_000_000

@@ -89,15 +89,15 @@ def tables(samples: Sequence[Sample]) -> list[Table]:
         Table(
             "Events per second against the sequential client, ratio per round",
             header,
-            [[_named(*row), *(_ratio(samples, *row, *case) for case in cases)] for row in multiples],
+            [
+                [_named(*row), *(_ratio(samples, *row, *case) for case in cases)]
+                for row in multiples
+            ],
         ),
         Table(
             "Requests per event, as the server counts them",
             header,
-            [
-                [_named(*row), *(_requests(samples, *row, *case) for case in cases)]
-                for row in rows
-            ],
+            [[_named(*row), *(_requests(samples, *row, *case) for case in cases)] for row in rows],
         ),
     ]
 

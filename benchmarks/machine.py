@@ -6,6 +6,7 @@ import os
 import platform
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
 _PACKAGES = (
     "airview-herald", "httpx", "httpcore", "h11", "anyio", "sniffio", "aiohttp", "httpx-aiohttp",
@@ -26,7 +27,7 @@ def described() -> dict[str, str]:
 
 def _processor() -> str:
     try:
-        with open("/proc/cpuinfo", encoding="ascii", errors="replace") as lines:
+        with Path("/proc/cpuinfo").open(encoding="ascii", errors="replace") as lines:
             models = (line for line in lines if line.startswith("model name"))
             return next(models).partition(":")[2].strip()
     except (OSError, StopIteration):

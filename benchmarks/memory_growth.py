@@ -20,9 +20,7 @@ def measure(scale: Scale) -> list[Sample]:
     for count in scale.memory_events:
         with Server() as server, Process("worker.py", "airview", server.url) as worker:
             server.reset()
-            told = worker.run(
-                do="memory", count=count, concurrency=CONCURRENCY, cache_size=CACHE
-            )
+            told = worker.run(do="memory", count=count, concurrency=CONCURRENCY, cache_size=CACHE)
         samples.append({"round": 0, **told})
     return samples
 

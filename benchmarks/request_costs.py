@@ -57,7 +57,9 @@ def tables(samples: Sequence[Sample]) -> list[Table]:
     header = ["", *(_named(*case) for case in cases)]
 
     def rows(show: str) -> list[list[str]]:
-        return [[stack, *(_cell(samples, show, stack, *case) for case in cases)] for stack in stacks]
+        return [
+            [stack, *(_cell(samples, show, stack, *case) for case in cases)] for stack in stacks
+        ]
 
     return [
         Table("CPU per request, µs", header, rows("cpu")),

@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequen
 from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
 
-TOKEN = "benchmark-token"
+TOKEN = "benchmark-token"  # noqa: S105 - nothing checks it
 OK = frozenset({200, 204})
 MOST = 256
 
@@ -271,7 +271,7 @@ class RequestsThreads:
             while (work := self._orders.get()) is not None:
                 try:
                     self._send(session, work)
-                except BaseException as failure:
+                except BaseException as failure:  # noqa: BLE001 - handed to the caller's thread
                     self._done.put(failure)
                 else:
                     self._done.put(None)

@@ -38,9 +38,7 @@ async def send_all(send: Send, work: Sequence[Work], in_flight: int) -> None:
             tasks.create_task(one_after_another())
 
 
-def events(
-    count: int, resources: int, *, first: int = 0, prefix: str = "i"
-) -> Iterable[Any]:
+def events(count: int, resources: int, *, first: int = 0, prefix: str = "i") -> Iterable[Any]:
     """Yield varied compliance events, each of its own lane as long as there are resources.
 
     Args:
@@ -62,8 +60,7 @@ def events(
     applications = [Application(f"Service {n}", f"service-{n}", environment=production)
                     for n in range(10)]  # fmt: skip
     controls = [
-        TechnicalControl(f"Check {n}", f"check-{n}", TechnicalControlAction.TASK)
-        for n in range(20)
+        TechnicalControl(f"Check {n}", f"check-{n}", TechnicalControlAction.TASK) for n in range(20)
     ]
     states = tuple(MonitoredResourceState)
     for n in range(count):
@@ -149,9 +146,7 @@ class AsyncWorker:
         await client.ingest(events(cache_size, cache_size), concurrency=concurrency)
         before = peak()
         with Watch() as watch:
-            report = await client.ingest(
-                events(count, count, prefix="m"), concurrency=concurrency
-            )
+            report = await client.ingest(events(count, count, prefix="m"), concurrency=concurrency)
         if report.recorded != count:
             raise ValueError(f"not all recorded: {report}")
         return watch.told(events=count, before=before, peak=peak(), held=report.held_peak)

@@ -1,4 +1,4 @@
-"""The server of the benchmarks answers as the sandbox does, so that what they measure stays true."""
+"""The server of the benchmarks answers as the sandbox does, so that they measure what is true."""
 
 import http.client
 import json
