@@ -52,18 +52,18 @@ class Figure(NamedTuple):
         return [f"{self.name} {self.what}", target, measured, self.held]
 
 
-def table(parts: Mapping[str, Samples]) -> Table:
-    """Return the promises as a table.
-
-    Args:
-        parts: The samples of each part that was measured.
-    """
-    rows = [figure.row() for figure in figures(parts)]
+def table(promises: Sequence[Figure]) -> Table:
+    """Return the promises as a table."""
+    rows = [figure.row() for figure in promises]
     return Table("What is promised", ["", "target", "measured", "held"], rows)
 
 
 def figures(parts: Mapping[str, Samples]) -> Iterator[Figure]:
-    """Yield the promises."""
+    """Yield the promises.
+
+    Args:
+        parts: The samples of each part that was measured.
+    """
     yield from _requests(parts.get("requests", ()))
     yield from _ingest(parts.get("ingest", ()))
     for stack in ("airview", "airview+aiohttp"):
@@ -106,7 +106,12 @@ def _ingest(samples: Samples) -> Iterator[Figure]:
     ]
     for stack, concurrency in (("airview", 16), ("airview+aiohttp", 48)):
         for phase in ingest_rates.PHASES[::-1]:
-            case = {"stack": stack, "concurrency": concurrency, "latency": 0.02, "phase": phase}
+            case: dict[str, Any] = {
+                "stack": stack,
+                "concurrency": concurrency,
+                "latency": 0.02,
+                "phase": phase,
+            }
             share = ingest_rates.ideal(samples, **case) if of(samples, **case) else None
             what = f"{stack}: {phase}, % of what {concurrency} in flight and 20 ms allow"
             yield Figure("c", what, 90, share, high=True, pattern=".0f")

@@ -25,7 +25,9 @@ def read_ours(credentials: dict[str, str], stack: str) -> Callable[[int], dict[s
     from airview_herald import Herald
 
     async def read(limit: int) -> dict[str, Any]:
-        keys = {name: credentials[name] for name in ("access_key_id", "secret_key", "account_id")}
+        keys: Any = {
+            name: credentials[name] for name in ("access_key_id", "secret_key", "account_id")
+        }
         if stack == "airview":
             return await _count(Herald(**keys, global_endpoint=credentials["url"]), limit)
         from airview_herald.transport import AiohttpTransport
@@ -68,7 +70,8 @@ def read_theirs(credentials: dict[str, str]) -> Callable[[int], dict[str, Any]]:
     client.get_account_notification_by_type(type=TYPE, limit=1)
 
     def read(limit: int) -> dict[str, Any]:
-        seen, more = 0, {}
+        seen = 0
+        more: dict[str, str] = {}
         with Watch() as watch:
             while True:
                 page = client.get_account_notification_by_type(

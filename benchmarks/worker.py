@@ -20,6 +20,7 @@ from sequential_client import SequentialClient
 from stacks import RequestsThreads, Send, Work
 from watch import Watch, peak, say
 
+Orders = dict[str, Callable[..., Any]]
 _RESOURCES = 1000
 # How many requests a client sends before it is measured: `httpx` takes so many to settle.
 _SETTLING = 1000
@@ -87,7 +88,7 @@ class AsyncWorker:
         self._exit = AsyncExitStack()
         self._send: Send | None = None
         self._client: Any = None
-        self.orders: dict[str, Callable[..., Awaitable[dict[str, Any]]]] = {
+        self.orders: Orders = {
             "requests": self.requests,
             "saves": self.saves,
             "ingest": self.ingest,
@@ -170,7 +171,7 @@ class ThreadsWorker:
     def __init__(self, url: str) -> None:
         self._url = url
         self._crews: dict[int, RequestsThreads] = {}
-        self.orders = {"requests": self.requests}
+        self.orders: Orders = {"requests": self.requests}
 
     def requests(self, count: int, in_flight: int) -> dict[str, Any]:
         """Send varied requests."""
@@ -195,7 +196,7 @@ class SequentialWorker:
     def __init__(self, url: str) -> None:
         self._url = url
         self._client: SequentialClient | None = None
-        self.orders = {"ingest": self.ingest, "fresh": self.fresh}
+        self.orders: Orders = {"ingest": self.ingest, "fresh": self.fresh}
 
     def ingest(
         self, count: int, resources: int, concurrency: int, first: int = 0
