@@ -71,11 +71,14 @@ def figures(parts: Mapping[str, Samples]) -> Iterator[Figure]:
         ratio = _ratio(events, request_costs.cpu, {"kind": "event"}, {"kind": "save"}, stack=stack)
         yield Figure("e", f"{stack}: CPU of a warm event over a bare save", 1.35, ratio)
     yield _memory(parts.get("memory", ()))
-    imports = parts.get("imports", ())
-    ratio = _ratio(
-        imports, import_times.cpu, {"module": "airview_herald"}, {"module": import_times.BASE}
-    )
-    yield Figure("g", "CPU of the import over that of httpx", 2.0, ratio)
+    for statement in (import_times.PACKAGE, import_times.CLIENT):
+        ratio = _ratio(
+            parts.get("imports", ()),
+            import_times.cpu,
+            {"statement": statement},
+            {"statement": import_times.BASE},
+        )
+        yield Figure("g", f"CPU of {statement} over {import_times.BASE}", 2.0, ratio)
 
 
 def _requests(samples: Samples) -> Iterator[Figure]:
