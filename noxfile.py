@@ -206,7 +206,7 @@ def _almdrlib(session: nox.Session, name: str) -> str:
 def bench(session: nox.Session) -> None:
     """Measure requests, batches, paging, memory and imports beside other clients.
 
-    `nox -s bench -- --quick` takes about three minutes, all of it most of an hour;
+    `nox -s bench -- --quick` takes about three minutes, all of it more than an hour;
     `nox -s bench -- requests ingest` measures those parts; `-- --show` measures nothing.
     """
     session.install(f"{_wheel(session)}[sandbox]", *_group("bench"))
