@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime
-from types import GenericAlias, UnionType
+from types import GenericAlias, MappingProxyType, NoneType, UnionType
 from typing import Any, TypeVar, Union, get_args, get_origin
 
 import attrs
@@ -28,7 +29,8 @@ from airview_herald.errors import DecodeError, RequestFacts
 
 T = TypeVar("T")
 
-_KEPT = ("extra", "raw")
+# What a row keeps of the answer, and what that is handed over under: no answer's own names.
+_KEPT = {"extra": "\0extra", "raw": "\0raw"}
 
 
 def parse(content: bytes, facts: RequestFacts) -> Any:
@@ -65,10 +67,19 @@ class Converter(cattrs.Converter):
         super().__init__()
         self.rename = rename
 
-    def structure_row(self, cls: type[Any], *without: str) -> Callable[[Any, Any], Any]:
-        """Return what reads a mapping as an attrs class, by the wire's names."""
+    def structure_row(
+        self, cls: type[Any], kept: Mapping[str, str] = MappingProxyType({})
+    ) -> Callable[[Any, Any], Any]:
+        """Return what reads a mapping as an attrs class, by the wire's names.
+
+        Args:
+            cls: The class.
+            kept: Fields that are taken as they are, and the names that they are found under.
+        """
         fields = {
-            field.name: override(rename=self.rename(field.name), omit=field.name in without)
+            field.name: override(rename=kept[field.name], struct_hook=_as_it_is)
+            if field.name in kept
+            else override(rename=self.rename(field.name))
             for field in attrs.fields(cls)
         }
         return make_dict_structure_fn(cls, self, **fields)  # type: ignore[arg-type]  # one override a field
@@ -145,7 +156,8 @@ class _OpenRowReader:
         known = [f for f in attrs.fields(attrs.resolve_types(cls)) if f.name not in _KEPT]
         self._converter = converter
         self._cls = cls
-        self._structure = converter.structure_row(cls, *_KEPT)
+        self._loose = issubclass(cls, LooseRow)
+        self._structure = converter.structure_row(cls, _KEPT)
         self._kinds = {wire_name(field.name): field.type for field in known}
         self._older = {
             field.metadata["older"]: wire_name(field.name)
@@ -163,17 +175,27 @@ class _OpenRowReader:
             if name not in found and value.get(old) is not None
         }
         found |= {name: value[old] for name, old in older.items()}
-        taken = {*self._kinds, *older.values()}
-        if issubclass(self._cls, LooseRow):
-            misfits = {name for name, item in found.items() if not self._fits(name, item)}
-            found = {name: item for name, item in found.items() if name not in misfits}
-            taken -= misfits
-        extra = {name: item for name, item in value.items() if name not in taken}
         try:
-            row = self._structure(found, self._cls)
+            return self._read(value, found, older)
         except ClassValidationError as error:
-            raise _NamedOtherwiseError(error, older) from None
-        return attrs.evolve(row, extra=extra, raw=value)
+            if not self._loose:
+                raise _NamedOtherwiseError(error, older) from None
+        fitting = {name: item for name, item in found.items() if self._fits(name, item)}
+        return self._read(value, fitting, older, misfits=found.keys() - fitting)
+
+    def _read(
+        self,
+        value: Mapping[str, Any],
+        found: dict[str, Any],
+        older: Mapping[str, str],
+        misfits: AbstractSet[str] = frozenset(),
+    ) -> Any:
+        """Return a row of what was found; the rest of the mapping, misfits too, goes to `extra`."""
+        extra: dict[str, Any] = {}
+        if len(found) < len(value):
+            taken = {*self._kinds, *older.values()} - misfits
+            extra = {name: item for name, item in value.items() if name not in taken}
+        return self._structure({**found, _KEPT["extra"]: extra, _KEPT["raw"]: value}, self._cls)
 
     def _fits(self, name: str, item: Any) -> bool:
         try:
@@ -187,6 +209,16 @@ def _read_scalars_and_lists(converter: Converter) -> None:
     # By type, not by predicate: cattrs ignores a predicate's hook for bool.
     for scalar in (bool, int, str):
         converter.register_structure_hook(scalar, _strict(scalar))
+
+    @converter.register_structure_hook_factory(_is_optional)
+    def _optionals(kind: Any) -> Any:
+        (present,) = (each for each in get_args(kind) if each is not NoneType)
+        structure = converter.get_structure_hook(present)
+
+        def from_optional(value: Any, _: Any) -> Any:
+            return None if value is None else structure(value, present)
+
+        return from_optional
 
     @converter.register_structure_hook_factory(_is_list)
     def _lists(kind: Any) -> Any:
@@ -231,6 +263,10 @@ class _NamedOtherwiseError(Exception):
         super().__init__(cause, names)
         self.cause = cause
         self.names = names
+
+
+def _as_it_is(value: Any, _: Any) -> Any:
+    return value
 
 
 def _strict(scalar: type[Any]) -> Any:
@@ -313,6 +349,11 @@ def _scalar(value: Any, kind: Any) -> Any:
     if type(value) in members or (type(value) is int and float in members):
         return value
     raise _NotThatTypeError(" or ".join(sorted(_JSON_TYPES[each] for each in members)), value)
+
+
+def _is_optional(kind: Any) -> bool:
+    members = get_args(kind)
+    return get_origin(kind) in (Union, UnionType) and len(members) == 2 and NoneType in members  # noqa: PLR2004 - itself and nothing
 
 
 def _is_list(kind: Any) -> bool:
