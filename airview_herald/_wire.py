@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
-from datetime import UTC, datetime
+from datetime import datetime
 from types import GenericAlias, MappingProxyType, NoneType, UnionType
 from typing import Any, TypeVar, Union, get_args, get_origin
 
@@ -24,6 +24,7 @@ from cattrs.cols import list_structure_factory
 from cattrs.errors import ClassValidationError, IterableValidationError
 from cattrs.gen import make_dict_structure_fn, mapping_structure_factory, override
 
+from airview_herald import _wire_values as values
 from airview_herald._open import LooseRow, Marker, OpenRow, wire_name
 from airview_herald.errors import DecodeError, RequestFacts
 
@@ -77,7 +78,7 @@ class Converter(cattrs.Converter):
             kept: Fields that are taken as they are, and the names that they are found under.
         """
         fields = {
-            field.name: override(rename=kept[field.name], struct_hook=_as_it_is)
+            field.name: override(rename=kept[field.name], struct_hook=values.as_it_is)
             if field.name in kept
             else override(rename=self.rename(field.name))
             for field in attrs.fields(cls)
@@ -89,8 +90,8 @@ def make_converter() -> Converter:
     """Return a converter with strict scalars that reads camelCase into attrs classes."""
     converter = Converter(camel)
     _read_scalars_and_lists(converter)
-    converter.register_structure_hook(datetime, _moment)
-    converter.register_structure_hook_func(_is_open_set, _open_set)
+    converter.register_structure_hook(datetime, values.moment)
+    converter.register_structure_hook_func(_is_open_set, values.open_set)
 
     @converter.register_structure_hook_factory(attrs.has)
     def _rows(cls: type[Any]) -> Any:
@@ -98,7 +99,7 @@ def make_converter() -> Converter:
 
         def from_mapping(value: Any, _: type[Any]) -> Any:
             if not isinstance(value, Mapping):
-                raise _NotThatTypeError("an object", value)
+                raise values.NotThatTypeError("an object", value)
             return structure(value, cls)
 
         return from_mapping
@@ -110,9 +111,13 @@ def make_open_converter() -> Converter:
     """Return a converter that reads open rows."""
     converter = Converter(wire_name)
     _read_scalars_and_lists(converter)
-    converter.register_structure_hook(float, _number)
-    converter.register_structure_hook_func(_is_scalar_union, _scalar)
-    for marker, hook in ((Marker.ID, _id), (Marker.FLAG, _flag), (Marker.QUOTED, _unquoted)):
+    converter.register_structure_hook(float, values.number)
+    converter.register_structure_hook_func(_is_scalar_union, values.scalar)
+    for marker, hook in (
+        (Marker.ID, values.identifier),
+        (Marker.FLAG, values.flag),
+        (Marker.QUOTED, values.unquoted),
+    ):
         converter.register_structure_hook_func(_is_marked(marker), hook)
 
     @converter.register_structure_hook_factory(_is_marked(Marker.ONE_OR_MANY))
@@ -134,7 +139,7 @@ def make_open_converter() -> Converter:
 
         def from_mapping(value: Any, _: type[Any]) -> Any:
             if not isinstance(value, Mapping):
-                raise _NotThatTypeError("an object", value)
+                raise values.NotThatTypeError("an object", value)
             return structure(value, dict)
 
         return from_mapping
@@ -167,7 +172,7 @@ class _OpenRowReader:
 
     def __call__(self, value: Any, _: type[Any]) -> Any:
         if not isinstance(value, Mapping):
-            raise _NotThatTypeError("an object", value)
+            raise values.NotThatTypeError("an object", value)
         found = {name: value[name] for name in self._kinds if value.get(name) is not None}
         older = {
             name: old
@@ -207,8 +212,8 @@ class _OpenRowReader:
 
 def _read_scalars_and_lists(converter: Converter) -> None:
     # By type, not by predicate: cattrs ignores a predicate's hook for bool.
-    for scalar in (bool, int, str):
-        converter.register_structure_hook(scalar, _strict(scalar))
+    for kind in (bool, int, str):
+        converter.register_structure_hook(kind, values.strict(kind))
 
     @converter.register_structure_hook_factory(_is_optional)
     def _optionals(kind: Any) -> Any:
@@ -228,7 +233,7 @@ def _read_scalars_and_lists(converter: Converter) -> None:
 
         def from_list(value: Any, _: type[Any]) -> Any:
             if not isinstance(value, list | tuple):
-                raise _NotThatTypeError("a list", value)
+                raise values.NotThatTypeError("a list", value)
             return sequence(structure(value, list))
 
         return from_list
@@ -249,13 +254,6 @@ def decode(
         raise DecodeError(f"{reason} @ {path}", facts, path) from None
 
 
-class _NotThatTypeError(TypeError):
-    """A value of another JSON type than the contract says."""
-
-    def __init__(self, wanted: str, value: object) -> None:
-        super().__init__(f"expected {wanted}, got {_json_type(value)}")
-
-
 class _NamedOtherwiseError(Exception):
     """A row that is wrong in a field which the answer calls by an older name."""
 
@@ -263,61 +261,6 @@ class _NamedOtherwiseError(Exception):
         super().__init__(cause, names)
         self.cause = cause
         self.names = names
-
-
-def _as_it_is(value: Any, _: Any) -> Any:
-    return value
-
-
-def _strict(scalar: type[Any]) -> Any:
-    wanted = _JSON_TYPES[scalar]
-
-    def structure(value: Any, _: type[Any]) -> Any:
-        if type(value) is not scalar:
-            raise _NotThatTypeError(wanted, value)
-        return value
-
-    return structure
-
-
-def _moment(value: Any, _: type[Any]) -> datetime:
-    """Return an ISO 8601 text as a moment; one without an offset is in UTC."""
-    if not isinstance(value, str):
-        raise _NotThatTypeError("a date and time", value)
-    try:
-        moment = datetime.fromisoformat(value)
-    except ValueError:
-        raise ValueError(f"expected a date and time in ISO 8601, got {value[:40]!r}") from None
-    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
-
-
-def _number(value: Any, _: type[Any]) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise _NotThatTypeError("a number", value)
-    return value
-
-
-def _id(value: Any, _: Any) -> str:
-    if isinstance(value, str):
-        return value
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise _NotThatTypeError("a string or a number", value)
-    return str(int(value)) if value == value // 1 else str(value)
-
-
-def _flag(value: Any, _: Any) -> bool:
-    if isinstance(value, bool):
-        return value
-    if value in ("true", "false"):
-        return bool(value == "true")
-    raise _NotThatTypeError("a boolean", value)
-
-
-def _unquoted(value: Any, _: Any) -> str:
-    if not isinstance(value, str):
-        raise _NotThatTypeError("a string", value)
-    quoted = len(value) > 1 and value[0] == value[-1] == '"'
-    return value[1:-1] if quoted else value
 
 
 def _is_marked(marker: Marker) -> Callable[[Any], bool]:
@@ -332,23 +275,8 @@ def _is_open_row(kind: Any) -> bool:
     return isinstance(kind, type) and issubclass(kind, OpenRow)
 
 
-def _scalars(kind: Any) -> set[Any]:
-    """Return the scalar types in a union of two or more of them, else nothing."""
-    if get_origin(kind) not in (Union, UnionType):
-        return set()
-    members = {each for each in get_args(kind) if each is not type(None)}
-    return members if len(members) > 1 and members <= {str, float, bool} else set()
-
-
 def _is_scalar_union(kind: Any) -> bool:
-    return bool(_scalars(kind))
-
-
-def _scalar(value: Any, kind: Any) -> Any:
-    members = _scalars(kind)
-    if type(value) in members or (type(value) is int and float in members):
-        return value
-    raise _NotThatTypeError(" or ".join(sorted(_JSON_TYPES[each] for each in members)), value)
+    return bool(values.scalars(kind))
 
 
 def _is_optional(kind: Any) -> bool:
@@ -367,27 +295,6 @@ def _is_open_set(kind: Any) -> bool:
         return False
     members = [each for each in get_args(kind) if each is not type(None)]
     return str in members and all(isinstance(m, type) and issubclass(m, str) for m in members)
-
-
-def _open_set(value: Any, kind: Any) -> Any:
-    if isinstance(value, str) or (value is None and type(None) in get_args(kind)):
-        return value
-    raise _NotThatTypeError("a string", value)
-
-
-_JSON_TYPES: dict[type[Any], str] = {
-    bool: "a boolean",
-    int: "an integer",
-    float: "a number",
-    str: "a string",
-    type(None): "null",
-    dict: "an object",
-    list: "a list",
-}
-
-
-def _json_type(value: object) -> str:
-    return _JSON_TYPES.get(type(value), type(value).__name__)
 
 
 def _first_fault(error: BaseException, rename: Callable[[str], str], path: str) -> tuple[str, str]:
