@@ -1,27 +1,22 @@
-"""The default connections: a stack of `httpcore.AsyncHTTPConnection` per origin, under one cap."""
+"""The default connections: `httpcore.AsyncHTTPConnection`, pooled by ourselves."""
 
 from __future__ import annotations
 
 import time
-from collections import OrderedDict, deque
-from contextlib import suppress
 from typing import TYPE_CHECKING, Final, cast
 
-import anyio
 import httpcore
 import httpx
 import sniffio
 
 from airview_herald.transport._body import RequestBody, leave
+from airview_herald.transport._connection_pool import Connection, PoolingTransport, close_all
 
 if TYPE_CHECKING:
     import ssl
     from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable
 
-    _Origin = tuple[bytes, bytes, int]
-
-_PORTS: Final = {b"http": 80, b"https": 443}
-_SWEEP: Final = 4  # how many stale connections one request closes in passing
+    from airview_herald.transport._connection_pool import Origin
 
 _ERRORS: Final[dict[type, type[httpx.TransportError]]] = {
     # Raised before anything is written, and only for a fresh connection does it get this far.
@@ -37,7 +32,7 @@ _ERRORS: Final[dict[type, type[httpx.TransportError]]] = {
 }
 
 
-class PooledTransport(httpx.AsyncBaseTransport):
+class PooledTransport(PoolingTransport["_Pooled"]):
     """Send HTTP/1.1 requests over kept-alive connections, found in constant time.
 
     Idle connections wait on a stack per origin. The one used last is used next, so a load that
@@ -75,40 +70,13 @@ class PooledTransport(httpx.AsyncBaseTransport):
         clock: Callable[[], float] = time.monotonic,
         network_backend: httpcore.AsyncNetworkBackend | None = None,
     ) -> None:
-        if max_connections < 1 or keepalive_expiry < 0:
-            raise ValueError("max_connections must be at least 1, and keepalive_expiry at least 0")
-        self._max_connections = max_connections
-        self._keepalive_expiry = keepalive_expiry
-        self._verify = verify
-        self._ssl_context: ssl.SSLContext | None = None
-        self._clock = clock
+        super().__init__(
+            max_connections=max_connections,
+            keepalive_expiry=keepalive_expiry,
+            verify=verify,
+            clock=clock,
+        )
         self._network_backend = network_backend
-        self._stacks: dict[_Origin, deque[_Pooled]] = {}
-        # The idle connections of all origins, those idle for longest first.
-        self._idle: OrderedDict[_Pooled, None] = OrderedDict()
-        self._waiters: OrderedDict[_Waiter, None] = OrderedDict()
-        self._in_use = 0
-        self._closed = False
-
-    @property
-    def open_connections(self) -> int:
-        """How many slots are taken: idle connections and those in use."""
-        return len(self._idle) + self._in_use
-
-    @property
-    def idle_connections(self) -> int:
-        """How many connections wait to be used again."""
-        return len(self._idle)
-
-    @property
-    def in_use(self) -> int:
-        """How many requests hold a slot: connecting, sending, or with a response not yet closed."""
-        return self._in_use
-
-    @property
-    def waiting(self) -> int:
-        """How many requests wait for a slot."""
-        return len(self._waiters)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request; its slot is freed when the response is closed or fails to be read.
@@ -120,20 +88,11 @@ class PooledTransport(httpx.AsyncBaseTransport):
             httpx.TransportError: As httpx's own transport would.
             RuntimeError: If the transport is closed.
         """
-        if self._closed:
-            raise RuntimeError("PooledTransport is closed: it cannot send requests any more")
+        origin = self._origin(request)
         url = request.url
-        scheme, host, port = url.raw_scheme, url.raw_host, url.port
-        if scheme not in _PORTS:
-            raise httpx.UnsupportedProtocol(
-                f"Neither http nor https: {url.scheme!r}", request=request
-            )
-        if scheme == b"https" and self._ssl_context is None:
-            self._ssl_context = httpx.create_ssl_context(self._verify)
-        origin = (scheme, host, port or _PORTS[scheme])
         sent = httpcore.Request(
             method=request.method,
-            url=httpcore.URL(scheme=scheme, host=host, port=port, target=url.raw_path),
+            url=httpcore.URL(scheme=origin[0], host=origin[1], port=url.port, target=url.raw_path),
             headers=request.headers.raw,
             content=RequestBody.of(request),
             extensions=request.extensions,
@@ -143,13 +102,13 @@ class PooledTransport(httpx.AsyncBaseTransport):
             received = None
             while received is None:
                 if pooled.replaces:
-                    await _close(pooled.replaces)
+                    await close_all(pooled.replaces)
                 try:
                     received = await pooled.http.handle_async_request(sent)
                 except httpcore.ConnectionNotAvailable:
                     if not pooled.reused:
                         raise
-                    await _close([pooled])
+                    await close_all([pooled])
                     pooled = self._pick(origin)
             return httpx.Response(
                 status_code=received.status,
@@ -163,107 +122,8 @@ class PooledTransport(httpx.AsyncBaseTransport):
                 raise error from exc
             raise
 
-    async def aclose(self) -> None:
-        """Close idle connections, and those in use with their responses; fail who waits."""
-        self._closed = True
-        idle = [self._forget_idle(pooled) for pooled in list(self._idle)]
-        while self._waiters:
-            self._waiters.popitem()[0].event.set()
-        await _close(idle)
-
-    def _take(self, origin: _Origin) -> _Pooled | None:
-        """Take a slot and a connection for it, or return None at the cap."""
-        if self._in_use >= self._max_connections:
-            return None
-        self._in_use += 1
-        return self._pick(origin)
-
-    def _pick(self, origin: _Origin) -> _Pooled:
-        """Return the connection for a slot already taken: the last one used, or a new one."""
-        replaces: list[_Pooled] = []
-        now = self._clock()
-        stack = self._stacks.get(origin)
-        while stack and len(replaces) < _SWEEP:
-            if now - stack[-1].idle_since > self._keepalive_expiry:
-                break  # Those below are older still: left to the sweep.
-            pooled = self._forget_idle(stack[-1])
-            if not pooled.http.has_expired():
-                pooled.replaces = replaces
-                return pooled
-            replaces.append(pooled)
-        replaces += self._sweep(now)
-        if self.open_connections > self._max_connections:
-            replaces.append(self._forget_idle(next(iter(self._idle))))
-        pooled = _Pooled(origin, _Dialer(self._network_backend), self._ssl_context)
-        pooled.replaces = replaces
-        return pooled
-
-    def _sweep(self, now: float) -> list[_Pooled]:
-        """Forget a few of the connections that have been idle for too long, and return them."""
-        stale: list[_Pooled] = []
-        while self._idle and len(stale) < _SWEEP:
-            oldest = next(iter(self._idle))
-            if now - oldest.idle_since <= self._keepalive_expiry:
-                break
-            stale.append(self._forget_idle(oldest))
-        return stale
-
-    def _forget_idle(self, pooled: _Pooled) -> _Pooled:
-        """Drop a connection from the idle ones; it is at one of its stack's ends."""
-        del self._idle[pooled]
-        stack = self._stacks[pooled.origin]
-        (stack.pop if stack[-1] is pooled else stack.popleft)()
-        if not stack:
-            del self._stacks[pooled.origin]
-        return pooled
-
-    async def _wait(self, origin: _Origin, request: httpx.Request) -> _Pooled:
-        """Wait for a slot that an earlier request gives back."""
-        waiter = _Waiter(origin)
-        self._waiters[waiter] = None
-        try:
-            with anyio.move_on_after(request.extensions.get("timeout", {}).get("pool")):
-                await waiter.event.wait()
-        except BaseException:
-            # The slot may have been handed over at the moment of the cancellation.
-            if waiter.pooled is not None:
-                await self._release(waiter.pooled)
-            raise
-        finally:
-            self._waiters.pop(waiter, None)
-        if waiter.pooled is not None:
-            return waiter.pooled
-        if self._closed:
-            raise RuntimeError("PooledTransport was closed while this request waited for a slot")
-        raise httpx.PoolTimeout("No connection became free in time", request=request)
-
-    async def _release(self, pooled: _Pooled) -> None:
-        """Give a slot back, keeping its connection if that can serve another request."""
-        doomed = pooled.replaces
-        # Not `is_idle`, which calls a connection idle that failed to connect.
-        if pooled.http.is_available() and not self._closed:
-            now = pooled.idle_since = self._clock()
-            pooled.reused = True
-            self._idle[pooled] = None
-            self._stacks.setdefault(pooled.origin, deque()).append(pooled)
-            self._in_use -= 1
-            self._serve_waiters()
-            doomed += self._sweep(now)
-            if doomed:
-                await _close(doomed)
-            return
-        doomed.append(pooled)
-        try:
-            await _close(doomed)
-        finally:
-            self._in_use -= 1
-            self._serve_waiters()
-
-    def _serve_waiters(self) -> None:
-        while self._waiters and self._in_use < self._max_connections:
-            waiter, _ = self._waiters.popitem(last=False)
-            waiter.pooled = self._take(waiter.origin)
-            waiter.event.set()
+    def _connection(self, origin: Origin) -> _Pooled:
+        return _Pooled(origin, _Dialer(self._network_backend), self._ssl_context)
 
 
 class _Dialer(httpcore.AsyncNetworkBackend):
@@ -287,18 +147,22 @@ class _Dialer(httpcore.AsyncNetworkBackend):
         return self.stream
 
 
-class _Pooled:
-    """A connection, and the connections to close before it is used."""
+class _Pooled(Connection):
+    """A connection of httpcore's."""
 
-    def __init__(self, origin: _Origin, dialer: _Dialer, tls: ssl.SSLContext | None) -> None:
+    def __init__(self, origin: Origin, dialer: _Dialer, tls: ssl.SSLContext | None) -> None:
+        super().__init__(origin)
         self._dialer = dialer
-        self.origin = origin
         self.http = httpcore.AsyncHTTPConnection(
             httpcore.Origin(*origin), ssl_context=tls, network_backend=dialer
         )
-        self.reused = False
-        self.idle_since = 0.0
-        self.replaces: list[_Pooled] = []
+
+    def is_available(self) -> bool:
+        # Not `is_idle`, which calls a connection idle that failed to connect.
+        return self.http.is_available()
+
+    def has_expired(self) -> bool:
+        return self.http.has_expired()
 
     async def aclose(self) -> None:
         try:
@@ -306,15 +170,6 @@ class _Pooled:
         finally:
             if self._dialer.stream is not None:
                 await self._dialer.stream.aclose()
-
-
-class _Waiter:
-    """A request that waits for a slot, and the connection it is given with it."""
-
-    def __init__(self, origin: _Origin) -> None:
-        self.origin = origin
-        self.event = anyio.Event()
-        self.pooled: _Pooled | None = None
 
 
 class _ResponseStream(httpx.AsyncByteStream):
@@ -371,18 +226,6 @@ def _running_backend() -> httpcore.AsyncNetworkBackend:
     backend = httpcore.TrioBackend() if trio else httpcore.AnyIOBackend()
     # httpcore's stand-ins for missing packages hide the base class from type checkers.
     return cast("httpcore.AsyncNetworkBackend", backend)
-
-
-async def _close(connections: list[_Pooled]) -> None:
-    """Close connections nobody will use again, and empty the list."""
-    try:
-        with anyio.CancelScope(shield=True):
-            while connections:
-                with suppress(Exception):  # whatever state it is in, it is thrown away
-                    await connections.pop().aclose()
-    finally:
-        if connections:  # asyncio's `Task.cancel` heeds no shield
-            await _close(connections)
 
 
 def _translate(exc: BaseException, request: httpx.Request) -> httpx.TransportError | None:
