@@ -8,11 +8,16 @@ from airview_herald.transport._call import Reply
 from airview_herald.transport._retry import Retry
 
 if TYPE_CHECKING:
+    from airview_herald.transport._aiohttp import AiohttpTransport
     from airview_herald.transport._pool import PooledTransport
 
-__all__ = ["PooledTransport", "Reply", "Retry"]
+__all__ = ["AiohttpTransport", "PooledTransport", "Reply", "Retry"]
 
 # httpcore, which a client loads when it is made, takes longer than all the rest.
 __getattr__: Callable[[str], Any] = lazily(
-    __name__, {"PooledTransport": "airview_herald.transport._pool"}
+    __name__,
+    {
+        "AiohttpTransport": "airview_herald.transport._aiohttp",
+        "PooledTransport": "airview_herald.transport._pool",
+    },
 )
