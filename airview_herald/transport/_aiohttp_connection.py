@@ -146,7 +146,7 @@ class AiohttpConnection(Connection):
         stream: httpx.AsyncByteStream
         complete = payload.is_eof()
         if complete:
-            self.check_end(message, request)
+            self.check_end(message, payload, request)
             stream = httpx.ByteStream(payload.read_nowait())
         else:
             stream = _Body(self, (message, payload), read, request, release)
@@ -188,14 +188,21 @@ class AiohttpConnection(Connection):
             if timer is not None:
                 timer.cancel()
 
-    def check_end(self, message: RawResponseMessage, request: httpx.Request) -> None:
+    def check_end(
+        self,
+        message: RawResponseMessage,
+        payload: aiohttp.StreamReader,
+        request: httpx.Request,
+    ) -> None:
         """Refuse the end of a body that ends with its connection, if a fault of that brought it.
 
         Raises:
             httpx.ReadError: It did.
         """
         fault = self._protocol.fault
-        if fault is None or message.chunked or "content-length" in message.headers:
+        if fault is None or payload is aiohttp.EMPTY_PAYLOAD:
+            return
+        if message.chunked or "content-length" in message.headers:
             return
         raise httpx.ReadError(str(fault), request=request) from fault
 
@@ -334,7 +341,7 @@ class _Body(httpx.AsyncByteStream):
                 payload.readany(), self._seconds, payload, self._request
             )
             if not chunk:
-                self._connection.check_end(self._message, self._request)
+                self._connection.check_end(self._message, payload, self._request)
         except BaseException:
             await self.aclose()
             raise

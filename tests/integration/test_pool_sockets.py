@@ -1,98 +1,19 @@
-"""`PooledTransport` over real sockets."""
+"""Both backends over real sockets: the same connections, slots and errors."""
 
 import random
 import socket
 import ssl
-from contextlib import asynccontextmanager
 
 import anyio
 import httpx
 import pytest
 import trustme
-from anyio.abc import SocketAttribute
-from anyio.streams.tls import TLSListener
+from backends import BACKENDS
+from counting import OK, reply, serving
 
-from airview_herald.transport._pool import PooledTransport
+from airview_herald.transport import PooledTransport
 
-OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
-
-
-class Server:
-    """A server that hands each request to `answer`, and counts.
-
-    `answer(stream, n)` gets the connection and the number of requests read from it so far; when it
-    returns False the connection is closed.
-    """
-
-    def __init__(self, answer):
-        self.answer = answer
-        self.url = ""
-        self.connections = 0
-        self.requests = 0
-        self.open = 0
-        self.most_open = 0
-        self.closed = anyio.Event()
-        self.all_closed = anyio.Event()
-
-    async def __call__(self, stream):
-        """Serve one connection."""
-        self.connections += 1
-        self.open += 1
-        self.all_closed = anyio.Event()
-        self.most_open = max(self.most_open, self.open)
-        served = 0
-        try:
-            async with stream:
-                while await read_request(stream):
-                    self.requests += 1
-                    served += 1
-                    if await self.answer(stream, served) is False:
-                        break
-        except (anyio.BrokenResourceError, anyio.EndOfStream, ssl.SSLError):
-            pass
-        finally:
-            self.open -= 1
-            self.closed.set()
-            if not self.open:
-                self.all_closed.set()
-
-
-async def read_request(stream):
-    """Read one request with its body; return False when the client is gone."""
-    data = b""
-    while b"\r\n\r\n" not in data:
-        try:
-            data += await stream.receive()
-        except anyio.EndOfStream:
-            return False
-    head, body = data.split(b"\r\n\r\n", 1)
-    length = next(
-        (int(line[15:]) for line in head.lower().split(b"\r\n") if line[:15] == b"content-length:"),
-        0,
-    )
-    while len(body) < length:
-        body += await stream.receive()
-    return True
-
-
-async def reply(stream, _served):
-    """Answer at once."""
-    await stream.send(OK)
-
-
-@asynccontextmanager
-async def serving(answer, tls=None):
-    """Serve on a free port of the loopback interface."""
-    server = Server(answer)
-    listener = await anyio.create_tcp_listener(local_host="127.0.0.1")
-    port = listener.extra(SocketAttribute.local_port)  # noqa: S610 - not Django's
-    server.url = f"{'https' if tls else 'http'}://127.0.0.1:{port}/"
-    if tls:
-        listener = TLSListener(listener, tls, standard_compatible=False, handshake_timeout=10)
-    async with listener, anyio.create_task_group() as group:
-        group.start_soon(listener.serve, server)
-        yield server
-        group.cancel_scope.cancel()
+pytestmark = BACKENDS
 
 
 def put(url, **timeouts):
@@ -131,9 +52,9 @@ def client_tls(authority):
     return context
 
 
-async def test_sequential_requests_share_one_connection():
+async def test_sequential_requests_share_one_connection(backend):
     """Requests one after the other need a single connection."""
-    async with serving(reply) as server, PooledTransport() as transport:
+    async with serving(reply) as server, backend() as transport:
         for _ in range(20):
             response, body = await call(transport, put(server.url))
             assert (response.status_code, body) == (200, b"ok")
@@ -141,11 +62,11 @@ async def test_sequential_requests_share_one_connection():
         assert (transport.open_connections, transport.idle_connections) == (1, 1)
 
 
-async def test_an_httpx_client_can_use_it():
+async def test_an_httpx_client_can_use_it(backend):
     """The transport serves an httpx.AsyncClient, headers and extensions included."""
     async with (
         serving(reply) as server,
-        httpx.AsyncClient(transport=PooledTransport()) as client,
+        httpx.AsyncClient(transport=backend()) as client,
     ):
         response = await client.get(server.url, params={"q": "a b"})
     assert response.text == "ok"
@@ -154,14 +75,14 @@ async def test_an_httpx_client_can_use_it():
     assert response.reason_phrase == "OK"
 
 
-async def test_a_burst_stays_below_the_cap():
+async def test_a_burst_stays_below_the_cap(backend):
     """However many requests start at once, no more connections are open than allowed."""
 
     async def slowly(stream, _served):
         await anyio.sleep(0.001)
         await stream.send(OK)
 
-    async with serving(slowly) as server, PooledTransport(max_connections=5) as transport:
+    async with serving(slowly) as server, backend(max_connections=5) as transport:
         async with anyio.create_task_group() as group:
             for _ in range(100):
                 group.start_soon(call, transport, put(server.url))
@@ -170,12 +91,12 @@ async def test_a_burst_stays_below_the_cap():
         assert transport.in_use == transport.waiting == 0
 
 
-async def test_another_origins_idle_connection_makes_room():
+async def test_another_origins_idle_connection_makes_room(backend):
     """At the cap an idle connection of another origin is closed before a new one is opened."""
     async with (
         serving(reply) as first,
         serving(reply) as second,
-        PooledTransport(max_connections=1) as transport,
+        backend(max_connections=1) as transport,
     ):
         await call(transport, put(first.url))
         await call(transport, put(second.url))
@@ -184,22 +105,26 @@ async def test_another_origins_idle_connection_makes_room():
         assert (first.open, second.open, transport.open_connections) == (0, 1, 1)
 
 
-async def test_nagles_algorithm_is_off():
+async def test_nagles_algorithm_is_off(backend):
     """Both event loops open sockets with TCP_NODELAY."""
-    async with serving(reply) as server, PooledTransport() as transport:
+    async with serving(reply) as server, backend() as transport:
         response, _ = await call(transport, put(server.url))
-        sock = response.extensions["network_stream"].get_extra_info("socket")
+        if backend is PooledTransport:
+            sock = response.extensions["network_stream"].get_extra_info("socket")
+        else:
+            (connection,) = transport._idle
+            sock = connection._protocol.transport.get_extra_info("socket")
         assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) != 0
 
 
-async def test_a_connection_closed_while_idle_is_replaced():
+async def test_a_connection_closed_while_idle_is_replaced(backend):
     """When the server has closed an idle connection the next request opens another."""
 
     async def once(stream, _served):
         await stream.send(OK)
         return False
 
-    async with serving(once) as server, PooledTransport() as transport:
+    async with serving(once) as server, backend() as transport:
         for n in range(1, 4):
             await call(transport, put(server.url))
             with anyio.fail_after(5):
@@ -210,7 +135,7 @@ async def test_a_connection_closed_while_idle_is_replaced():
             assert transport.open_connections == 1
 
 
-async def test_a_request_on_a_dropped_connection_is_not_sent_again():
+async def test_a_request_on_a_dropped_connection_is_not_sent_again(backend):
     """A server that reads a request and hangs up gets it once, and the caller gets the error."""
 
     async def drop_the_second(stream, served):
@@ -219,7 +144,7 @@ async def test_a_request_on_a_dropped_connection_is_not_sent_again():
         await stream.send(OK)
         return True
 
-    async with serving(drop_the_second) as server, PooledTransport() as transport:
+    async with serving(drop_the_second) as server, backend() as transport:
         await call(transport, put(server.url))
         with pytest.raises(httpx.RemoteProtocolError, match="without sending a response"):
             await call(transport, put(server.url))
@@ -227,26 +152,26 @@ async def test_a_request_on_a_dropped_connection_is_not_sent_again():
         assert transport.open_connections == 0
 
 
-async def test_a_body_cut_short_is_a_protocol_error():
+async def test_a_body_cut_short_is_a_protocol_error(backend):
     """A connection dropped within a body is a RemoteProtocolError and frees its slot."""
 
     async def cut_short(stream, _served):
         await stream.send(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\npart")
         return False
 
-    async with serving(cut_short) as server, PooledTransport() as transport:
+    async with serving(cut_short) as server, backend() as transport:
         response = await transport.handle_async_request(put(server.url))
         with pytest.raises(httpx.RemoteProtocolError):
             await response.aread()
         assert transport.open_connections == 0
 
 
-async def test_a_refused_connection_frees_its_slot():
+async def test_a_refused_connection_frees_its_slot(backend):
     """A refused connection is a ConnectError that carries its request."""
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         request = put(f"http://127.0.0.1:{unused.getsockname()[1]}/")
-        async with PooledTransport(max_connections=1) as transport:
+        async with backend(max_connections=1) as transport:
             for _ in range(2):
                 with pytest.raises(httpx.ConnectError) as caught:
                     await call(transport, request)
@@ -254,26 +179,29 @@ async def test_a_refused_connection_frees_its_slot():
                 assert transport.open_connections == 0
 
 
-async def test_a_silent_server_is_a_read_timeout():
+async def test_a_silent_server_is_a_read_timeout(backend):
     """A response that does not come in time is a ReadTimeout, and its connection is closed."""
 
     async def silent(_stream, _served):
         await anyio.sleep_forever()
 
-    async with serving(silent) as server, PooledTransport() as transport:
+    async with serving(silent) as server, backend() as transport:
         with pytest.raises(httpx.ReadTimeout):
             await call(transport, put(server.url, read=0.02))
         assert transport.open_connections == 0
 
 
-async def test_no_slot_is_lost_to_ten_thousand_cancellations():
+async def test_no_slot_is_lost_to_ten_thousand_cancellations(backend):
     """Requests cancelled at random moments leave every slot free and no socket behind."""
     rng = random.Random(20240229)
     running = []
     finished = cancelled = 0
+    gate = anyio.Event()
+    gate.set()
 
     async def in_two_parts(stream, _served):
         await stream.send(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nok")
+        await gate.wait()
         await stream.send(b"ok")
 
     async def keep_asking(transport, url):
@@ -286,7 +214,7 @@ async def test_no_slot_is_lost_to_ten_thousand_cancellations():
             running.remove(scope)
             cancelled += scope.cancelled_caught
 
-    async with serving(in_two_parts) as server, PooledTransport(max_connections=16) as transport:
+    async with serving(in_two_parts) as server, backend(max_connections=16) as transport:
         async with anyio.create_task_group() as group:
             for _ in range(40):
                 group.start_soon(keep_asking, transport, server.url)
@@ -299,6 +227,7 @@ async def test_no_slot_is_lost_to_ten_thousand_cancellations():
         assert finished > 1_000
         assert transport.in_use == transport.waiting == 0
         assert transport.open_connections <= 16
+        gate = anyio.Event()
         held = [await transport.handle_async_request(put(server.url, pool=5)) for _ in range(16)]
         assert transport.in_use == 16
         for response in held:
@@ -306,7 +235,7 @@ async def test_no_slot_is_lost_to_ten_thousand_cancellations():
         assert transport.in_use == 0
 
 
-async def test_a_cancelled_tls_handshake_leaves_no_socket(server_tls, client_tls):
+async def test_a_cancelled_tls_handshake_leaves_no_socket(backend, server_tls, client_tls):
     """An https request cancelled at any turn of the event loop frees its slot and its socket."""
     finished = False
 
@@ -321,7 +250,7 @@ async def test_a_cancelled_tls_handshake_leaves_no_socket(server_tls, client_tls
         while not finished:
             turns += 1
             async with (
-                PooledTransport(verify=client_tls) as transport,
+                backend(verify=client_tls) as transport,
                 anyio.create_task_group() as group,
             ):
                 scope = anyio.CancelScope()
@@ -335,26 +264,26 @@ async def test_a_cancelled_tls_handshake_leaves_no_socket(server_tls, client_tls
             await server.all_closed.wait()
 
 
-async def test_https_with_a_given_context(server_tls, client_tls):
+async def test_https_with_a_given_context(backend, server_tls, client_tls):
     """A context that trusts the server's authority reaches it, and its connection is reused."""
     async with (
         serving(reply, server_tls) as server,
-        PooledTransport(verify=client_tls) as transport,
+        backend(verify=client_tls) as transport,
     ):
         for _ in range(3):
             assert (await call(transport, put(server.url)))[1] == b"ok"
         assert server.connections == 1
 
 
-async def test_https_without_verification(server_tls):
+async def test_https_without_verification(backend, server_tls):
     """verify=False accepts a certificate nobody vouches for."""
-    async with serving(reply, server_tls) as server, PooledTransport(verify=False) as transport:
+    async with serving(reply, server_tls) as server, backend(verify=False) as transport:
         assert (await call(transport, put(server.url)))[1] == b"ok"
 
 
-async def test_https_verifies_by_default(server_tls):
+async def test_https_verifies_by_default(backend, server_tls):
     """By default a certificate nobody vouches for is a ConnectError, and frees its slot."""
-    async with serving(reply, server_tls) as server, PooledTransport() as transport:
+    async with serving(reply, server_tls) as server, backend() as transport:
         with pytest.raises(httpx.ConnectError):
             await call(transport, put(server.url))
         assert (server.requests, transport.open_connections) == (0, 0)
