@@ -82,15 +82,19 @@ def ill_formed(url):
     yield httpx.Request("", url)
     yield httpx.Request("GET", url, extensions={"target": b"/a b"})
     yield httpx.Request("GET", url, headers=[("host", "a"), ("host", "b")])
-    yield httpx.Request("PUT", url, content=b"longer", headers={"content-length": "3"})
-    yield httpx.Request("PUT", url, content=b"short", headers={"content-length": "9"})
     yield httpx.Request("PUT", url, content=b"", headers={"content-length": "-1"})
     yield httpx.Request("PUT", url, content=b"a", headers={"content-length": "1_0"})
     yield httpx.Request("PUT", url, content=b"a", headers={"transfer-encoding": "gzip"})
-    yield httpx.Request("PUT", url, content=pieces(), headers={"content-length": "4"})
-    yield httpx.Request("PUT", url, content=pieces(), headers={"content-length": "99"})
     twice = [("content-length", "1"), ("content-length", "2")]
     yield httpx.Request("PUT", url, content=b"a", headers=twice)
+
+
+def wrong_lengths(url):
+    """Make requests with bodies that are not as long as they say."""
+    yield httpx.Request("PUT", url, content=b"longer", headers={"content-length": "3"})
+    yield httpx.Request("PUT", url, content=b"short", headers={"content-length": "9"})
+    yield httpx.Request("PUT", url, content=pieces(), headers={"content-length": "4"})
+    yield httpx.Request("PUT", url, content=pieces(), headers={"content-length": "99"})
 
 
 async def call(transport, request):
@@ -156,8 +160,19 @@ async def test_an_ill_formed_request_is_not_sent(backend):
                 assert caught.value.request is request
                 assert transport.open_connections == 0
         await anyio.sleep(0.01)
-        # h11 checks a body only when the head is sent.
-        assert server.requests == 0 or backend is PooledTransport
+        assert server.requests == 0
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_a_body_of_another_length_than_it_says_is_not_sent_whole():
+    """A body that is not as long as Content-Length says is a LocalProtocolError."""
+    async with serving(reply) as server, AiohttpTransport() as transport:
+        for request in wrong_lengths(server.url):
+            with pytest.raises(httpx.LocalProtocolError, match="not as long as Content-Length"):
+                await call(transport, request)
+            assert transport.open_connections == 0
+        await anyio.sleep(0.01)
+        assert server.requests == 0
 
 
 @BACKENDS
