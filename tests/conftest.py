@@ -9,12 +9,39 @@ import pytest
 
 from airview_herald._secret import Secret
 from airview_herald.errors import AirViewHeraldError
+from airview_herald.transport import AiohttpTransport, _connections
 
 _SCRUBBED = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 # Shorter ones are in other words too.
 _LONG_ENOUGH = 8
 # Held as secrets for being headers or half of a credential, and known to everybody.
 _NO_SECRETS = ("client_id", "headers['Accept']", "headers['User-Agent']")
+
+
+def pytest_addoption(parser):
+    """Let the clients' tests run over another backend than the default."""
+    parser.addoption(
+        "--http",
+        choices=["pooled", "aiohttp"],
+        default="pooled",
+        help="what carries the requests of clients made without http=; aiohttp leaves trio out",
+    )
+
+
+def pytest_collection_modifyitems(config, items):
+    """Leave out what does not run on trio."""
+    if config.getoption("--http") != "aiohttp":
+        return
+    kept = [item for item in items if "[trio" not in item.name and "-trio" not in item.name]
+    config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+    items[:] = kept
+
+
+@pytest.fixture(autouse=True)
+def _carried_by(request, monkeypatch):
+    """Give clients made without http= the backend of the option."""
+    if request.config.getoption("--http") == "aiohttp":
+        monkeypatch.setattr(_connections, "_default", AiohttpTransport)
 
 
 @pytest.fixture(params=["asyncio", "trio"])
