@@ -30,6 +30,32 @@ _ALMDRLIB = {
         (),
     ),
 }
+# What both backends promise, and what clients do over one of them.
+_BACKENDS = (
+    "tests/unit/test_aiohttp_transport.py",
+    "tests/integration/test_backend_answers.py",
+    "tests/integration/test_backend_requests.py",
+    "tests/integration/test_backend_slots.py",
+    "tests/integration/test_pool_sockets.py",
+)
+_CLIENTS = tuple(
+    f"tests/integration/test_{name}.py"
+    for name in (
+        *("auth_over_sockets", "client_options", "doubt", "handle", "herald", "ingest"),
+        *("ingest_ends", "late_answers", "left_bodies", "limits", "sandbox_faults_ingest"),
+        *("shutdown", "tokens"),
+    )
+)
+_WITHOUT_AIOHTTP = """
+from airview_herald.errors import ConfigurationError
+from airview_herald.transport import AiohttpTransport
+try:
+    AiohttpTransport()
+except ConfigurationError as error:
+    assert 'pip install "airview-herald[aiohttp]"' in str(error), error
+else:
+    raise SystemExit("aiohttp is there")
+"""
 VERSIONS = nox.project.python_versions(PYPROJECT)
 
 
@@ -43,6 +69,14 @@ def _wheel(session: nox.Session) -> str:
     )  # fmt: skip
     (wheel,) = folder.glob("*.whl")
     return str(wheel)
+
+
+def _extra(name: str) -> list[str]:
+    return list(PYPROJECT["project"]["optional-dependencies"][name])
+
+
+def _lowest(name: str) -> list[str]:
+    return [requirement.replace(">=", "==") for requirement in _extra(name)]
 
 
 def _group(name: str) -> list[str]:
@@ -59,10 +93,20 @@ def demo(session: nox.Session) -> None:
 @nox.session
 def tests(session: nox.Session) -> None:
     """Run the test suite on asyncio and trio against the built wheel."""
-    session.install(f"{_wheel(session)}[sandbox]", *_group("tests"))
+    session.install(f"{_wheel(session)}[aiohttp,sandbox]", *_group("tests"))
     session.run(
         "pytest", "--cov", "--cov-report=term", "--cov-fail-under=95", *session.posargs
     )  # fmt: skip
+
+
+@nox.session
+def aiohttp(session: nox.Session) -> None:
+    """Run what its transport promises on the lowest and newest aiohttp, and the clients over it."""
+    session.install(f"{_wheel(session)}[aiohttp,sandbox]", *_group("tests"))
+    for releases in (_lowest("aiohttp"), ["--upgrade", *_extra("aiohttp")]):
+        session.install(*releases)
+        session.run("pytest", "-q", *_BACKENDS)
+    session.run("pytest", "-q", "--http", "aiohttp", *_CLIENTS, *session.posargs)
 
 
 @nox.session
@@ -96,7 +140,7 @@ def matrix(session: nox.Session) -> None:
         session.run(interpreter, "-m", "venv", "--clear", str(venv), external=True)
         python = str(venv / ("Scripts" if os.name == "nt" else "bin") / "python")
         session.run(
-            python, "-m", "pip", "install", "--quiet", f"{wheel}[sandbox]", *_group("tests"),
+            python, "-m", "pip", "install", "--quiet", f"{wheel}[aiohttp,sandbox]", *_group("tests"),
             external=True,
         )  # fmt: skip
         session.log(f"Python {version}")
@@ -127,7 +171,7 @@ def _interpreter(version: str) -> str | None:
 @nox.session
 def lint(session: nox.Session) -> None:
     """Check style, formatting and the direction of imports."""
-    session.install("-e", ".[sandbox]", *_group("lint"))
+    session.install("-e", ".[aiohttp,sandbox]", *_group("lint"))
     session.run("ruff", "check")
     session.run("ruff", "format", "--check")
     session.run("lint-imports")
@@ -136,7 +180,7 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def types(session: nox.Session) -> None:
     """Check types with mypy and pyright, and that every public name has its type."""
-    session.install(f"{_wheel(session)}[sandbox]", "nox", *_group("types"))
+    session.install(f"{_wheel(session)}[aiohttp,sandbox]", "nox", *_group("types"))
     session.run("mypy")
     session.run("pyright", "tests/typing")
     session.run("pyright", "--ignoreexternal", "--verifytypes", "airview_herald")
@@ -150,6 +194,7 @@ def bare(session: nox.Session) -> None:
         f"airview_herald.{name}" for name in ("airview", "auth", "herald", "sources")
     )
     session.run("python", "-c", f"import {modules}", env=_INSTALLED)
+    session.run("python", "-c", _WITHOUT_AIOHTTP, env=_INSTALLED)
 
 
 @nox.session
@@ -169,14 +214,14 @@ def docs(session: nox.Session) -> None:
 @nox.session
 def proofs(session: nox.Session) -> None:
     """Run the heavy proofs at full size; the suite has a small version of each."""
-    session.install(f"{_wheel(session)}[sandbox]", *_group("tests"))
+    session.install(f"{_wheel(session)}[aiohttp,sandbox]", *_group("tests"))
     session.run("pytest", "-m", "proof", "--timeout=1200", "-s", *session.posargs)
 
 
 @nox.session
 def defects(session: nox.Session) -> None:
     """Put known defects back into a copy of the package, and see the test of each turn red."""
-    session.install(f"{_wheel(session)}[sandbox]", *_group("tests"))
+    session.install(f"{_wheel(session)}[aiohttp,sandbox]", *_group("tests"))
     session.run("python", "tests/defects_seen_red.py", *session.posargs)
 
 

@@ -125,7 +125,10 @@ def _connection_class() -> type[AiohttpConnection]:
     try:
         from airview_herald.transport._aiohttp_connection import (  # noqa: PLC0415 - an extra
             AiohttpConnection,
+            check_release,
         )
+
+        check_release()
     except ImportError as error:
         raise ConfigurationError(
             f"http: AiohttpTransport does not know this release of aiohttp: {error}"

@@ -39,6 +39,20 @@ _SWITCHING: Final = 101
 _FINAL: Final = 200
 _HTTP_1_1: Final = (1, 1)
 
+# What is used of aiohttp's protocol, which its documentation does not describe.
+_USED: Final = ("is_connected", "read", "set_exception", "set_response_params", "should_close")
+
+
+def check_release() -> None:
+    """Refuse a release of aiohttp whose protocol lacks a part that is used.
+
+    Raises:
+        ImportError: It does.
+    """
+    missing = [name for name in _USED if not hasattr(ResponseHandler, name)]
+    if missing:
+        raise ImportError(f"its protocol has no {', '.join(missing)}")
+
 
 class AiohttpConnection(Connection):
     """A connection that writes each request once.

@@ -5,6 +5,7 @@ import sys
 import time
 
 import httpx
+import pytest
 import snippets
 from tables import Tables
 
@@ -23,6 +24,7 @@ _WORDS = [
     "airview.plan",
     "airview.stream",
     "anyio.run(main)",
+    "AiohttpTransport",
     "ClientCredentials.azure",
     "get_flagged",
     "get_sent_incident_notifications",
@@ -61,6 +63,14 @@ def test_the_first_script_prints_what_it_says(sandbox):
     assert done.stderr == ""
     assert done.stdout == script.shown
     assert len(sandbox.snapshot()["monitored_resource"]) == 1000
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_faster_connections(sandbox, event):
+    """A batch goes over aiohttp."""
+    record = _defined("AiohttpTransport")["record_fast"]
+    report = await record(sandbox.airview_url, [event(f"i-{n}") for n in range(50)])
+    assert report.recorded == 50
 
 
 async def test_findings_from_a_scanner(connect, tmp_path, monkeypatch, capsys):

@@ -79,7 +79,7 @@ from airview_herald.sources import (
     read_sarif,
     write_jsonl,
 )
-from airview_herald.transport import PooledTransport, Retry
+from airview_herald.transport import AiohttpTransport, PooledTransport, Retry
 
 APPLICATION = Application("Payments", "123456789012")
 CONTROL = Control("Patch servers", QualityModel.SECURITY, severity=ControlSeverity.HIGH)
@@ -110,6 +110,13 @@ def clients() -> list[AirView]:
     )
     return [
         AirView(URL, system_name="ccf", system_stage="MONITOR", referencing_type="aws_account_id"),
+        AirView(
+            URL,
+            system_name="ccf",
+            system_stage="MONITOR",
+            referencing_type="aws_account_id",
+            http=AiohttpTransport(max_connections=64, keepalive_expiry=2.5, verify=False),
+        ),
         AirView(
             URL,
             system_name="ccf",
