@@ -140,8 +140,8 @@ def matrix(session: nox.Session) -> None:
         session.run(interpreter, "-m", "venv", "--clear", str(venv), external=True)
         python = str(venv / ("Scripts" if os.name == "nt" else "bin") / "python")
         session.run(
-            python, "-m", "pip", "install", "--quiet", f"{wheel}[aiohttp,sandbox]", *_group("tests"),
-            external=True,
+            python, "-m", "pip", "install", "--quiet",
+            f"{wheel}[aiohttp,sandbox]", *_group("tests"), external=True,
         )  # fmt: skip
         session.log(f"Python {version}")
         # Not `python -m pytest`, which would import the source tree.
