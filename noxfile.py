@@ -33,6 +33,7 @@ _ALMDRLIB = {
 # What both backends promise, and what clients do over one of them.
 _BACKENDS = (
     "tests/unit/test_aiohttp_transport.py",
+    "tests/integration/test_aiohttp_connection.py",
     "tests/integration/test_backend_answers.py",
     "tests/integration/test_backend_requests.py",
     "tests/integration/test_backend_slots.py",

@@ -282,15 +282,9 @@ class AiohttpConnection(Connection):
             return httpx.RemoteProtocolError(reason, request=request)
         if self._protocol.fault is not None:
             return httpx.ReadError(str(self._protocol.fault), request=request)
-        if isinstance(error, aiohttp.ServerDisconnectedError):
-            return httpx.RemoteProtocolError(
-                "Server disconnected without sending a response.", request=request
-            )
-        if isinstance(error, aiohttp.ClientPayloadError):
-            return httpx.RemoteProtocolError(
-                "Server disconnected before the end of the body.", request=request
-            )
-        return httpx.ReadError(str(error), request=request)
+        cut = isinstance(error, aiohttp.ClientPayloadError)
+        moment = "before the end of the body" if cut else "without sending a response"
+        return httpx.RemoteProtocolError(f"Server disconnected {moment}.", request=request)
 
 
 class _Protocol(ResponseHandler):
