@@ -18,12 +18,21 @@ V = TypeVar("V")
 
 @attrs.define(eq=False)
 class _Flight(Generic[V]):
-    """A look-up under way, and those who wait for it."""
+    """A look-up under way, and those who wait for it.
+
+    Attributes:
+        landed: Set when it is over.
+        value: What was found.
+        error: Why nothing was.
+        late: Why the task that looked gave up: it was out of its own time.
+        stale: Whether everything was forgotten meanwhile, so that it tells nothing.
+    """
 
     landed: anyio.Event = attrs.field(factory=anyio.Event)
     value: V | None = None
     error: AirViewHeraldError | None = None
     late: DeadlineError | None = None
+    stale: bool = False
 
 
 class Memory(Generic[K, V]):
@@ -59,8 +68,10 @@ class Memory(Generic[K, V]):
             self._known.popitem(last=False)
 
     def clear(self) -> None:
-        """Forget every value."""
+        """Forget every value, and let look-ups that are under way tell nobody but who began them."""
         self._known.clear()
+        for flight in self._flights.values():
+            flight.stale = True
 
     def forget(self, key: K) -> None:
         """Forget a value; forgetting twice is fine."""
@@ -95,9 +106,9 @@ class Memory(Generic[K, V]):
                 return await self._lead(key, find, inherited=inherited)
             expired()
             await flight.landed.wait()
-            if flight.error is not None:
+            if flight.error is not None and not flight.stale:
                 raise copy.copy(flight.error)
-            if flight.value is not None:
+            if flight.value is not None and not flight.stale:
                 return flight.value
             if flight.late is not None and expired():
                 raise copy.copy(flight.late)
@@ -115,7 +126,8 @@ class Memory(Generic[K, V]):
             raise
         else:
             flight.value = value
-            self.put(key, value)
+            if not flight.stale:
+                self.put(key, value)
             return value
         finally:
             del self._flights[key]

@@ -47,6 +47,7 @@ class Definitions:
     def __init__(self, capacity: int) -> None:
         self._known: Memory[Key, _Entry] = Memory(capacity)
         self._doubts: dict[Key, float] = {}
+        self._forgotten = 0
 
     def stored(self, key: Key) -> Any:
         """Return what is remembered of a definition, or `None`."""
@@ -71,8 +72,9 @@ class Definitions:
         self._known.put(key, _Entry(stored))
 
     def clear(self) -> None:
-        """Forget every definition."""
+        """Forget every definition; refusals of what is under way count for nothing later."""
         self._known.clear()
+        self._forgotten += 1
 
     async def define(
         self,
@@ -100,10 +102,12 @@ class Definitions:
             async def find(_: bool) -> _Entry:  # noqa: FBT001 - the look comes first in any case
                 return _Entry(await self._look_or_create(asker, key, look, create))
 
+            forgotten = self._forgotten
             try:
                 entry = await self._known.resolve(key, find, asker.expired)
             except _VERDICTS as refusal:
-                asker.notes.refuse(key, refusal)
+                if forgotten == self._forgotten:
+                    asker.notes.refuse(key, refusal)
                 raise
         if entry.given is not given:
             entry.given = given

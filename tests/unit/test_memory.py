@@ -269,3 +269,21 @@ async def test_a_waiter_whose_time_is_up_takes_over_no_more():
         assert asked == [1, 1]
         released.set()
     assert len(finds) == 1
+
+
+@pytest.mark.parametrize("answer", [REFUSAL, "old"])
+async def test_what_was_under_way_when_all_was_forgotten_tells_only_who_began_it(answer):
+    """A waiter looks again, and the stale answer is not remembered."""
+    memory, find = Memory(2), Finder(answer, "new")
+    first, second = [], []
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(ask, memory, find, first)
+        await wait_all_tasks_blocked()
+        tasks.start_soon(ask, memory, find, second)
+        await wait_all_tasks_blocked()
+        memory.clear()
+        find.go.set()
+    assert first == [answer]
+    assert second == ["new"]
+    assert find.inherited == [False, True]
+    assert memory.get("key") == "new"
