@@ -68,7 +68,7 @@ class Memory(Generic[K, V]):
             self._known.popitem(last=False)
 
     def clear(self) -> None:
-        """Forget every value, and let look-ups that are under way tell nobody but who began them."""
+        """Forget every value; look-ups that are under way tell nobody but who began them."""
         self._known.clear()
         for flight in self._flights.values():
             flight.stale = True
