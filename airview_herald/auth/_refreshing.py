@@ -53,6 +53,8 @@ class RefreshingAuth(httpx.Auth):
     requires_response_body = True
     renewable: bool = True
     """Whether another token can be had for one that is refused."""
+    refusals: int = 0
+    """How many tokens in a row were refused, with no request accepted in between."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.clock = clock
@@ -116,10 +118,13 @@ class RefreshingAuth(httpx.Auth):
                     await obtaining.aclose()
             self.authorize(request, token)
             response = yield request
+            if response.is_success:
+                self.refusals = 0
             if response.status_code != httpx.codes.UNAUTHORIZED or not self.renewable:
                 return
             if self._token is token:
                 self._token = None
+                self.refusals += 1
 
     def _usable(self) -> Token | None:
         token = self._token

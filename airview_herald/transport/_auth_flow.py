@@ -6,7 +6,16 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 
 import httpx
 
-from airview_herald.errors import AirViewHeraldError, AuthenticationError, RequestFacts
+from airview_herald._wire import parse
+from airview_herald.errors import (
+    AirViewHeraldError,
+    AuthenticationError,
+    DecodeError,
+    RequestFacts,
+)
+
+_TOKENS_IN_A_ROW = 6
+_REFUSALS_OF_A_REQUEST = 6
 
 
 async def begun(
@@ -57,6 +66,35 @@ async def authorized(
         except StopAsyncIteration:
             raise _gave_up("after", outgoing.method, outgoing.url) from None
     return outgoing
+
+
+def is_as_asked(request: httpx.Request, response: httpx.Response) -> bool:
+    """Return whether the answer to an errand is JSON, if that is what was asked for."""
+    if request.headers.get("accept") != "application/json":
+        return True
+    try:
+        parse(response.content, RequestFacts())
+    except DecodeError:
+        return False
+    return True
+
+
+def outlives(auth: httpx.Auth, refusals: int) -> bool:
+    """Return whether another token is worth a try after a 401 that a renewed one met.
+
+    Tokens may end while they are new: revoked, say. A credential is taken for wrong when too many
+    in a row were refused and nothing was accepted, and for lacking a right when one request is
+    refused time and again, whatever is accepted meanwhile.
+
+    Args:
+        auth: Adds the credential. One that says nothing of its `refusals`, as those of
+            `airview_herald.auth` that fetch tokens do, has no other token.
+        refusals: How many times the request has met a 401 to the end of the flow.
+    """
+    in_a_row: int | None = getattr(auth, "refusals", None)
+    if in_a_row is None or not getattr(auth, "renewable", False):
+        return False
+    return in_a_row < _TOKENS_IN_A_ROW and refusals < _REFUSALS_OF_A_REQUEST
 
 
 def _gave_up(when: str, method: str, url: httpx.URL) -> AuthenticationError:

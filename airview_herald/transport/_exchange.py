@@ -100,7 +100,7 @@ class Exchange:
             else:
                 outcome = response.status_code
                 operation.in_flight = before
-                if slots is not None and (slots.lowered or outcome >= _SERVER_ERRORS):
+                if slots is not None and (not slots.untroubled or outcome >= _SERVER_ERRORS):
                     self._learn(slots, outcome, began)
                 operation.throttled += outcome == httpx.codes.TOO_MANY_REQUESTS
                 return response

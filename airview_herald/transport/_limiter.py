@@ -1,8 +1,8 @@
 """How many requests of a batch may be in flight: a ceiling, and what the server can take below it.
 
-A timeout or a 5xx says that the server has more to do than it can. Then the limit falls to 0.7 of
-itself, at most once per round trip: what was sent before the fall says nothing about what holds
-after it. Answers raise it again. Below the threshold, 0.7 of what it was when the trouble began,
+Timeouts and 5xx say that the server has more to do than it can, unless they are few: one in ten
+may come of anything. Where there are more the limit falls to 0.7 of itself, at most once per round
+trip: what was sent before the fall says nothing about what holds after it. Answers raise it again. Below the threshold, 0.7 of what it was when the trouble began,
 each answer adds one, which doubles the limit in a round trip (slow start); above it a round trip
 adds one in all. It rises only while at least half of it is used.
 """
@@ -15,7 +15,11 @@ from collections import deque
 import anyio
 import attrs
 
+from airview_herald.transport._share import Share
+
 _FALL = 0.7
+_FEW = 0.1
+_NONE = 0.001
 
 
 @attrs.define
@@ -35,6 +39,12 @@ class ConcurrencyLaw:
     )
     _fell_at: float = -math.inf
     _falling: bool = False
+    _failures: Share = attrs.field(factory=Share)
+
+    @property
+    def untroubled(self) -> bool:
+        """Whether nothing has failed, or not for long."""
+        return self._failures.value < _NONE and self.limit == self.ceiling
 
     def failed(self, sent_at: float, now: float) -> None:
         """Note a timeout or a 5xx.
@@ -43,7 +53,9 @@ class ConcurrencyLaw:
             sent_at: When the request was sent, in seconds.
             now: The same clock's time.
         """
-        if sent_at < self._fell_at:
+        self._failures.count()
+        self._failures.spoil()
+        if sent_at < self._fell_at or self._failures.value <= _FEW:
             return
         lower = max(1.0, self.limit * _FALL)
         if not self._falling:
@@ -57,6 +69,7 @@ class ConcurrencyLaw:
             sent_at: When the request was sent, in seconds.
             in_use: How many requests were in flight, this one included.
         """
+        self._failures.count()
         if sent_at < self._fell_at:
             return
         self._falling = False
@@ -133,14 +146,14 @@ class Slots:
         self._follow()
 
     def succeeded(self, sent_at: float) -> None:
-        """Note an answer, where the limit is below its ceiling; the slot is still held."""
+        """Note an answer; the slot is still held."""
         self._law.succeeded(sent_at, self.limit - self._free)
         self._follow()
 
     @property
-    def lowered(self) -> bool:
-        """Whether the limit is below its ceiling."""
-        return self.limit < self._law.ceiling
+    def untroubled(self) -> bool:
+        """Whether nobody need tell of answers: nothing has failed, or not for long."""
+        return self._law.untroubled
 
     def _follow(self) -> None:
         limit = int(self._law.limit)

@@ -9,12 +9,16 @@ rate. When there was no 429 for a minute the rate is forgotten.
 
 Some servers answer 429 now and then, however slowly they are asked. So a few refusals among many
 requests change nothing, and while not many are refused the rate does not fall below half of what
-was accepted at the best time of the last minute. A 429 with a `Retry-After` always counts.
+was accepted at the best time of the last minute. A 429 with a `Retry-After` counts even where they
+are few, for its pause is dear. But one that comes while less than that half is sent is a stray: it
+ends the limit, and for a minute few of its kind count no more than others.
 """
 
 from __future__ import annotations
 
 import math
+
+from airview_herald.transport._share import Share
 
 _FALL = 0.7
 _SOON = 1.5
@@ -22,7 +26,7 @@ _DEEP_FALL = 0.4
 # Seconds until the rate is back on the flat part of the curve.
 _LEVEL_AFTER = 6.0
 _SLOWEST = 0.25
-# Shares of refused requests, and how many requests it takes to speak of a share.
+# Shares of refused requests, and how many requests it takes to tell an allowance.
 _FEW = 0.05
 _NOT_MANY = 0.3
 _ENOUGH = 20
@@ -40,19 +44,31 @@ class Meter:
     Attributes:
         best: The most that was accepted a second, in a span of the last minute; 0 before the
             first one has ended.
+        refused: The share that was refused lately.
         total: What was ever sent.
     """
 
-    __slots__ = ("_before", "_best_at", "_refused", "_sent", "_since", "_until", "best", "total")
+    __slots__ = (
+        "_before",
+        "_best_at",
+        "_refused",
+        "_sent",
+        "_since",
+        "_until",
+        "best",
+        "refused",
+        "total",
+    )
 
     def __init__(self) -> None:
         self.total: int = 0
+        self.refused: Share = Share()
         self._sent = 0
         self._refused = 0
         self._since = -math.inf
         self._until = -math.inf
-        # Sent, refused, seconds.
-        self._before = (0, 0, 0.0)
+        # Sent, and seconds.
+        self._before = (0, 0.0)
         self.best: float = 0.0
         self._best_at = -math.inf
 
@@ -61,25 +77,20 @@ class Meter:
         if now - self._since >= _SPAN:
             self._roll(now)
         self._sent += 1
+        self.refused.count()
         self.total += 1
         self._until = now
 
     def refuse(self) -> None:
         """Count a request that was refused."""
         self._refused += 1
+        self.refused.spoil()
 
     @property
     def per_second(self) -> float:
         """How many requests were sent a second, while there were some to send."""
-        sent, _, span = self._before
+        sent, span = self._before
         return (sent + self._sent) / max(span + self._until - self._since, _SHORTEST_SPAN)
-
-    @property
-    def refused_share(self) -> float | None:
-        """The share that was refused, if enough were sent to tell."""
-        sent, refused, _ = self._before
-        sent += self._sent
-        return None if sent < _ENOUGH else (refused + self._refused) / sent
 
     def _roll(self, now: float) -> None:
         span = now - self._since
@@ -87,7 +98,7 @@ class Meter:
         if accepted >= self.best or now - self._best_at > _MINUTE:
             self.best, self._best_at = accepted, now
         # What lies before a pause says nothing of the rate after it.
-        self._before = (self._sent, self._refused, span) if span < math.inf else (0, 0, 0.0)
+        self._before = (self._sent, span) if span < math.inf else (0, 0.0)
         self._sent, self._refused, self._since = 0, 0, now
 
 
@@ -107,6 +118,7 @@ class AdaptiveRate:
         "_fell_at",
         "_filled_at",
         "_paused",
+        "_strays_until",
         "_tokens",
         "_top",
         "meter",
@@ -122,6 +134,7 @@ class AdaptiveRate:
         # What had been sent at the last fall, and what of the rest was refused.
         self._accepted_from = 0
         self._paused = 0.0
+        self._strays_until = -math.inf
         self._tokens = 0.0
         self._filled_at = 0.0
 
@@ -140,14 +153,13 @@ class AdaptiveRate:
         if sent_at < self._fell_at:
             return
         self._accepted_from += 1
-        share = None if asked else self.meter.refused_share
-        if share is not None and share < (_FEW if self.meter.best else _NOT_MANY):
+        if self._is_nothing(now, asked=asked):
             return
         rate, fall, top = self.meter.per_second, _FALL, 1.0
         limit = rate if self.per_second is None else self.per_second
         rate = min(rate, limit)
         least = _SLOWEST
-        if share is not None and share < _NOT_MANY:
+        if self.meter.refused.value < _NOT_MANY:
             least = max(least, min(limit, self.meter.best / 2))
         if self.per_second is None or now - self._fell_at < _SOON:
             allowance = self._allowance(now, paused)
@@ -160,6 +172,15 @@ class AdaptiveRate:
         self._fell_at = self._filled_at = now
         self._accepted_from, self._paused = self.meter.total, paused
         self._tokens = 0.0
+
+    def _is_nothing(self, now: float, *, asked: bool) -> bool:
+        """Return whether a 429 says nothing of the rate."""
+        meter = self.meter
+        if meter.refused.value >= (_FEW if meter.best else _NOT_MANY):
+            return False
+        if meter.per_second < meter.best / 2:
+            self.per_second, self._strays_until = None, now + _MINUTE
+        return not asked or now < self._strays_until or meter.total < _ENOUGH
 
     def _allowance(self, now: float, paused: float) -> float | None:
         """Return what the server has accepted a second since the last fall, if that was enough.

@@ -17,8 +17,9 @@ from airview_herald.errors import (
     DeadlineError,
     DecodeError,
     RequestFacts,
+    UnauthorizedError,
 )
-from airview_herald.transport._auth_flow import authorized, begun
+from airview_herald.transport._auth_flow import authorized, begun, is_as_asked, outlives
 from airview_herald.transport._call import Call, ErrorBody, Reply, RetryClass
 from airview_herald.transport._connections import Connections
 from airview_herald.transport._exchange import Exchange, bare
@@ -46,6 +47,8 @@ T = TypeVar("T")
 _UNSURE = (Fate.AMBIGUOUS, Fate.ENDED, Fate.BROKEN, Fate.DONE)
 _ANSWERED = (Fate.VERDICT, Fate.DONE)
 _SETTLING = frozenset({400, 404, 409, 422})
+# How many pages in place of a token, say, are taken for the answer.
+_UNREADABLE = 5
 
 
 class Transport(Exchange):
@@ -123,7 +126,7 @@ class Transport(Exchange):
             AirViewHeraldError: The last attempt's failure. `ambiguous` says whether any attempt
                 may have been carried out.
         """
-        unsure = False
+        unsure, refused = False, 0
         for attempt in itertools.count(1):
             try:
                 result = await self._attempt(call, operation, attempt)
@@ -141,6 +144,10 @@ class Transport(Exchange):
                 asked = bool(failure.retry_after)
                 self.pacing.throttled(operation.sent_at, asked=asked)
             self._heed(error, failure, operation)
+            if isinstance(error, UnauthorizedError):
+                refused += 1
+                if operation.patience is not None and outlives(self._auth, refused):
+                    failure = Failure(Fate.UNPROCESSED)
             delay = self._delay(call.retry_class, failure, attempt, operation)
             if delay is None or delay >= operation.remaining(self.clock):
                 operation.in_flight = None
@@ -315,15 +322,19 @@ class Transport(Exchange):
         Raises:
             AirViewHeraldError: No answer arrived in time.
         """
+        unreadable = 0
         for attempt in itertools.count(1):
             method, url = request.method, bare(request.url)
             response = None
             try:
                 # What was in flight stays so: an errand changes nothing about the call.
                 response = await self.exchange(request, operation, operation.in_flight, attempt)
-                if response.is_success:
+                readable = is_as_asked(request, response)
+                unreadable += response.is_success and not readable
+                if response.is_success and (readable or unreadable == _UNREADABLE):
                     return response
-                failed = from_status(_reply(response, method, url, attempt), ErrorBody())
+                body = ErrorBody(unreadable=not readable)
+                failed = from_status(_reply(response, method, url, attempt), body)
             except HTTPX_ERRORS as caught:
                 failed = from_httpx(caught, RequestFacts(method, url, attempts=attempt))
             self._heed(failed.error, failed.failure, operation)

@@ -1,0 +1,35 @@
+"""What share of the last requests came to nothing; older ones count less and less."""
+
+from __future__ import annotations
+
+# So many of the last ones make up about two thirds of it.
+_MEMORY = 64
+_KEPT = 1 - 1 / _MEMORY
+# As if so many had gone well before the first: one failure alone says nothing.
+_TAKEN_FOR_GRANTED = 20.0
+
+
+class Share:
+    """A running share.
+
+    Attributes:
+        value: The share, from 0 to about 1.
+    """
+
+    __slots__ = ("_bad", "_known", "value")
+
+    def __init__(self) -> None:
+        self.value: float = 0.0
+        self._known = _TAKEN_FOR_GRANTED
+        self._bad = 0.0
+
+    def count(self) -> None:
+        """Count a request."""
+        self._known = self._known * _KEPT + 1.0
+        self._bad *= _KEPT
+        self.value = self._bad / self._known
+
+    def spoil(self) -> None:
+        """Note that one of those that were counted came to nothing."""
+        self._bad += 1.0
+        self.value = self._bad / self._known
