@@ -10,8 +10,8 @@ rate. When there was no 429 for a minute the rate is forgotten.
 Some servers answer 429 now and then, however slowly they are asked. So a few refusals among many
 requests change nothing, and while not many are refused the rate does not fall below half of what
 was accepted at the best time of the last minute. A 429 with a `Retry-After` counts even where they
-are few, for its pause is dear. But one that comes while less than that half is sent is a stray: it
-ends the limit, and for a minute few of its kind count no more than others.
+are few, for its pause is dear. But one that comes while less than that half is sent is a stray:
+the rate goes up to that half again, and for a minute a few of its kind change nothing either.
 """
 
 from __future__ import annotations
@@ -26,8 +26,9 @@ _DEEP_FALL = 0.4
 # Seconds until the rate is back on the flat part of the curve.
 _LEVEL_AFTER = 6.0
 _SLOWEST = 0.25
-# Shares of refused requests, and how many requests it takes to tell an allowance.
+# Shares of refused requests, and how many requests it takes to tell something of them.
 _FEW = 0.05
+_FEW_STRAYS = 0.07
 _NOT_MANY = 0.3
 _ENOUGH = 20
 _MINUTE = 60.0
@@ -44,7 +45,7 @@ class Meter:
     Attributes:
         best: The most that was accepted a second, in a span of the last minute; 0 before the
             first one has ended.
-        refused: The share that was refused lately.
+        last_ones: The share of the last ones that was refused, however long ago they were.
         total: What was ever sent.
     """
 
@@ -56,19 +57,19 @@ class Meter:
         "_since",
         "_until",
         "best",
-        "refused",
+        "last_ones",
         "total",
     )
 
     def __init__(self) -> None:
         self.total: int = 0
-        self.refused: Share = Share()
+        self.last_ones: Share = Share()
         self._sent = 0
         self._refused = 0
         self._since = -math.inf
         self._until = -math.inf
-        # Sent, and seconds.
-        self._before = (0, 0.0)
+        # Sent, refused, seconds.
+        self._before = (0, 0, 0.0)
         self.best: float = 0.0
         self._best_at = -math.inf
 
@@ -77,20 +78,27 @@ class Meter:
         if now - self._since >= _SPAN:
             self._roll(now)
         self._sent += 1
-        self.refused.count()
+        self.last_ones.count()
         self.total += 1
         self._until = now
 
     def refuse(self) -> None:
         """Count a request that was refused."""
         self._refused += 1
-        self.refused.spoil()
+        self.last_ones.spoil()
 
     @property
     def per_second(self) -> float:
         """How many requests were sent a second, while there were some to send."""
-        sent, span = self._before
+        sent, _, span = self._before
         return (sent + self._sent) / max(span + self._until - self._since, _SHORTEST_SPAN)
+
+    @property
+    def refused_share(self) -> float | None:
+        """The share that was refused then, if enough were sent to tell."""
+        sent, refused, _ = self._before
+        sent += self._sent
+        return None if sent < _ENOUGH else (refused + self._refused) / sent
 
     def _roll(self, now: float) -> None:
         span = now - self._since
@@ -98,7 +106,7 @@ class Meter:
         if accepted >= self.best or now - self._best_at > _MINUTE:
             self.best, self._best_at = accepted, now
         # What lies before a pause says nothing of the rate after it.
-        self._before = (self._sent, span) if span < math.inf else (0, 0.0)
+        self._before = (self._sent, self._refused, span) if span < math.inf else (0, 0, 0.0)
         self._sent, self._refused, self._since = 0, 0, now
 
 
@@ -153,13 +161,14 @@ class AdaptiveRate:
         if sent_at < self._fell_at:
             return
         self._accepted_from += 1
-        if self._is_nothing(now, asked=asked):
+        if self._is_nothing(now, paused, asked=asked):
             return
         rate, fall, top = self.meter.per_second, _FALL, 1.0
         limit = rate if self.per_second is None else self.per_second
         rate = min(rate, limit)
         least = _SLOWEST
-        if self.meter.refused.value < _NOT_MANY:
+        share = None if asked else self.meter.refused_share
+        if share is not None and share < _NOT_MANY:
             least = max(least, min(limit, self.meter.best / 2))
         if self.per_second is None or now - self._fell_at < _SOON:
             allowance = self._allowance(now, paused)
@@ -167,20 +176,32 @@ class AdaptiveRate:
                 fall, top = _DEEP_FALL, _FALL
             else:
                 rate = min(rate, allowance)
-        self._bottom = self.per_second = max(least, rate * fall)
-        self._top = max(self._bottom, rate * top)
+        bottom = max(least, rate * fall)
+        self._begin(bottom, max(bottom, rate * top), now, paused)
+
+    def _begin(self, bottom: float, top: float, now: float, paused: float) -> None:
+        """Begin the curve, at its bottom."""
+        self._bottom = self.per_second = bottom
+        self._top = top
         self._fell_at = self._filled_at = now
         self._accepted_from, self._paused = self.meter.total, paused
         self._tokens = 0.0
 
-    def _is_nothing(self, now: float, *, asked: bool) -> bool:
-        """Return whether a 429 says nothing of the rate."""
+    def _is_nothing(self, now: float, paused: float, *, asked: bool) -> bool:
+        """Return whether a 429 says nothing of the rate, or only that it is too low."""
         meter = self.meter
-        if meter.refused.value >= (_FEW if meter.best else _NOT_MANY):
+        if not asked:
+            lately = meter.refused_share
+            share = meter.last_ones.value if lately is None else lately
+            return share < (_FEW if meter.best else _NOT_MANY)
+        if meter.last_ones.value >= (_FEW_STRAYS if now < self._strays_until else _NOT_MANY):
             return False
-        if meter.per_second < meter.best / 2:
-            self.per_second, self._strays_until = None, now + _MINUTE
-        return not asked or now < self._strays_until or meter.total < _ENOUGH
+        least = meter.best / 2
+        if meter.per_second < least:
+            self._strays_until = now + _MINUTE
+            if self.per_second is not None and self.per_second < least:
+                self._begin(least, meter.best, now, paused)
+        return now < self._strays_until or meter.total < _ENOUGH
 
     def _allowance(self, now: float, paused: float) -> float | None:
         """Return what the server has accepted a second since the last fall, if that was enough.

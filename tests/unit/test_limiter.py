@@ -1,5 +1,7 @@
 """The law of how many requests may be in flight, and the slots that follow it."""
 
+import random
+
 import anyio
 import pytest
 
@@ -9,6 +11,12 @@ from airview_herald.transport._limiter import ConcurrencyLaw, Slots
 def _succeed(law, times, *, at, in_use=None):
     for _ in range(times):
         law.succeeded(at, int(law.limit) if in_use is None else in_use)
+
+
+def _fail(law, *, at):
+    """Let it fall once: more requests fail than may come of anything."""
+    for _ in range(10):
+        law.failed(at, at + 1.0)
 
 
 def test_it_begins_at_its_ceiling_and_stays_there():
@@ -28,6 +36,34 @@ def test_a_failure_lowers_it_once_in_a_round_trip():
     assert law.limit == pytest.approx(49)
 
 
+def test_a_few_failures_among_many_answers_change_nothing():
+    """Of a server that fails now and then, however much is in flight, no less is asked."""
+    law, rng = ConcurrencyLaw(64), random.Random(3)
+    for now in range(5000):
+        if rng.random() < 0.05:
+            law.failed(now, now + 0.5)
+        else:
+            _succeed(law, 1, at=now)
+        assert law.limit > 20
+    assert law.limit == 64
+    for now in range(5000, 5100):
+        if rng.random() < 0.5:
+            law.failed(now, now + 0.5)
+        else:
+            _succeed(law, 1, at=now)
+    assert law.limit < 4
+
+
+def test_it_is_told_of_answers_only_when_something_has_failed():
+    """Until then nothing need be noted, and again when it is long ago."""
+    law = ConcurrencyLaw(8)
+    assert law.untroubled
+    law.failed(sent_at=1.0, now=2.0)
+    assert not law.untroubled
+    _succeed(law, 500, at=3.0)
+    assert law.untroubled
+
+
 def test_its_floor_is_one():
     """However much fails, one request may be in flight."""
     law = ConcurrencyLaw(64)
@@ -39,7 +75,7 @@ def test_its_floor_is_one():
 def test_answers_to_what_was_sent_before_a_fall_raise_nothing():
     """They say nothing of the load after it."""
     law = ConcurrencyLaw(10)
-    law.failed(sent_at=1.0, now=2.0)
+    _fail(law, at=1.0)
     _succeed(law, 50, at=1.5)
     assert law.limit == pytest.approx(7)
 
@@ -60,7 +96,7 @@ def test_after_an_outage_it_doubles_with_each_round_trip_up_to_the_threshold():
 def test_above_the_threshold_a_round_trip_adds_one():
     """A whole round of answers raises the limit by one, up to the ceiling."""
     law = ConcurrencyLaw(20)
-    law.failed(sent_at=1.0, now=2.0)
+    _fail(law, at=1.0)
     _succeed(law, 14, at=3.0)
     assert law.limit == pytest.approx(15, abs=0.1)
     _succeed(law, 1000, at=3.0)
@@ -70,7 +106,7 @@ def test_above_the_threshold_a_round_trip_adds_one():
 def test_it_rises_only_while_half_of_it_is_used():
     """What is not used proves nothing."""
     law = ConcurrencyLaw(20)
-    law.failed(sent_at=1.0, now=2.0)
+    _fail(law, at=1.0)
     _succeed(law, 100, at=3.0, in_use=6)
     assert law.limit == pytest.approx(14)
     _succeed(law, 1, at=3.0, in_use=7)
@@ -80,7 +116,7 @@ def test_it_rises_only_while_half_of_it_is_used():
 def test_trouble_while_answers_come_lowers_the_threshold_too():
     """An overloaded server that still answers is not brought back to where it failed."""
     law = ConcurrencyLaw(100)
-    law.failed(sent_at=1.0, now=2.0)
+    _fail(law, at=1.0)
     _succeed(law, 1, at=3.0)
     law.failed(sent_at=3.0, now=4.0)
     assert law.threshold == law.limit == pytest.approx(49, abs=0.1)
@@ -91,8 +127,9 @@ async def test_a_lowered_limit_waits_for_slots_to_come_back():
     slots, served = Slots(10), []
     for _ in range(10):
         await slots.acquire()
-    slots.failed(1.0, 2.0)
-    assert (slots.limit, slots.lowered, slots.extremes) == (7, True, (7, 10))
+    for _ in range(10):
+        slots.failed(1.0, 2.0)
+    assert (slots.limit, slots.untroubled, slots.extremes) == (7, False, (7, 10))
 
     async def ask():
         await slots.acquire()
@@ -109,7 +146,8 @@ async def test_a_lowered_limit_waits_for_slots_to_come_back():
 async def test_a_raised_limit_serves_those_who_wait():
     """A slot that a rise adds goes to the one who waits longest."""
     slots, served = Slots(4), []
-    slots.failed(1.0, 2.0)
+    for _ in range(10):
+        slots.failed(1.0, 2.0)
     assert slots.limit == 2
     for _ in range(2):
         await slots.acquire()

@@ -110,8 +110,10 @@ async def test_a_hold_ends_on_the_clock_when_it_said(time, pacing):
 
 async def test_waiting_for_the_rate_is_not_on_an_events_clock(time, pacing):
     """What the server's limit costs in waiting is not the event's fault."""
-    pacing.sending(time.now)
-    pacing.throttled(time.now, asked=False)
+    for _ in range(20):
+        pacing.sending(time.now)
+    for _ in range(20):
+        pacing.throttled(time.now, asked=False)
     events = [batch(pacing) for _ in range(5)]
     patience = events[0].patience
     for event in events:

@@ -88,6 +88,52 @@ def test_a_429_now_and_then_does_not_bring_everything_to_a_halt(share):
     assert sum(taken for at, taken in sent if at > 15) > 5 * 200
 
 
+def test_the_first_429_of_few_requests_says_nothing():
+    """Not even one with a `Retry-After`, whose pause is kept in any case."""
+    rate = AdaptiveRate()
+    last = _send(rate, 5)
+    rate.throttled(last, last, asked=True)
+    assert rate.per_second is None
+
+
+def test_a_429_while_little_is_sent_is_no_matter_of_the_rate():
+    """It brings the rate back to half of the best, and for a minute a few more change nothing."""
+    rate = AdaptiveRate()
+    last = _send(rate, 500)
+    rate.throttled(last, last, asked=True)
+    fallen = rate.per_second
+    slow = _send(rate, 20, began=last + 1, every=0.1)
+    rate.throttled(slow, slow, asked=True)
+    assert fallen < rate.per_second == rate.meter.best / 2 == pytest.approx(50, rel=0.1)
+    fast = _send(rate, 500, began=slow + 1)
+    rate.throttled(fast, fast, asked=True)
+    assert rate.per_second > 0.9 * rate.meter.best / 2
+
+
+@pytest.mark.parametrize(("pause", "most"), [(0.0, 0.05), (1.0, 0.07)])
+def test_a_smaller_allowance_is_found_all_the_same(pause, most):
+    """When the server takes a tenth of what it took, few are refused before long."""
+    bucket = Bucket(200, 20)
+    sent = _drive(
+        lambda now: setattr(bucket, "per_second", 200 if now < 10 else 20) or bucket(now),
+        seconds=60.0,
+        pause=pause,
+    )
+    late = [taken for at, taken in sent if at > 30]
+    assert sum(late) > 0.6 * 20 * 30
+    assert late.count(False) <= most * len(late)
+
+
+@pytest.mark.parametrize("share", [0.01, 0.02])
+def test_a_pause_now_and_then_costs_its_time_and_little_more(share):
+    """Where the rate is not what is refused, much is sent between the pauses."""
+    rng = random.Random(7)
+    sent = _drive(lambda _: rng.random() >= share, seconds=60.0, pause=1.0)
+    pauses = sum(not taken for _, taken in sent)
+    assert pauses > 40
+    assert len(sent) > 200 * (60.0 - pauses)
+
+
 def test_without_a_429_there_is_no_limit():
     """Whatever is sent, nobody waits."""
     rate = AdaptiveRate()
@@ -158,7 +204,7 @@ def test_tokens_are_saved_up_for_a_moment_only():
 def test_one_may_go_at_once_when_a_pause_is_over():
     """A pause that was asked for is itself the wait of the next request."""
     rate = AdaptiveRate()
-    last = _send(rate, 1)
+    last = _send(rate, 20)
     rate.throttled(last, last, asked=True)
     assert rate.wait(last) > 0
     rate.resume()
