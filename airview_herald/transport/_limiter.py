@@ -53,14 +53,17 @@ class ConcurrencyLaw:
             sent_at: When the request was sent, in seconds.
             now: The same clock's time.
         """
+        if sent_at < self._fell_at:
+            return
         self._failures.count()
         self._failures.spoil()
-        if sent_at < self._fell_at or self._failures.value <= _FEW:
+        if self._failures.value <= _FEW:
             return
         lower = max(1.0, self.limit * _FALL)
         if not self._falling:
             self.threshold = lower
         self.limit, self._fell_at, self._falling = lower, now, True
+        self._failures = Share()
 
     def succeeded(self, sent_at: float, in_use: int) -> None:
         """Note an answer.
@@ -69,9 +72,9 @@ class ConcurrencyLaw:
             sent_at: When the request was sent, in seconds.
             in_use: How many requests were in flight, this one included.
         """
-        self._failures.count()
         if sent_at < self._fell_at:
             return
+        self._failures.count()
         self._falling = False
         if 2 * in_use >= int(self.limit):
             rise = 1.0 if self.limit < self.threshold else 1.0 / self.limit

@@ -173,7 +173,9 @@ class Pacing:
         held = self._held_until - now
         if held > 0:
             return held
-        seconds = self._gate.wait(now) or self._rate.wait(self.active(now))
+        # The rate's clock stands still while the gate is closed: its tokens would never come.
+        closed = self._gate.closed
+        seconds = self._gate.wait(now) if closed else self._rate.wait(self.active(now))
         return min(seconds, _LOOK_AGAIN)
 
     def _take(self, now: float, *, batch: bool) -> bool:

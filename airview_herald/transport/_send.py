@@ -172,15 +172,16 @@ class Transport(Exchange):
                 result = call.decode(reply)
             except DecodeError as caught:
                 raise from_decoding(caught) from None
-            self._succeeded()
+            self._answered()
             return result
         body = self._read_error(reply)
         if call.is_none(reply.status, body, replayed=operation.in_flight is not None):
-            self._succeeded()
+            self._answered()
             return None  # type: ignore[return-value]  # such calls decode to `None` or an optional
         raise from_status(reply, body)
 
-    def _succeeded(self) -> None:
+    def _answered(self) -> None:
+        """Note that the service is there: it granted a request, or said no for a reason."""
         self._budget.refund()
         if not self.pacing.quiet:
             self.pacing.succeeded()
@@ -189,8 +190,8 @@ class Transport(Exchange):
         """Heed what a failure says of when to send, for all that the client sends."""
         throttled = error.status == httpx.codes.TOO_MANY_REQUESTS
         if failure.fate in _ANSWERED:
-            if error.status is not None and not self.pacing.quiet:
-                self.pacing.succeeded()
+            if error.status is not None:
+                self._answered()
             return
         pause = failure.retry_after if failure.fate is Fate.UNPROCESSED else None
         if pause:
@@ -286,6 +287,7 @@ class Transport(Exchange):
                     outgoing = await flow.asend(response)
                 except StopAsyncIteration:
                     return reply
+                self._answered()
         finally:
             await flow.aclose()
 

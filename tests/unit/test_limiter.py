@@ -16,7 +16,7 @@ def _succeed(law, times, *, at, in_use=None):
 def _fail(law, *, at):
     """Let it fall once: more requests fail than may come of anything."""
     for _ in range(10):
-        law.failed(at, at + 1.0)
+        law.failed(at, at + 0.5)
 
 
 def test_it_begins_at_its_ceiling_and_stays_there():
@@ -32,7 +32,7 @@ def test_a_failure_lowers_it_once_in_a_round_trip():
     for _ in range(50):
         law.failed(sent_at=1.0, now=2.0)
     assert law.limit == pytest.approx(70)
-    law.failed(sent_at=2.5, now=3.0)
+    _fail(law, at=2.5)
     assert law.limit == pytest.approx(49)
 
 
@@ -44,14 +44,13 @@ def test_a_few_failures_among_many_answers_change_nothing():
             law.failed(now, now + 0.5)
         else:
             _succeed(law, 1, at=now)
-        assert law.limit > 20
-    assert law.limit == 64
+        assert law.limit > 30
     for now in range(5000, 5100):
         if rng.random() < 0.5:
             law.failed(now, now + 0.5)
         else:
             _succeed(law, 1, at=now)
-    assert law.limit < 4
+    assert law.limit < 8
 
 
 def test_it_is_told_of_answers_only_when_something_has_failed():
@@ -68,7 +67,7 @@ def test_its_floor_is_one():
     """However much fails, one request may be in flight."""
     law = ConcurrencyLaw(64)
     for now in range(100):
-        law.failed(sent_at=now, now=now + 0.5)
+        _fail(law, at=now)
     assert law.limit == 1.0
 
 
@@ -84,7 +83,7 @@ def test_after_an_outage_it_doubles_with_each_round_trip_up_to_the_threshold():
     """The threshold is 0.7 of the limit that the trouble met, however far it fell."""
     law = ConcurrencyLaw(100)
     for now in range(100):
-        law.failed(sent_at=now, now=now + 0.5)
+        _fail(law, at=now)
     limits = []
     for _ in range(6):
         _succeed(law, int(law.limit), at=200.0)
@@ -118,7 +117,7 @@ def test_trouble_while_answers_come_lowers_the_threshold_too():
     law = ConcurrencyLaw(100)
     _fail(law, at=1.0)
     _succeed(law, 1, at=3.0)
-    law.failed(sent_at=3.0, now=4.0)
+    _fail(law, at=3.0)
     assert law.threshold == law.limit == pytest.approx(49, abs=0.1)
 
 

@@ -127,6 +127,21 @@ async def test_waiting_for_the_rate_is_not_on_an_events_clock(time, pacing):
     assert sum(event.waited for event in events) == pytest.approx(waited)
 
 
+async def test_a_probe_waits_for_no_rate(time, pacing):
+    """A gate that closes while the rate is used up lets its probes through all the same."""
+    for _ in range(20):
+        pacing.sending(time.now)
+    for _ in range(20):
+        pacing.throttled(time.now, asked=False)
+    event = batch(pacing)
+    await pacing.admit(event)
+    pacing.close_gate()
+    closed = time.now
+    with anyio.fail_after(5):
+        await pacing.admit(event)
+    assert time.now == pytest.approx(closed + 1.0)
+
+
 async def test_one_probe_a_second_passes_a_closed_gate(time, pacing):
     """A batch's requests go out one a second; a single call knows no gate."""
     pacing.close_gate()
