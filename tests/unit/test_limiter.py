@@ -75,7 +75,7 @@ def test_answers_to_what_was_sent_before_a_fall_raise_nothing():
     """They say nothing of the load after it."""
     law = ConcurrencyLaw(10)
     _fail(law, at=1.0)
-    _succeed(law, 50, at=1.5)
+    _succeed(law, 50, at=1.2)
     assert law.limit == pytest.approx(7)
 
 
