@@ -435,6 +435,19 @@ async def test_a_second_refusal_is_the_answer(sender):
     assert gateway.shown == ["Bearer x", "Bearer y"]
 
 
+async def test_refusals_in_a_row_are_counted(sender):
+    """Each token counts once, and one that is accepted ends the row."""
+    gateway = Gateway()
+    gateway.answers = [answer(access_token=each) for each in "xyz"]
+    provider = credentials()
+    client = sender(gateway, provider)
+    assert await client.send() == 401
+    assert provider.refusals == 2
+    assert await client.send() == 200
+    assert gateway.shown == [*(f"Bearer {each}" for each in "xyz"), "Bearer token-4"]
+    assert provider.refusals == 0
+
+
 async def test_a_token_that_another_renewed_is_not_thrown_away(sender):
     """A 401 to an old token leaves alone the one that somebody else has fetched meanwhile."""
     gateway = Gateway()

@@ -1115,6 +1115,114 @@ async def test_a_refused_credential_is_an_error():
     assert (error.attempts, error.ambiguous) == (1, False)
 
 
+def of_a_batch(case):
+    """Make an account of a batch's event."""
+    patience = Patience(900.0, case.transport.pacing.active)
+    return Operation(120.0, attempts=None, patience=patience)
+
+
+@pytest.mark.parametrize("retry_class", list(RetryClass))
+async def test_a_batch_outlives_tokens_that_end_while_they_are_new(retry_class):
+    """A 401 that a renewed token meets is worth another one, whatever is to be sent."""
+    case = with_credentials(Server(401, 401, 401, 200))
+    operation = of_a_batch(case)
+    assert await case.send(call(retry_class), operation) == {"id": 1}
+    assert len(case.server.token_requests) == 4
+    assert (case.time.slept, operation.retries) == ([0.25], 1)
+
+
+async def test_a_single_call_renews_its_token_once():
+    """It is refused after that, and nothing was processed."""
+    case = with_credentials(Server(401))
+    error = await case.fail(UnauthorizedError, call(SERIAL))
+    assert (len(case.server.token_requests), error.ambiguous) == (2, False)
+
+
+async def test_a_wrong_credential_ends_a_batch_soon():
+    """Of six tokens in a row that are refused one would be enough to go on."""
+    case = with_credentials(Server(401))
+    error = await case.fail(UnauthorizedError, call(SERIAL), of_a_batch(case))
+    assert (len(case.server.token_requests), len(case.server.sent)) == (6, 6)
+    assert (error.ambiguous, sum(case.time.slept)) == (False, 0.75)
+    await case.fail(UnauthorizedError, call(SERIAL), of_a_batch(case))
+    assert len(case.server.token_requests) == 8
+
+
+async def test_a_request_that_is_always_refused_ends_a_batch():
+    """However often others are accepted meanwhile: it lacks a right."""
+
+    def answer(request):
+        return own(200 if request.method == "GET" else 401)
+
+    case = with_credentials(Server(answer))
+
+    async def sleep(seconds):
+        case.time.now += seconds
+        await case.transport.send(call(), Operation(120.0, attempts=4))
+
+    case.transport.sleep = sleep
+    await case.fail(UnauthorizedError, call(SERIAL), of_a_batch(case))
+    assert sum(request.method == "PUT" for request in case.server.sent) == 12
+
+
+async def test_a_doubt_outlives_a_refusal_of_a_token():
+    """A 401 to a replay is no verdict on the copy that was sent before."""
+    case = with_credentials(Server(httpx.ReadError("reset"), 401))
+    error = await case.fail(UnauthorizedError, call(SERIAL), of_a_batch(case))
+    assert error.ambiguous
+
+
+async def test_a_fixed_token_ends_a_batch_at_once():
+    """There is no other one."""
+    case = Case(Server(401), BearerToken("abc"))
+    await case.fail(UnauthorizedError, operation=of_a_batch(case))
+    assert len(case.server.sent) == 1
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        httpx.Response(200, text="<h1>Please sign in</h1>"),
+        httpx.Response(200, content=b'{"access_token": "t\xff\xfe'),
+        httpx.Response(204),
+    ],
+)
+async def test_a_page_in_place_of_a_token_is_asked_again(page):
+    """What is no JSON is no answer of a token endpoint."""
+    case = with_credentials(Server(200, tokens=[page, page, token("t")]))
+    assert await case.send(call(CREATE)) == {"id": 1}
+    assert len(case.server.token_requests) == 3
+    assert case.time.slept == [0.25, 0.5]
+
+
+@pytest.mark.parametrize(("batch", "times"), [(False, 4), (True, 5)])
+async def test_a_page_that_stays_is_the_token_endpoints_answer(batch, times):
+    """A token endpoint that is none ends a call, and a batch, soon."""
+    case = with_credentials(Server(200, tokens=[foreign(200)]))
+    operation = of_a_batch(case) if batch else None
+    error = await case.fail(AuthenticationError, call(CREATE), operation)
+    assert str(error) == "the token endpoint's answer has no access_token"
+    assert (len(case.server.token_requests), case.server.sent) == (times, [])
+
+
+@pytest.mark.parametrize(
+    "refusal", [httpx.Response(401, json={"error": "invalid_client"}), httpx.Response(200, json={})]
+)
+async def test_a_definite_answer_of_a_token_endpoint_ends_a_batch(refusal):
+    """It is asked once."""
+    case = with_credentials(Server(200, tokens=[refusal]))
+    await case.fail(AuthenticationError, call(CREATE), of_a_batch(case))
+    assert len(case.server.token_requests) == 1
+
+
+async def test_a_refused_token_shows_that_the_server_is_there():
+    """It gives back a part of a retry, as a success does."""
+    case = with_credentials(Server(503, 401, 200))
+    await case.send()
+    budget = case.transport._budget
+    assert budget.left == budget.capacity - 1 + 2 * 0.25
+
+
 async def test_a_missing_role_is_an_error():
     """A 403 is final: a new token would not help."""
     case = with_credentials(Server(403))
