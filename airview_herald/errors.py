@@ -262,7 +262,7 @@ class BadRequestError(ClientStatusError):
 
 
 class UnauthorizedError(ClientStatusError):
-    """401: the credential was refused, even when fresh."""
+    """401: the credential was refused, even when fresh; in a batch time and again."""
 
 
 class ForbiddenError(ClientStatusError):

@@ -256,8 +256,8 @@ class AirView(SessionClient, Operations):
             events: A sync or async iterable; any length, since a window of it is held at a time.
                 One that blocks between events, on a database or a pipe, is iterated in a worker
                 thread if it has a true attribute `blocking`, as this package's sources have.
-            concurrency: Requests in flight at most. Timeouts and 5xx lower it for a while; a 429
-                limits the rate of all that the client sends instead.
+            concurrency: Requests in flight at most. Timeouts and 5xx lower it for a while, unless
+                they are few; 429s limit the rate of all that the client sends instead.
             window: Events held at most; by default 4 for each request in flight.
             on_outcome: Called, or awaited, with each event's `Outcome`. Events left over when a
                 run ends early are counted in the report only.
@@ -304,9 +304,9 @@ class AirView(SessionClient, Operations):
 
         Raises:
             IngestAborted: The producer or a callback raised, or no event can be recorded
-                (authentication, authorisation, configuration), `max_cooldown` or `max_failures` is
-                reached, or what was recorded before could not be read back. Its `report` is
-                closed.
+                (authentication, authorisation, configuration; a 401 only when token after token
+                is refused), `max_cooldown` or `max_failures` is reached, or what was recorded
+                before could not be read back. Its `report` is closed.
             InputError: An argument is out of its range.
             ConfigurationError: `state` or `dead_letters` cannot be used; nothing was sent.
         """

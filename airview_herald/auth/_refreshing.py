@@ -44,7 +44,7 @@ class RefreshingAuth(httpx.Auth):
     before the expiry, and starts over once on a 401, but only when the token that failed is still
     the current one. When the task that fetches is cancelled, or is out of time, another takes
     over; when its fetch fails, each waiter gets a copy of the error and the next asker tries
-    again.
+    again. A request is sent twice at most; `refusals` lets who sends it judge whether to go on.
 
     Args:
         clock: Seconds, monotonic; tests bring their own.
@@ -118,13 +118,16 @@ class RefreshingAuth(httpx.Auth):
                     await obtaining.aclose()
             self.authorize(request, token)
             response = yield request
-            if response.is_success:
-                self.refusals = 0
             if response.status_code != httpx.codes.UNAUTHORIZED or not self.renewable:
+                self.refusals = 0 if response.is_success else self.refusals
                 return
-            if self._token is token:
-                self._token = None
-                self.refusals += 1
+            self._discard(token)
+
+    def _discard(self, token: Token) -> None:
+        """Use a token that was refused no more; of those who say so only the first one counts."""
+        if self._token is token:
+            self._token = None
+            self.refusals += 1
 
     def _usable(self) -> Token | None:
         token = self._token

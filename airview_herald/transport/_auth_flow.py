@@ -69,8 +69,8 @@ async def authorized(
 
 
 def is_as_asked(request: httpx.Request, response: httpx.Response) -> bool:
-    """Return whether the answer to an errand is JSON, if that is what was asked for."""
-    if request.headers.get("accept") != "application/json":
+    """Return whether what the answer to an errand holds is JSON, if that is what was asked for."""
+    if not response.content or request.headers.get("accept") != "application/json":
         return True
     try:
         parse(response.content, RequestFacts())

@@ -54,8 +54,8 @@ class Retry:
         attempts: How often a single call is sent at most. A batch goes on to its deadline.
         base: Backoff before the second attempt, at most, in seconds; it doubles with each.
         cap: The longest backoff, in seconds.
-        budget: Retries the client may spend in a row; each success gives a quarter back, which
-            sustains one failure in five.
+        budget: Retries the client may spend in a row; each answer that tells that the server is
+            there gives a quarter back, which sustains one failure in five.
     """
 
     attempts: int = attrs.field(default=4, validator=_at_least_one)

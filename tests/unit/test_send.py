@@ -1184,7 +1184,6 @@ async def test_a_fixed_token_ends_a_batch_at_once():
     [
         httpx.Response(200, text="<h1>Please sign in</h1>"),
         httpx.Response(200, content=b'{"access_token": "t\xff\xfe'),
-        httpx.Response(204),
     ],
 )
 async def test_a_page_in_place_of_a_token_is_asked_again(page):

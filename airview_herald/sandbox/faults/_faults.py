@@ -12,8 +12,9 @@ class Faults:
 
     Nothing strikes until it is told to. A decision depends on the seed, on a request's method,
     target and body, and on how many times such a request was seen, and so not on the order in
-    which requests come: runs that send the same meet the same. `throttle` and `outage` go by the
-    clock instead.
+    which requests come: runs that send the same meet the same. Runs whose requests differ, by ids
+    that hang on which of two creates was faster say, differ there. `throttle` and `outage` go by
+    the clock instead.
 
     Faults strike whatever a route does, forced or not, and before tokens are looked at. The
     record of a request says which `fault` struck it and, if it was carried out all the same, what
