@@ -1,11 +1,11 @@
 """How many requests of a batch may be in flight: a ceiling, and what the server can take below it.
 
-Timeouts and 5xx say that the server has more to do than it can, unless they are few: one in ten may
-come of anything. Where there are more the limit falls to 0.7 of itself, at most once per round
-trip: what was sent before the fall says nothing about what holds after it. Answers raise it again.
-Below the threshold, 0.7 of what it was when the trouble began, each answer adds one, which doubles
-the limit in a round trip (slow start); above it a round trip adds one in all. It rises only while
-at least half of it is used.
+Timeouts and 5xx say that the server has more to do than it can, unless they are few: 15 in a
+hundred may come of anything. Where there are more the limit falls to 0.7 of itself, at most once
+per round trip: what was sent before the fall says nothing about what holds after it. Answers raise
+it again. Below the threshold, 0.7 of what it was when the trouble began, each answer adds one,
+which doubles the limit in a round trip (slow start); above it a round trip adds one in all. It
+rises only while at least half of it is used.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import attrs
 from airview_herald.transport._share import Share
 
 _FALL = 0.7
-_FEW = 0.1
+_FEW = 0.15
 _NONE = 0.001
 
 
