@@ -14,10 +14,11 @@ import anyio
 import attrs
 from anyio import to_thread
 
+from airview_herald.airview._continuity import allowance, still_there
 from airview_herald.airview._dead_letters import Entry, dead_letter, recorded
 from airview_herald.airview._held import Held
 from airview_herald.airview._ingest_settings import IngestSettings
-from airview_herald.airview._known_ids import Ids, KnownIds, remember, still_there
+from airview_herald.airview._known_ids import Ids, KnownIds, remember
 from airview_herald.airview._outcomes import SYSTEMIC, OutcomeStatus
 from airview_herald.airview._positions import Positions, Step, Verdict
 from airview_herald.airview._reconciling import Reading
@@ -123,9 +124,10 @@ class Journal:
         await self._wait_for_the_last(progress)
         catalogue = self._recorder.catalogue
         ids = await self._in_thread(partial(state.ids, catalogue.cache_size))
-        with reading() as asker:
-            sound = await still_there(ids, asker)
-        if sound:
+        seen = await still_there(
+            ids, reading, allowance(progress), at_once=self._settings.concurrency
+        )
+        if seen is not None:
             await remember(ids, catalogue)
         else:
             logger.warning(
@@ -145,7 +147,7 @@ class Journal:
             progress.taken, doubtful=progress.doubtful, overtaking=self._settings.coalesce
         )
         # From here on the file says that requests may be running.
-        await self._in_thread(partial(state.write, Step(), Ids()))
+        await self._in_thread(partial(state.write, Step(), seen or Ids()))
         self._begun = True
 
     def reaches(self, room: int) -> bool:

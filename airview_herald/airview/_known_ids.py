@@ -1,9 +1,4 @@
-"""The ids that a file of state keeps: what a run learns, and whether the server still has it.
-
-A server that was restored or reset has lost the newest rows of its tables, and gives their ids to
-others. So for each table the row with the highest id is looked for: as long as it is there under
-its id, all before it are.
-"""
+"""The ids that a file of state keeps: what a run learns, and what the next one knows."""
 
 from __future__ import annotations
 
@@ -15,8 +10,6 @@ from anyio.lowlevel import checkpoint
 from airview_herald._memory import Memory
 from airview_herald.airview._catalogue import Catalogue
 from airview_herald.airview._event_lines import decode_model, encode_model
-from airview_herald.airview._looks import LOOKS
-from airview_herald.airview._notes import Asker
 from airview_herald.airview._recording import Recorder
 from airview_herald.airview.models import (
     Application,
@@ -49,14 +42,19 @@ class Ids:
     Attributes:
         system: The id of the system.
         likelihood: How likely the next resource is known to the server.
-        definitions: Kind, id and the whole definition, as a line.
+        definitions: Kind, id and the whole definition, as a line; out of a file those first that
+            were seen longest ago.
         resources: Id, id of the application in its environment, and reference.
+        seen: Kind and id of the definitions that were looked at, and are there.
+        looks: How many looks of the file's allowance that took.
     """
 
     system: int | None = None
     likelihood: float | None = None
     definitions: list[tuple[str, int, str]] = attrs.field(factory=list)
     resources: list[tuple[int, int, str]] = attrs.field(factory=list)
+    seen: list[tuple[str, int]] = attrs.field(factory=list)
+    looks: int = 0
 
 
 class KnownIds:
@@ -116,35 +114,12 @@ class KnownIds:
         return True
 
 
-async def still_there(ids: Ids, asker: Asker) -> bool:
-    """Return whether the server still has what was learnt of it.
-
-    Routes: `GET` of `/systems/`, `/environments/`, `/referenced-application-environments/`,
-    `/controls/`, `/technical-controls/` and `/resources/`, once each at most.
-    """
-    if ids.system is None:
-        return True
-    asker.sender.forget_system()
-    system = await asker.sender.find_system()
-    if system is None or system.id != ids.system:
-        return False
-    newest = {kind: (identifier, row) for kind, identifier, row in ids.definitions}
-    for kind, (identifier, row) in newest.items():
-        found = await LOOKS[kind](asker.backend, decode_model(_MODELS[kind], row.encode()))
-        if found is None or _id_of(found) != identifier:
-            return False
-    if ids.resources:
-        resource, place, reference = ids.resources[-1]
-        return await asker.backend.get_resource_id(reference, place) == resource
-    return True
-
-
 async def remember(ids: Ids, catalogue: Catalogue) -> None:
     """Have a catalogue know what was learnt before."""
     if ids.likelihood is not None:
         catalogue.guess.go_on(ids.likelihood)
     for kind, _, row in ids.definitions:
-        definition = decode_model(_MODELS[kind], row.encode())
+        definition = definition_of(kind, row)
         catalogue.definitions.remember((kind, getattr(definition, _KEYS[kind])), definition)
     for number, (resource, place, reference) in enumerate(ids.resources, 1):
         if not number % _AT_ONCE:
@@ -152,11 +127,11 @@ async def remember(ids: Ids, catalogue: Catalogue) -> None:
         catalogue.remember_resource(reference, place, resource)
 
 
-def _id_of(definition: Any) -> int | None:
-    """Return the id of a definition; of an application that of its place, which events need."""
-    identifier: int | None = (
-        definition.application_environment_id
-        if isinstance(definition, Application)
-        else definition.id
-    )
-    return identifier
+def definition_of(kind: str, row: str) -> Any:
+    """Return a definition that was kept as a line.
+
+    Args:
+        kind: What it is.
+        row: The line.
+    """
+    return decode_model(_MODELS[kind], row.encode())

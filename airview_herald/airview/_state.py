@@ -25,16 +25,19 @@ from airview_herald.errors import ConfigurationError
 
 # Marks a file as a state of a batch: nothing else writes this number into a SQLite header.
 _APPLICATION_ID = 0x41564853
-_VERSION = 1
+_VERSION = 2
 _SCHEMA = """
 CREATE TABLE run (
     base_url TEXT, system_name TEXT, referencing_type TEXT, name TEXT, system_id INTEGER,
-    likelihood REAL, taken INTEGER, tail TEXT, alive REAL, settled INTEGER, finished INTEGER
+    likelihood REAL, taken INTEGER, tail TEXT, alive REAL, settled INTEGER, finished INTEGER,
+    looks INTEGER
 );
 CREATE TABLE block (number INTEGER PRIMARY KEY, digest TEXT);
 CREATE TABLE open (position INTEGER PRIMARY KEY, print TEXT, lane TEXT, doubtful INTEGER);
 CREATE INDEX doubt ON open (lane) WHERE doubtful;
-CREATE TABLE definition (kind TEXT, id INTEGER, row TEXT, PRIMARY KEY (kind, id)) WITHOUT ROWID;
+CREATE TABLE definition (
+    kind TEXT, id INTEGER, row TEXT, seen REAL, PRIMARY KEY (kind, id)
+) WITHOUT ROWID;
 CREATE TABLE resource (id INTEGER PRIMARY KEY, place INTEGER, reference TEXT);
 """
 
@@ -60,6 +63,7 @@ class Progress:
         alive: When it was last heard of, in seconds since the epoch.
         settled: Whether it ended with no request that may still be running.
         finished: Whether its input ended and all of it is done.
+        looks: How many looks its ids have cost.
     """
 
     name: str
@@ -69,6 +73,7 @@ class Progress:
     alive: float
     settled: bool
     finished: bool
+    looks: int
 
 
 class StateFile:
@@ -115,9 +120,11 @@ class StateFile:
     def progress(self) -> Progress:
         """Return how far the run has come."""
         with self._using() as connection:
-            (row,) = connection.execute("SELECT name, taken, alive, settled, finished FROM run")
+            (row,) = connection.execute(
+                "SELECT name, taken, alive, settled, finished, looks FROM run"
+            )
             (counts,) = connection.execute("SELECT count(*), total(doubtful) FROM open")
-        name, taken, alive, settled, finished = row
+        name, taken, alive, settled, finished, looks = row
         return Progress(
             name=name,
             taken=taken,
@@ -126,6 +133,7 @@ class StateFile:
             alive=alive,
             settled=bool(settled),
             finished=bool(finished),
+            looks=looks,
         )
 
     def past(self, number: int) -> Past:
@@ -158,11 +166,15 @@ class StateFile:
     def ids(self, capacity: int) -> Ids:
         """Return the ids that are kept, of resources the newest only, the newest last.
 
+        Definitions come in the order in which they were seen.
+
         Args:
             capacity: How many of resources.
         """
         with self._using() as connection:
-            definitions = connection.execute("SELECT kind, id, row FROM definition ORDER BY id")
+            definitions = connection.execute(
+                "SELECT kind, id, row FROM definition ORDER BY seen, id"
+            )
             resources = connection.execute(
                 "SELECT id, place, reference FROM resource ORDER BY id DESC LIMIT ?", (capacity,)
             )
@@ -203,7 +215,7 @@ class StateFile:
                 connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
                 connection.execute(f"PRAGMA user_version = {_VERSION}")
                 connection.execute(
-                    "INSERT INTO run VALUES (?, ?, ?, ?, NULL, NULL, 0, '', ?, 1, 0)",
+                    "INSERT INTO run VALUES (?, ?, ?, ?, NULL, NULL, 0, '', ?, 1, 0, 0)",
                     (*key, uuid.uuid4().hex, time.time()),
                 )
         if connection.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
@@ -314,14 +326,24 @@ def _keep(connection: sqlite3.Connection, ids: Ids) -> None:
     if ids.system is not None:
         values = (ids.system, ids.likelihood)
         connection.execute("UPDATE run SET system_id = ?, likelihood = ?", values)
-    definitions = "INSERT OR REPLACE INTO definition SELECT a, b, c FROM given"
-    _each(connection, definitions, ids.definitions)
+    now = time.time()
+    definitions = (
+        "INSERT INTO definition SELECT a, b, c, d FROM given WHERE true "
+        "ON CONFLICT DO UPDATE SET row = excluded.row"
+    )
+    _each(connection, definitions, [(*each, now) for each in ids.definitions])
+    seen = (
+        "UPDATE definition SET seen = (SELECT max(c) FROM given) "
+        "WHERE (kind, id) IN (SELECT a, b FROM given)"
+    )
+    _each(connection, seen, [(*each, now) for each in ids.seen])
+    connection.execute("UPDATE run SET looks = looks + ?", (ids.looks,))
     resources = "INSERT OR REPLACE INTO resource SELECT a, b, c FROM given"
     _each(connection, resources, ids.resources)
 
 
 def _each(
-    connection: sqlite3.Connection, statement: str, rows: Sequence[Sequence[int | str]]
+    connection: sqlite3.Connection, statement: str, rows: Sequence[Sequence[int | float | str]]
 ) -> None:
     """Run a statement over the columns a to d of rows that are handed over as one value.
 
@@ -337,7 +359,8 @@ def _begin_anew(connection: sqlite3.Connection) -> None:
     connection.execute("DELETE FROM open")
     connection.execute("DELETE FROM block")
     connection.execute(
-        "UPDATE run SET taken = 0, tail = '', finished = 0, name = ?", (uuid.uuid4().hex,)
+        "UPDATE run SET taken = 0, tail = '', finished = 0, looks = 0, name = ?",
+        (uuid.uuid4().hex,),
     )
 
 

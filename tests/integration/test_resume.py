@@ -2,7 +2,6 @@
 
 import json
 import logging
-import shutil
 import threading
 from functools import partial
 
@@ -12,12 +11,10 @@ import httpx
 import pytest
 
 from airview_herald.airview import Reconciliation, State, _journal
-from airview_herald.airview._known_ids import Ids, still_there
-from airview_herald.airview._looks import LOOKS
+from airview_herald.airview._known_ids import Ids
 from airview_herald.airview._positions import Step
 from airview_herald.airview._state import StateFile
 from airview_herald.errors import ConfigurationError, IngestAborted, InputError, RequestTimeoutError
-from airview_herald.sandbox import Sandbox
 from airview_herald.sources import read_jsonl, write_jsonl
 from airview_herald.transport import Retry
 
@@ -102,7 +99,7 @@ async def test_a_batch_goes_on_where_it_was(sandbox, client, many, state):
 
 
 async def test_what_is_known_of_the_server_is_not_asked_for_again(sandbox, client, many, state):
-    """The ids in the file cost one look at the newest of each table."""
+    """The ids in the file cost one look at each, and at the list of applications."""
     async with client() as airview:
         await cut_short(airview, many, 150, state=state, concurrency=8)
     sandbox.requests.clear()
@@ -110,6 +107,7 @@ async def test_what_is_known_of_the_server_is_not_asked_for_again(sandbox, clien
         await airview.ingest(many, state=state)
     looks = [request.path for request in sandbox.requests if request.method == "GET"]
     assert sorted(path.rpartition("/airview/")[2] for path in looks) == [
+        "applications/",
         "controls/",
         "environments/",
         "referenced-application-environments/",
@@ -139,7 +137,7 @@ async def test_a_finished_batch_is_refused_unless_told_to_begin_anew(sandbox, cl
         report = await airview.ingest(other, state=State(state, restart=True))
     assert (report.recorded, report.skipped) == (30, 0)
     # The ids are kept: ten new resources, thirty saves, and a look at each table.
-    assert report.requests == 10 + 30 + 6
+    assert report.requests == 10 + 30 + 7
 
 
 async def test_cancelling_keeps_what_was_done(sandbox, client, many, state):
@@ -372,110 +370,6 @@ async def test_reconciling_that_was_cut_short_is_done_again(sandbox, client, eve
         assert (first.recorded, first.unknown) == (19, 1)
         second = await airview.ingest(events, state=state, reconcile=True)
     assert (second.skipped, second.reconciled, second.recorded) == (10, 1, 1)
-
-
-@pytest.fixture
-def restored(tmp_path):
-    """A server that can be set back to what it was, at the same address."""
-
-    class Restorable:
-        def __init__(self):
-            self.database = tmp_path / "server.db"
-            self.sandbox = Sandbox(self.database)
-            self.sandbox.start()
-            self.url = self.sandbox.airview_url
-
-        def set_back(self, backup=None):
-            port = httpx.URL(self.url).port
-            self.sandbox.stop()
-            for file in tmp_path.glob("server.db*"):
-                file.unlink()
-            if backup is not None:
-                shutil.copy(backup, self.database)
-            self.sandbox = Sandbox(self.database, port=port)
-            self.sandbox.start()
-
-        def back_up(self):
-            port = httpx.URL(self.url).port
-            self.sandbox.stop()
-            shutil.copy(self.database, tmp_path / "backup.db")
-            self.sandbox = Sandbox(self.database, port=port)
-            self.sandbox.start()
-            return tmp_path / "backup.db"
-
-    server = Restorable()
-    yield server
-    server.sandbox.stop()
-
-
-@pytest.mark.parametrize(
-    "lost", ["nothing", "system", *sorted(LOOKS.keys() - {"service", "resource_type"}), "resource"]
-)
-async def test_the_newest_of_each_table_is_looked_for(client, event, state, lost):
-    """A server that has another id for what was newest, or none, has lost something."""
-    async with client() as airview:
-        await airview.ingest([event(f"i-{n}") for n in range(3)], state=state)
-        recorder = airview._recorder
-        file = StateFile.open(str(state), recorder.sender.config, restart=True)
-        ids = file.ids(10)
-        file.abandon()
-        assert {kind for kind, *_ in ids.definitions} == LOOKS.keys() - {"service", "resource_type"}
-        if lost == "system":
-            ids.system += 1
-        elif lost == "resource":
-            ids.resources.append((99, *ids.resources[-1][1:]))
-        ids.definitions = [
-            (kind, number + (kind == lost), row) for kind, number, row in ids.definitions
-        ]
-        asker = recorder.asker(recorder.sender.transport.operation())
-        assert await still_there(ids, asker) is (lost == "nothing")
-
-
-@pytest.mark.parametrize("with_backup", [False, True])
-async def test_a_restored_server_gets_everything_again(
-    restored, client, event, many, state, caplog, with_backup
-):
-    """Ids and outcomes of a server that has lost rows are dropped, and that is said."""
-    async with client(restored.url) as airview:
-        await airview.ingest([event("i-0"), event("i-1")])
-    backup = restored.back_up() if with_backup else None
-    async with client(restored.url) as airview:
-        first = await cut_short(airview, many, 200, state=state, concurrency=8)
-        assert not first.server_restored
-    restored.set_back(backup)
-    async with client(restored.url) as airview:
-        report = await airview.ingest(many, state=state)
-    assert report.server_restored
-    assert (report.recorded, report.skipped) == (300, 0)
-    assert f"{state}: the server was restored" in caplog.text
-    rows = restored.sandbox.snapshot()["monitored_resource"]
-    assert len(rows) == 100
-    assert {int(row["additional_data"]) for row in rows} == set(range(200, 300))
-
-
-async def test_a_server_that_is_restored_meanwhile_gets_everything_with_the_next_run(
-    client, many, state, caplog
-):
-    """What a run had recorded before the server was restored is not taken for recorded."""
-    with Sandbox() as before, Sandbox() as after:
-        async with client(before.airview_url) as airview:
-            await cut_short(airview, many, 150, state=state, concurrency=4)
-            sender = airview.backend._sender
-            options = attrs.evolve(sender.transport.options, base_url=after.airview_url)
-            elsewhere = sender.transport.with_options(options)
-
-            def move(outcome):
-                if outcome.status == "recorded":
-                    sender.transport = elsewhere
-
-            report = await airview.ingest(many, state=state, on_outcome=move)
-            assert report.server_restored
-            assert closed(report)
-            assert "the next run sends all again" in caplog.text
-            again = await airview.ingest(many, state=state)
-        assert again.recorded == 300
-        rows = after.snapshot()["monitored_resource"]
-        assert sorted(int(row["additional_data"]) for row in rows) == list(range(200, 300))
 
 
 async def test_one_batch_at_a_time_has_the_file(sandbox, client, many, state):

@@ -323,15 +323,16 @@ def test_one_that_is_refused_leaves_an_older_one_in_doubt_open(path):
 
 
 def test_ids_come_back_newest_last_and_no_more_than_asked_for(path):
-    """Ids are kept by their tables, and what was learnt later counts."""
+    """Ids are kept by their tables, and what was learnt later counts; definitions as seen."""
     file = opened(path)
     ids = Ids(7, 0.25, [("control", 1, "{}"), ("control", 2, "{}")], [])
     ids.resources += [(n, 1, f"r{n}") for n in (5, 3, 9, 4)]
     file.write(Step(), ids)
-    file.write(Step(), Ids(7, 0.5, [("control", 2, "[]")], []))
+    file.write(Step(), Ids(7, 0.5, [("control", 2, "[]")], [], [("control", 1)], looks=3))
     kept = file.ids(3)
     assert (kept.system, kept.likelihood) == (7, 0.5)
-    assert kept.definitions == [("control", 1, "{}"), ("control", 2, "[]")]
+    assert kept.definitions == [("control", 2, "[]"), ("control", 1, "{}")]
+    assert file.progress().looks == 3
     assert [row[0] for row in kept.resources] == [4, 5, 9]
     file.write(None, NONE)
     assert file.ids(3) == Ids()
@@ -448,7 +449,7 @@ def spoil(path, kind):
         ("text", "is another program's, or damaged"),
         ("short", "is another program's, or damaged"),
         ("foreign", "is another program's"),
-        ("version", "is of version 99; this release reads 1"),
+        ("version", "is of version 99; this release reads 2"),
         ("truncated", "is damaged"),
         ("overwritten", "is damaged"),
         ("page", "is damaged"),
