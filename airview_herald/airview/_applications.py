@@ -3,12 +3,13 @@
 AirView takes any number of applications of one name and removes none, and an application is found
 by its reference only once it is in an environment. So when the answer that would tell its id is
 lost, it is looked for in the list of all. It is adopted as ours if its name and type match, it has
-no environment once the lost request has surely ended, its id is above the highest that was listed
+no environment once the lost request has surely ended, its id is above the highest that was known
 right before the request, no other call of this client knows it, and no second one is like it. It is
 made again if there is none. Otherwise it is left alone and reported.
 
-What this leaves open: another client that records an equal application within those seconds,
-and leaves it without an environment until they are over, may find its application adopted.
+What this leaves open: another client that records an equal application within those seconds, or
+since this one last heard of a new id, a second before unless lists take longer, and leaves it
+without an environment until they are over, may find its application adopted.
 """
 
 from __future__ import annotations
@@ -18,15 +19,14 @@ from weakref import WeakValueDictionary
 import anyio
 import attrs
 
-from airview_herald._memory import Memory
 from airview_herald.airview._notes import Asker, Notes
+from airview_herald.airview._watermark import Watermark
 from airview_herald.airview.models import Application
+from airview_herald.airview.readings import RecordedApplication
 from airview_herald.errors import (
     AirViewHeraldError,
     DeadlineError,
-    DecodeError,
     RequestFacts,
-    StatusError,
     TransportError,
 )
 from airview_herald.transport._call import RetryClass
@@ -39,7 +39,7 @@ class _Doubt:
     """A request to record an application whose answer was lost.
 
     Attributes:
-        above: The highest id that was listed right before it; `None` if no list could be had.
+        above: The highest id that was known right before it; `None` if no list could be had.
         until: When it has surely ended, in seconds of the transport's clock.
         facts: What an error may tell of it.
         told: Whose notes have it as an orphan.
@@ -57,7 +57,7 @@ class BareApplications:
     def __init__(self) -> None:
         self._made: dict[str, Application] = {}
         self._doubts: dict[str, _Doubt] = {}
-        self._highest: Memory[str, int] = Memory(0)
+        self._watermark = Watermark()
         # Two requests for equal applications, both lost, could not be told apart.
         self._equal: WeakValueDictionary[tuple[str, str], anyio.Lock] = WeakValueDictionary()
 
@@ -74,6 +74,7 @@ class BareApplications:
         """Forget them all."""
         self._made.clear()
         self._doubts.clear()
+        self._watermark.clear()
 
     async def record(self, asker: Asker, application: Application) -> Application:
         """Return an application with its id, recording it if this client has not.
@@ -98,9 +99,10 @@ class BareApplications:
 
     async def _create(self, asker: Asker, application: Application) -> Application | None:
         """Record an application; return `None` if the answer is lost."""
-        above = await self._highest_id(asker, application)
+        above = await self._watermark.before(asker, application.type)
+        sent_at = asker.sender.transport.clock()
         try:
-            return await asker.backend.create_application(application)
+            made = await asker.backend.create_application(application)
         except AirViewHeraldError as error:
             if not error.ambiguous:
                 raise
@@ -110,6 +112,9 @@ class BareApplications:
             if asker.operation.in_flight is RetryClass.CREATE:
                 self._tell(asker, application, self._doubt(asker, application, above))
             raise
+        assert made.id is not None  # noqa: S101 - for the type checker
+        self._watermark.made(application.type, made.id, sent_at)
+        return made
 
     async def _settle(self, asker: Asker, application: Application) -> Application | None:
         """Return what a lost request has left; `None` if there was none, or it left nothing."""
@@ -117,20 +122,20 @@ class BareApplications:
         if doubt is None:
             return None
         if doubt.above is None:
-            del self._doubts[application.reference]
-            told = self._tell(asker, application, doubt)
-            raise _unsettled(
-                f"its answer was lost, and no list had the ids before it; {told}", doubt
-            )
+            raise self._given_up(asker, application, "no list had the ids before it")
         try:
             await asker.sender.transport.wait_until(doubt.until, asker.operation)
-            found = await self._candidates(asker, application, doubt.above)
+            every = await asker.backend.get_applications(application.type)
+            found = await self._candidates(asker, application, doubt.above, every)
         except DeadlineError as late:
             told = self._tell(asker, application, doubt)
             raise _unsettled(f"{late.message}; {told}", doubt) from late
         except BaseException:
             self._tell(asker, application, doubt)
             raise
+        if self._watermark.is_contradicted(application.type, every):
+            self._watermark.clear()
+            raise self._given_up(asker, application, "the server has lost applications since")
         if len(found) > 1:
             ids = ", ".join(str(each.id) for each in found)
             told = self._tell(asker, application, doubt)
@@ -140,32 +145,23 @@ class BareApplications:
             asker.notes.settled(application.name)
         return found[0] if found else None
 
+    def _given_up(self, asker: Asker, application: Application, why: str) -> TransportError:
+        """Leave what a lost request may have left: the next one records the application anew."""
+        doubt = self._doubts.pop(application.reference)
+        told = self._tell(asker, application, doubt)
+        return _unsettled(f"its answer was lost, and {why}; {told}", doubt)
+
     async def _candidates(
-        self, asker: Asker, application: Application, above: int
+        self, asker: Asker, application: Application, above: int, every: list[RecordedApplication]
     ) -> list[Application]:
         """Return the applications that a request for one may have left: those above an id."""
         ours = {each.id for each in self._made.values()}
         found = []
-        for row in await asker.backend.get_applications(application.type):
+        for row in every:
             alike = row.name == application.name and row.id > above and row.id not in ours
             if alike and not await asker.backend.get_application_environments(row.id):
                 found.append(attrs.evolve(application, id=row.id))
         return found
-
-    async def _highest_id(self, asker: Asker, application: Application) -> int | None:
-        """Return the highest id of an application of a type; those who ask at once share a look.
-
-        A server that does not tell can be recorded to all the same.
-        """
-
-        async def look(_: bool) -> int:  # noqa: FBT001 - as `Memory.resolve` calls it
-            every = await asker.backend.get_applications(application.type)
-            return max((row.id for row in every), default=0)
-
-        try:
-            return await self._highest.resolve(application.type, look, asker.expired)
-        except (DecodeError, StatusError):
-            return None
 
     def _doubt(self, asker: Asker, application: Application, above: int | None) -> _Doubt:
         doubt = _Doubt(above, asker.sender.transport.settled_at())

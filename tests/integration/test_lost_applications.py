@@ -5,7 +5,8 @@ import attrs
 import pytest
 from faulty import Faulty
 
-from airview_herald.airview import Application, Environment, OutcomeStatus
+from airview_herald.airview import Application, Environment, OutcomeStatus, _watermark
+from airview_herald.sandbox import Sandbox
 from airview_herald.transport import PooledTransport
 
 _SETTLE = 0.2
@@ -201,16 +202,97 @@ async def test_a_server_that_does_not_list_is_recorded_to(sandbox, connect, even
     assert _placed(sandbox) == ([1, 2], [2])
 
 
-async def test_applications_made_at_once_share_one_look(sandbox, connect, event):
-    """However many are recorded at once, the list is read a few times."""
-    applications = [_named(f"App {n}", f"app-{n}") for n in range(60)]
+async def test_the_list_is_read_once_for_many_applications(sandbox, connect, event):
+    """However many are recorded, one after another too: what each costs does not grow."""
+    applications = [_named(f"App {n}", f"app-{n}") for n in range(300)]
     async with connect() as airview:
         report = await airview.ingest(
-            [event(f"i-{n}", application=each) for n, each in enumerate(applications)]
+            [event(f"i-{n}", application=each) for n, each in enumerate(applications)],
+            concurrency=4,
         )
-    assert report.recorded == 60
-    looks = [r for r in sandbox.requests if r.method == "GET" and r.path.endswith("/applications/")]
-    assert 1 <= len(looks) <= 20
+    assert report.recorded == 300
+    assert 1 <= _listings(sandbox) <= 3
+
+
+async def test_a_list_that_is_no_news_any_more_is_read_anew(
+    sandbox, connect, event, faulty, monkeypatch
+):
+    """What another client has made since is not adopted, if it is not of this very moment."""
+    monkeypatch.setattr(_watermark, "_NEWS", 0.05)
+    monkeypatch.setattr(_watermark, "_SHARE", 0.0)
+    given = event("i-1")
+    async with connect() as other, connect(http=faulty, settle=_SETTLE) as airview:
+        await airview.handle_compliance_event(event("i-0", application=_named("Other", "other")))
+        theirs = await other.backend.create_application(given.application)
+        await anyio.sleep(0.1)
+        faulty.order("POST", "/applications/", processed=False)
+        report = await airview.ingest([given])
+    assert (report.recorded, report.orphans) == (1, ())
+    assert theirs.id not in _placed(sandbox)[1]
+
+
+async def test_what_this_client_has_made_is_news_too(sandbox, connect, event, faulty):
+    """An application with a lower id than one of its own is older, though no list had it."""
+    given = event("i-1")
+    async with connect() as other, connect(http=faulty, settle=_SETTLE) as airview:
+        await airview.handle_compliance_event(event("i-0", application=_named("One", "one")))
+        theirs = await other.backend.create_application(given.application)
+        await airview.handle_compliance_event(event("i-0", application=_named("Two", "two")))
+        faulty.order("POST", "/applications/", processed=False)
+        report = await airview.ingest([given])
+    assert (report.recorded, report.orphans) == (1, ())
+    assert theirs.id not in _placed(sandbox)[1]
+    assert _listings(sandbox) == 2  # before the first request, and to settle the lost one
+
+
+async def test_each_type_has_its_own_list(sandbox, connect, event, faulty):
+    """The first application of a type is held against a list of that type."""
+    given = event("i-1", application=attrs.evolve(_named("Tool", "tool"), type="TECHNICAL_SERVICE"))
+    async with connect() as other, connect(http=faulty, settle=_SETTLE) as airview:
+        await airview.handle_compliance_event(event("i-0", application=_named("One", "one")))
+        theirs = await other.backend.create_application(given.application)
+        faulty.order("POST", "/applications/", processed=False)
+        report = await airview.ingest([given])
+    assert (report.recorded, report.orphans) == (1, ())
+    assert theirs.id not in _placed(sandbox)[1]
+
+
+async def test_a_server_that_lost_applications_is_not_held_against_its_past(
+    sandbox, connect, event, faulty
+):
+    """Its ids are low again: what a lost request has left is told, and not made twice unsaid."""
+    with Sandbox() as after:
+        async with connect(http=faulty, settle=_SETTLE) as airview:
+            for n in range(3):
+                await airview.handle_compliance_event(
+                    event("i-0", application=_named(f"App {n}", f"app-{n}"))
+                )
+            transport = airview.backend._sender.transport
+            transport.options = attrs.evolve(transport.options, base_url=after.airview_url)
+            faulty.order("POST", "/applications/", processed=True)
+            new = event("i-1", application=_named("New", "new"))
+            report = await airview.ingest([new])
+            again = await airview.ingest([new])
+    assert "the server has lost applications since" in str(report.failures[0].error)
+    assert [each.name for each in report.orphans] == ["New"]
+    assert again.recorded == 1
+
+
+async def test_what_was_known_of_a_restored_server_is_forgotten(sandbox, connect, event):
+    """When the loss was found out, the next application is held against a new list."""
+    async with connect() as airview:
+        await airview.handle_compliance_event(event("i-0", application=_named("One", "one")))
+        airview._recorder.catalogue.forget()
+        await airview.handle_compliance_event(event("i-0", application=_named("Two", "two")))
+    assert _listings(sandbox) == 2
+
+
+def _listings(sandbox):
+    """Count how often the list of applications was read."""
+    return sum(
+        request.method == "GET" and request.path.endswith("/airview/applications/")
+        for request in sandbox.requests
+    )
 
 
 def _named(name, reference):
