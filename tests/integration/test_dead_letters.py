@@ -1,6 +1,7 @@
 """Events that were not recorded, kept for another time."""
 
 import contextlib
+import itertools
 import json
 import subprocess
 import sys
@@ -234,7 +235,7 @@ class Faults:
 
 
 class Story:
-    """A batch with faults, cut short and gone on with, and then its letters sent again.
+    """Batches with faults, cut short and gone on with, and their letters sent again.
 
     Args:
         folder: Where its files are.
@@ -246,37 +247,57 @@ class Story:
         self.rows = {}
         self._recorded = {}
         self._lanes = lanes
+        self._rounds = 0
         self._folder = folder
         self._letters = {"dead_letters": folder / "dead.jsonl"}
         self._options = options | {"on_outcome": self._note}
 
-    async def tell(self, sandbox, airview, events, stops):
-        """Tell it to its end, and see after each batch that what it recorded has not gone back."""
+    async def tell(self, sandbox, airview, batches, stops, replays):
+        """Tell it to its end, and see after each step that what is recorded has not gone back.
+
+        Args:
+            sandbox: The server.
+            airview: The client.
+            batches: The inputs, one newer than the other; each is gone on with until it is done.
+            stops: After how many outcomes a batch is cut short, each time it begins or goes on.
+            replays: Whether letters are sent again after each batch.
+        """
+        for number, events in enumerate(batches):
+            await self._finish(sandbox, airview, events, f"{number}.db", stops)
+            if replays[number % len(replays)]:
+                await self._send_again(sandbox, airview)
+        rounds = 0
+        while await self._send_again(sandbox, airview):
+            rounds += 1
+            assert rounds < 8
+
+    async def _finish(self, sandbox, airview, events, state, stops):
+        """Go on with a batch until its file says that it is done."""
         # A run may finish early: an event in doubt is done with when a newer one is recorded.
         with contextlib.suppress(ConfigurationError):
-            for stop in (*stops, len(events) + 1):
-                await self._cut_short(airview, events, stop)
-                self._look(sandbox)
+            await self._go_on(sandbox, airview, events, state, (*stops, len(events) + 1))
         with pytest.raises(ConfigurationError, match="has finished"):
-            await self._repeat(sandbox, airview, events)
-        number = 0
-        while left := list(read_jsonl(self._letters["dead_letters"])):
-            number += 1
-            assert number < 8
-            state = self._folder / f"{number}.db" if number % 2 else None
-            await airview.ingest(left, state=state, **self._letters, **self._options)
+            await self._go_on(sandbox, airview, events, state, [len(events) + 1] * 8)
+
+    async def _go_on(self, sandbox, airview, events, state, stops):
+        for stop in stops:
+            await self._cut_short(airview, events, stop, state=self._folder / state)
             self._look(sandbox)
 
-    async def _repeat(self, sandbox, airview, events):
-        while True:
-            await self._cut_short(airview, events, len(events) + 1)
-            self._look(sandbox)
+    async def _send_again(self, sandbox, airview):
+        """Send the letters that are there, with a state every other time; return how many."""
+        path = self._letters["dead_letters"]
+        left = list(read_jsonl(path)) if path.exists() else []
+        self._rounds += 1
+        state = self._folder / f"again {self._rounds}.db" if self._rounds % 2 else None
+        await airview.ingest(left, state=state, **self._letters, **self._options)
+        self._look(sandbox)
+        return len(left)
 
-    async def _cut_short(self, airview, events, stop):
+    async def _cut_short(self, airview, events, stop, **options):
         """Leave a batch after some outcomes."""
-        options = {"state": self._folder / "state.db"} | self._letters | self._options
         seen = 0
-        async with airview.stream(events, **options) as run:
+        async with airview.stream(events, **options, **self._letters, **self._options) as run:
             async for _ in run:
                 seen += 1
                 if seen == stop:
@@ -306,15 +327,28 @@ FATES = st.lists(st.sampled_from(["refused", "landed", "lost"]), max_size=2)
 @given(
     lanes=st.lists(st.sampled_from("abc"), min_size=1, max_size=24),
     plan=st.lists(FATES, max_size=24),
-    stops=st.lists(st.integers(1, 24), max_size=2),
+    cuts=st.lists(st.integers(0, 24), max_size=2),
+    stops=st.lists(st.integers(1, 24), max_size=5),
+    replays=st.lists(st.booleans(), min_size=1, max_size=3),
     coalesce=st.booleans(),
     window=st.integers(1, 12),
 )
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 def test_no_replay_puts_an_older_state_over_a_newer_one(
-    connect, event, tmp_path_factory, monkeypatch, lanes, plan, stops, coalesce, window
+    connect,
+    event,
+    tmp_path_factory,
+    monkeypatch,
+    anyio_backend,
+    lanes,
+    plan,
+    cuts,
+    stops,
+    replays,
+    coalesce,
+    window,
 ):
-    """Batches that fail, are cut short and go on, and letters sent again: the newest state wins."""
+    """Batches that fail, are cut short and go on, with letters sent again between newer ones."""
     monkeypatch.setattr(_journal, "_INTERVAL", 0.01)
     story = Story(tmp_path_factory.mktemp("story"), lanes, coalesce=coalesce, window=window)
 
@@ -329,8 +363,10 @@ def test_no_replay_puts_an_older_state_over_a_newer_one(
                     event(lane, STATES[number % 3], additional_data=str(number))
                     for number, lane in enumerate(lanes)
                 ]
-                await story.tell(sandbox, airview, events, stops)
+                edges = sorted({0, len(events), *(min(cut, len(events)) for cut in cuts)})
+                batches = [events[start:end] for start, end in itertools.pairwise(edges)]
+                await story.tell(sandbox, airview, batches, stops, replays)
 
     with Sandbox(race_window=0) as sandbox:
-        anyio.run(run, sandbox)
+        anyio.run(run, sandbox, backend=anyio_backend)
     assert story.rows == {lane: index for index, lane in enumerate(lanes)}

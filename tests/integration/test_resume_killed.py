@@ -123,10 +123,13 @@ def compare(folder, size, kills, concurrency, backend, seed):
         sent, found = len(sandbox.requests), rows(sandbox)
     assert (inputs, failed, unknown) == (total, 0, 0)
     assert recorded + skipped == total
-    again = []
-    for number, run in enumerate(runs[1:], 1):
-        earlier = set(itertools.chain.from_iterable(runs[:number]))
-        again.append(len(earlier.intersection(run)))
+    # An event is sent again for the kill that ended the run in which it was sent last.
+    again, last = [0] * kills, {}
+    for number, run in enumerate(runs):
+        for index in set(run):
+            if index in last:
+                again[last[index]] += 1
+            last[index] = number
     print(  # noqa: T201 - the figures are the proof
         f"\n{total:,} events, {kills} kills, concurrency {concurrency}, {backend}: sent again "
         f"after each {again}; requests {sent:,}, without a kill {needed:,} ({sent / needed:.3f})"
