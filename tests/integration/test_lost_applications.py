@@ -267,8 +267,9 @@ async def test_a_server_that_lost_applications_is_not_held_against_its_past(
                 await airview.handle_compliance_event(
                     event("i-0", application=_named(f"App {n}", f"app-{n}"))
                 )
-            transport = airview.backend._sender.transport
-            transport.options = attrs.evolve(transport.options, base_url=after.airview_url)
+            sender = airview.backend._sender
+            options = attrs.evolve(sender.transport.options, base_url=after.airview_url)
+            sender.transport = sender.transport.with_options(options)
             faulty.order("POST", "/applications/", processed=True)
             new = event("i-1", application=_named("New", "new"))
             report = await airview.ingest([new])
