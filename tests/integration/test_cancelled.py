@@ -145,9 +145,9 @@ async def cancel(sandbox, connect, event, folder, backend, times, seed):
             if number in (times // 10, times):
                 await shared.ingest(cancelling.events)
                 await shared.backend.system_id
-                while http.idle_connections > 1:
+                # A fault may have closed the connection that is left, after its last answer.
+                while http.idle_connections != 1 or open_sockets(port) != 1:
                     await shared.backend.get_environments()
-                assert open_sockets(port) == 1
                 counts.append(objects())
     assert open_sockets(port) == 0
     assert len(anyio.get_running_tasks()) == tasks
