@@ -51,6 +51,7 @@ class Accounts(RuleBasedStateMachine):
     @rule(
         lanes=st.lists(st.sampled_from("abcdefgh"), max_size=40),
         cancelled_at=_MOMENT,
+        carried_out=st.booleans(),
         left_at=_MOMENT,
         produced=_MOMENT,
         asynchronous=st.booleans(),
@@ -66,14 +67,14 @@ class Accounts(RuleBasedStateMachine):
     )
     def batch(self, **arguments):
         """Run a batch, which may be cancelled at a request, left, or end by the caller's errors."""
-        self.portal.call(self._batch, arguments)
+        self.portal.call(_in_time, self._batch, arguments)
 
     @rule(lane=st.sampled_from("abcdefgh"))
     def single(self, lane):
         """Record an event by a single call."""
         event = self._event(lane)
         try:
-            self.portal.call(self.client.handle_compliance_event, event)
+            self.portal.call(_in_time, self.client.handle_compliance_event, event)
         except AirViewHeraldError as error:
             sure = not error.ambiguous and error.method != "PUT"
             assert not sure or event.additional_data not in self.server.saved
@@ -119,11 +120,12 @@ class Accounts(RuleBasedStateMachine):
             **arguments["options"],
         )  # fmt: skip
         with anyio.CancelScope() as scope:
-            self.server.before = _at(arguments["cancelled_at"], scope.cancel)
+            hook = "after" if arguments["carried_out"] else "before"
+            setattr(self.server, hook, _at(arguments["cancelled_at"], scope.cancel))
             with contextlib.suppress(IngestAborted):
                 async with run:
                     await _watch(run, arguments["left_at"])
-        self.server.before = lambda _: None
+        self.server.before = self.server.after = lambda _: None
         self._close(events, run.report, outcomes)
 
     def _close(self, events, report, outcomes):
@@ -147,6 +149,11 @@ class Accounts(RuleBasedStateMachine):
         untold = {each.additional_data for each in events} & saved
         untold -= {outcome.event.additional_data for outcome in outcomes}
         assert len(untold) <= counts["recorded"] + counts["unknown"]
+
+
+async def _in_time(work, *arguments):
+    with anyio.fail_after(10):
+        await work(*arguments)
 
 
 def _produce(events, raises_at):
@@ -180,7 +187,7 @@ def _machine(backend):
     machine = type(f"Accounts_{backend}", (Accounts,), {"backend": backend})
     case = machine.TestCase
     case.settings = settings(
-        max_examples=15,
+        max_examples=40,
         stateful_step_count=10,
         deadline=None,
         suppress_health_check=list(HealthCheck),
