@@ -125,7 +125,7 @@ class Accounts(RuleBasedStateMachine):
             with contextlib.suppress(IngestAborted):
                 async with run:
                     await _watch(run, arguments["left_at"])
-        self.server.before = self.server.after = lambda _: None
+        self.server.before = self.server.after = lambda _: False
         self._close(events, run.report, outcomes)
 
     def _close(self, events, report, outcomes):
@@ -178,9 +178,16 @@ async def _watch(run, left_at):
 
 
 def _at(moment, do):
-    """Return what does something the so-manieth time that it is called."""
+    """Return what does something the so-manieth time that it is called, and says whether."""
     calls = itertools.count(1)
-    return lambda _: do() if next(calls) == moment else None
+
+    def call(_):
+        now = next(calls) == moment
+        if now:
+            do()
+        return now
+
+    return call
 
 
 def _machine(backend):

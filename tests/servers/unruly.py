@@ -24,11 +24,11 @@ class Unruly:
     Attributes:
         saved: The data of what was saved.
         before: Called with each request as it comes.
-        after: Called when it is carried out, before it is answered.
+        after: Called when it is carried out; says whether its answer takes a while.
     """
 
     def __init__(self, faults=("none",)):
-        self.before = self.after = lambda _: None
+        self.before = self.after = lambda _: False
         self.saved = set()
         self.fail(faults)
 
@@ -57,8 +57,8 @@ class Unruly:
         if fault == "slow":
             await anyio.sleep(0.005)
         answer = await self._answer(request)
-        self.after(request)
-        await anyio.lowlevel.checkpoint()
+        if self.after(request):
+            await anyio.sleep(0.02)
         if fault == "lost":
             raise httpx.ReadError("the answer was lost")
         return answer
