@@ -69,10 +69,10 @@ def _measure(root: Path, url: str, state: str, options: argparse.Namespace) -> f
 
 def _sample(url: str, state: str, count: int, concurrency: int) -> None:
     """Record a warm-up and a batch of new resources; print the CPU that the batch took."""
-    import anyio  # noqa: PLC0415 - only samples need it, from the folder that is measured
+    import anyio
 
-    from airview_herald import AirView  # noqa: PLC0415
-    from airview_herald.airview import (  # noqa: PLC0415
+    from airview_herald import AirView
+    from airview_herald.airview import (
         Application,
         ComplianceEvent,
         Environment,
