@@ -45,6 +45,13 @@ class Coalescing:
                 return None
             ticket.give_way_to(newest)
 
+    def overtaken_by(self, held: Held) -> Held | None:
+        """Return the newer event that is recorded in the place of one that is left over."""
+        sent = self._sent.get(held.lane)
+        if sent is None or sent.index <= held.index or sent.outcome is None:
+            return None
+        return sent if sent.outcome.status is OutcomeStatus.RECORDED else None
+
     def settle(self, held: Held, ticket: Ticket, status: OutcomeStatus) -> None:
         """Note that an event has its outcome."""
         del self._holders[ticket]

@@ -420,8 +420,17 @@ class Run:
             if held.ticket is not None:
                 held.ticket.leave(settle=self._recorder.settle(operation))
             if held.outcome is None:
-                cut = may_be_running(operation)
-                self._settle(held, OutcomeStatus.UNKNOWN if cut else OutcomeStatus.NOT_ATTEMPTED)
+                self._settle_left_over(held)
         self.report.hold(-len(self._held))
         self._held.clear()
         self.report.elapsed = self._clock() - self._began
+
+    def _settle_left_over(self, held: Held) -> None:
+        newer = None if self._coalescing is None else self._coalescing.overtaken_by(held)
+        if may_be_running(held.errand.operation):
+            self._settle(held, OutcomeStatus.UNKNOWN)
+        elif newer is not None:
+            # Sent again, from its letter say, it would put an older state over a newer one.
+            self._settle(held, OutcomeStatus.SKIPPED, newer=newer)
+        else:
+            self._settle(held, OutcomeStatus.NOT_ATTEMPTED)

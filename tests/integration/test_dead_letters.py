@@ -9,7 +9,7 @@ import sys
 import anyio
 import hypothesis.strategies as st
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 
 from airview_herald.airview import _journal
 from airview_herald.errors import (
@@ -139,6 +139,24 @@ async def test_a_cancelled_batch_leaves_its_letters(sandbox, client, event, path
     assert kept == sorted(kept)
     assert kept[-1] == 99
     assert len(kept) >= 98
+
+
+async def test_what_a_newer_event_has_overtaken_has_no_letter(sandbox, client, event, path):
+    """A batch that ends before older events have made way says of them that they are needless."""
+    events = [event("i-1", additional_data=str(n)) for n in range(5)]
+
+    def fail(outcome):
+        assert outcome.index == 4
+        raise ZeroDivisionError
+
+    async with client() as airview:
+        with pytest.raises(IngestAborted) as caught:
+            await airview.ingest(events, dead_letters=path, coalesce=True, grace=0, on_outcome=fail)
+    report = caught.value.report
+    assert (report.recorded, report.skipped, report.not_attempted) == (1, 4, 0)
+    assert list(read_jsonl(path)) == []
+    (row,) = sandbox.snapshot()["monitored_resource"]
+    assert row["additional_data"] == "4"
 
 
 @pytest.mark.parametrize("state", [None, "state.db"])
@@ -332,6 +350,15 @@ FATES = st.lists(st.sampled_from(["refused", "landed", "lost"]), max_size=2)
     replays=st.lists(st.booleans(), min_size=1, max_size=3),
     coalesce=st.booleans(),
     window=st.integers(1, 12),
+)
+@example(
+    lanes=[*"baabb"],
+    plan=[[], [], ["refused"]],
+    cuts=[],
+    stops=[2],
+    replays=[False],
+    coalesce=True,
+    window=5,
 )
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 def test_no_replay_puts_an_older_state_over_a_newer_one(
