@@ -28,6 +28,7 @@ public_modules = [
     "airview_herald.auth",
     "airview_herald.errors",
     "airview_herald.transport",
+    "airview_herald.telemetry",
     "airview_herald.sources",
     "airview_herald.sandbox",
     "airview_herald.sandbox.herald",
@@ -36,8 +37,11 @@ public_modules = [
 nitpicky = True
 # Builds need no network, so names of other packages and what docstrings quote link to nothing.
 nitpick_ignore_regex = [
-    ("py:.*", r"(anyio|collections|datetime|enum|http|httpcore|httpx|os|ssl|typing|types)\..*"),
-    ("py:class", r"airview_herald\._pagination\.T|Callable\[\[\]"),
+    (
+        "py:.*",
+        r"(anyio|collections|datetime|enum|http|httpcore|httpx|opentelemetry|os|ssl|typing|types)\..*",
+    ),
+    ("py:class", r"airview_herald\._pagination\.T|Callable\[\[\]|(Meter|Tracer)Provider"),
     ("py:obj", ".*"),
 ]
 

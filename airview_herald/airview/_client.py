@@ -32,11 +32,12 @@ from airview_herald.airview._stream import IngestStream
 from airview_herald.airview.models import SystemStage
 from airview_herald.auth import BearerToken
 from airview_herald.errors import ConfigurationError
+from airview_herald.telemetry import Telemetry
 from airview_herald.transport._connections import Connections
 from airview_herald.transport._options import TIMEOUT, OnReply, Options
 from airview_herald.transport._retry import Retry
-from airview_herald.transport._send import Transport
 from airview_herald.transport._session import Session, SessionClient
+from airview_herald.transport._traced import transport_for
 
 
 class AirView(SessionClient, Operations):
@@ -72,6 +73,7 @@ class AirView(SessionClient, Operations):
         on_mismatch: Called by single calls with each definition that exists with other attributes
             than it is given. The log has a warning of it in any case, once; a batch has them in
             its report.
+        telemetry: What it tells of its work; by default an `OpenTelemetry` where that is set up.
 
     Raises:
         ConfigurationError: A setting cannot work; the message names it.
@@ -95,6 +97,7 @@ class AirView(SessionClient, Operations):
         settle: float = 30.0,
         on_reply: OnReply | None = None,
         on_mismatch: OnMismatch | None = None,
+        telemetry: Telemetry | None = None,
     ) -> None:
         rules = Rules(None)
         rules.system(system_name, system_stage)
@@ -115,7 +118,7 @@ class AirView(SessionClient, Operations):
         )
         config = BackendConfig(options.base_url, None, system_name, system_stage, referencing_type)
         session = Session(Connections(http))
-        transport = Transport(session.connections, auth, options, read_error)
+        transport = transport_for(session.connections, auth, options, read_error, telemetry)
         super().__init__(session, Sender(config, transport, session), cache_size, on_mismatch)
 
     @classmethod

@@ -48,6 +48,14 @@ class Errand:
     before_save: Callable[[Errand], Awaitable[None]] | None = None
     permitted: bool = False
 
+    def facts(self) -> dict[str, int | str]:
+        """Return what it has come to, for its span."""
+        return {
+            "airview_herald.stage": self.stage.value,
+            "airview_herald.requests": self.operation.requests,
+            "airview_herald.retries": self.operation.retries,
+        }
+
 
 def may_be_running(operation: Operation, error: BaseException | None = None) -> bool:
     """Return whether a save may have reached the server, and still be running there.
@@ -109,6 +117,10 @@ class Recorder:
             ticket: Its place in its lane.
             notes: The notes of its run.
         """
+        with self.sender.transport.telemetry.span("record event", errand.facts):
+            await self._record(errand, ticket, notes)
+
+    async def _record(self, errand: Errand, ticket: Ticket, notes: Notes) -> None:
         try:
             await ticket.turn()
             asker = self.asker(errand.operation, notes)

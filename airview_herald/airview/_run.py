@@ -78,6 +78,7 @@ class Run:
             settings.grace, self._begin_nothing, self._awaits_answers, self._slots.released
         )
         self._clock = recorder.sender.transport.clock
+        self._telemetry = recorder.sender.transport.telemetry
         self._began = self._clock()
         self._teller = Teller(settings, self.report, self._abort)
 
@@ -92,6 +93,10 @@ class Run:
 
     async def execute(self) -> None:
         """Run to the end; afterwards the report is closed and `cause` says what ended it early."""
+        with self._telemetry.span("ingest", self._facts):
+            await self._execute()
+
+    async def _execute(self) -> None:
         self._began = self._clock()
         if self._settings.reconcile is not None:
             self._coverage = self._recorder.coverages.begin(self._settings.reconcile.applications)
@@ -397,10 +402,19 @@ class Run:
         report.elapsed = self._clock() - self._began
         report.concurrency = self._slots.extremes
         report.add(held.outcome)
+        self._telemetry.settled(status)
         most = self._settings.max_failures
         if most is not None and error is not None and report.failed + report.unknown >= most:
             reason = f"{most} events were not recorded, as many as max_failures; the last"
             self._abort(error, reason)
+
+    def _facts(self) -> dict[str, int | str]:
+        """Return what the run came to, for its span."""
+        names = ("inputs", *OutcomeStatus, "requests", "retries", "throttled")
+        facts = {f"airview_herald.{name}": getattr(self.report, name) for name in names}
+        if self.cause is not None:
+            facts["error.type"] = type(self.cause).__name__
+        return facts
 
     def _abort(self, error: Exception, reason: str) -> None:
         self._blame(error, reason)

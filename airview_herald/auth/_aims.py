@@ -87,8 +87,9 @@ class AimsAuth(RefreshingAuth):
             f"the {'access key' if user is None else 'user name or the password'} is wrong"
         )
         self._mfa_code = mfa_code
-        self._given = None if token is None else Token(Secret(token, "token"), math.inf)
-        if self._basic is None and self._given is None:
+        if token is not None:
+            self._token = Token(Secret(token, "token"), math.inf)
+        elif self._basic is None:
             raise ConfigurationError(
                 "access_key_id: give an access key, a user with a password, or a token"
             )
@@ -105,16 +106,10 @@ class AimsAuth(RefreshingAuth):
         request.headers[TOKEN_HEADER] = token.header.reveal()
 
     async def obtain(self) -> AsyncGenerator[httpx.Request | Token, httpx.Response]:
-        """Take the token that was given, or log in, in two steps when there is MFA.
+        """Log in, in two steps when there is MFA.
 
         Route: `POST /aims/v1/authenticate`.
         """
-        if self._given is not None:
-            token = self._given
-            if self.renewable:
-                self._given = None
-            yield token
-            return
         response = yield self._request({})
         session = response.headers.get(_SESSION_HEADER)
         if self._mfa_code is not None and _answer(response).get("error") == "mfa_code_required":

@@ -14,6 +14,9 @@ import httpx
 from airview_herald._secret import Secret
 from airview_herald.errors import AirViewHeraldError, DeadlineError
 
+# A request's extension: called with the error of each token that is asked for, or with `None`.
+REFRESHED = "airview_herald.refreshed"
+
 
 @attrs.frozen
 class Token:
@@ -107,10 +110,13 @@ class RefreshingAuth(httpx.Auth):
                         await response.aread()
                         step = await obtaining.asend(response)
                     token = flight.token = self._token = step
-                except DeadlineError:  # the leader's own, and nobody else's
+                    _tell(request, None)
+                except DeadlineError as error:  # the leader's own, and nobody else's
+                    _tell(request, error)
                     raise
                 except AirViewHeraldError as error:
                     flight.error = error
+                    _tell(request, error)
                     raise
                 finally:
                     self._flight = None
@@ -132,3 +138,8 @@ class RefreshingAuth(httpx.Auth):
     def _usable(self) -> Token | None:
         token = self._token
         return token if token is not None and self.clock() < token.refresh_at else None
+
+
+def _tell(request: httpx.Request, error: AirViewHeraldError | None) -> None:
+    if (refreshed := request.extensions.get(REFRESHED)) is not None:
+        refreshed(error)

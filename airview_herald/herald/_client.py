@@ -19,11 +19,12 @@ from airview_herald.herald._notification_operations import NotificationOperation
 from airview_herald.herald._sending import Sender
 from airview_herald.herald._settings import Settings
 from airview_herald.herald._subscription_operations import SubscriptionOperations
+from airview_herald.telemetry import Telemetry
 from airview_herald.transport._connections import Connections
 from airview_herald.transport._options import TIMEOUT, OnReply, Options
 from airview_herald.transport._retry import Retry
-from airview_herald.transport._send import Transport
 from airview_herald.transport._session import Session, SessionClient
+from airview_herald.transport._traced import transport_for
 
 
 class Herald(SessionClient, NotificationOperations, SubscriptionOperations, IntegrationOperations):
@@ -64,6 +65,7 @@ class Herald(SessionClient, NotificationOperations, SubscriptionOperations, Inte
         allow_http: Accept plain http URLs of other machines, though credentials travel.
         on_reply: Called with each answer of Herald as it arrived; answers that are retried are
             among them. It only watches: what it raises goes to the log.
+        telemetry: What it tells of its work; by default an `OpenTelemetry` where that is set up.
 
     Raises:
         ConfigurationError: A setting cannot work, or there is no credential; the message names
@@ -90,6 +92,7 @@ class Herald(SessionClient, NotificationOperations, SubscriptionOperations, Inte
         headers: Mapping[str, str] | None = None,
         allow_http: bool = False,
         on_reply: OnReply | None = None,
+        telemetry: Telemetry | None = None,
     ) -> None:
         keys = (access_key_id, secret_key)
         others = (username, password, mfa_code, aims_token)
@@ -139,7 +142,7 @@ class Herald(SessionClient, NotificationOperations, SubscriptionOperations, Inte
             on_reply=on_reply,
         )
         self._session = Session(Connections(http))
-        transport = Transport(self._session.connections, auth, options, read_error)
+        transport = transport_for(self._session.connections, auth, options, read_error, telemetry)
         endpoints = Endpoints(settings, allow_http=allow_http)
         super().__init__(Sender(self._session, settings, endpoints, auth, transport))
 

@@ -7,7 +7,7 @@ import random
 import time
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Never, TypeVar
+from typing import Never, Self, TypeVar
 
 import anyio
 import httpx
@@ -19,6 +19,7 @@ from airview_herald.errors import (
     RequestFacts,
     UnauthorizedError,
 )
+from airview_herald.telemetry import Telemetry
 from airview_herald.transport._auth_flow import authorized, begun, is_as_asked, outlives
 from airview_herald.transport._call import Call, ErrorBody, Reply, RetryClass
 from airview_herald.transport._connections import Connections
@@ -64,7 +65,12 @@ class Transport(Exchange):
         clock: Seconds, monotonic; tests bring their own.
         sleep: Waits that many seconds; tests bring their own.
         rng: Uniform numbers in [0, 1), for the jitter.
+
+    Attributes:
+        telemetry: What batches tell of themselves; nobody, unless it is a `TracedTransport`.
     """
+
+    telemetry: Telemetry = Telemetry()
 
     def __init__(  # noqa: PLR0913 - what it is made of
         self,
@@ -82,20 +88,21 @@ class Transport(Exchange):
         pacing = Pacing(clock, sleep) if pacing is None else pacing
         self._requests = Requests(options)
         super().__init__(connections, self._requests.timeouts, pacing, clock)
-        self._auth = auth or httpx.Auth()
+        self._auth = auth
+        self._flow = (auth or httpx.Auth()).async_auth_flow
         self._read_error = read_error
         self.options = options
         self._budget = RetryBudget(options.retry.budget) if budget is None else budget
         self.sleep = sleep
         self._rng = rng
 
-    def with_options(self, options: Options) -> Transport:
+    def with_options(self, options: Options) -> Self:
         """Return a sibling that sends otherwise, on the same connections and credential.
 
         What the server says of when to send holds for both. They share the budget of retries too,
         unless the policy is another.
         """
-        return Transport(
+        return type(self)(
             self._connections,
             self._auth,
             options,
@@ -275,7 +282,7 @@ class Transport(Exchange):
         # Waiting for a token that somebody else fetches is on the clock.
         operation.remaining(self.clock)
         errand = partial(self.errand, operation=operation)
-        flow = self._auth.async_auth_flow(request)
+        flow = self._flow(request)
         try:
             outgoing = await begun(request, flow)
             while True:
@@ -303,7 +310,7 @@ class Transport(Exchange):
         request = self._requests.base()
         operation.remaining(self.clock)
         errand = partial(self.errand, operation=operation)
-        flow = self._auth.async_auth_flow(request)
+        flow = self._flow(request)
         try:
             await authorized(request, flow, await begun(request, flow), errand)
         finally:

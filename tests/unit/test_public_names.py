@@ -19,10 +19,19 @@ MODULES = [
     "sandbox",
     "sandbox.herald",
     "sources",
+    "telemetry",
     "transport",
 ]
 DOORS = ["airview_herald", *(f"airview_herald.{name}" for name in MODULES)]
-EDGES = ["starlette", "uvicorn", "sqlite3", "aiohttp", "configparser", "airview_herald.sandbox"]
+EDGES = [
+    "starlette",
+    "uvicorn",
+    "sqlite3",
+    "aiohttp",
+    "configparser",
+    "opentelemetry",
+    "airview_herald.sandbox",
+]
 
 NAMES = [
     pytest.param(module, name, id=f"{module}.{name}")
