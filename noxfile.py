@@ -192,7 +192,8 @@ def bare(session: nox.Session) -> None:
     """Import the package with no extras installed."""
     session.install(_wheel(session))
     modules = ", ".join(
-        f"airview_herald.{name}" for name in ("airview", "auth", "herald", "sources", "telemetry")
+        f"airview_herald.{name}"
+        for name in ("airview", "auth", "escalation", "herald", "sources", "telemetry")
     )
     session.run("python", "-c", f"import {modules}", env=_INSTALLED)
     session.run("python", "-c", _WITHOUT_AIOHTTP, env=_INSTALLED)

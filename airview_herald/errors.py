@@ -23,7 +23,8 @@ AirViewHeraldError
 │           ServiceUnavailableError 503, GatewayTimeoutError 504
 ├── DecodeError               the answer is not what the contract says
 ├── PaginationError           a listing does not end, or cannot be continued
-└── IngestAborted             a batch ended before its input did
+├── IngestAborted             a batch ended before its input did
+└── EscalationError           findings are recorded, and somebody was not told
 ```
 
 Nothing from httpx, cattrs or msgspec escapes this tree. Every error pickles, and none holds a
@@ -53,6 +54,7 @@ __all__ = [
     "DeadlineError",
     "DecodeError",
     "ErrorAnswer",
+    "EscalationError",
     "ForbiddenError",
     "GatewayTimeoutError",
     "IngestAborted",
@@ -348,6 +350,23 @@ class IngestAborted(AirViewHeraldError):  # noqa: N818 - the documented name: a 
         super().__init__(message)
         self.args: tuple[Any, ...] = (message, report)
         self.report = report
+
+
+class EscalationError(AirViewHeraldError):
+    """Findings became FLAGGED, and not all of their notifications are known to be sent.
+
+    The first reason is the `__cause__`. A send whose answer was lost is among them, its error
+    `ambiguous`: it was not repeated.
+
+    Args:
+        message: How many, and why, in a sentence.
+        unsent: What `Escalation.unsent` holds: each alert with its error.
+    """
+
+    def __init__(self, message: str = "", unsent: Any = ()) -> None:
+        super().__init__(message)
+        self.args: tuple[Any, ...] = (message, unsent)
+        self.unsent = unsent
 
 
 BackendFailureException = StatusError

@@ -240,7 +240,7 @@ class OpenTelemetry(Telemetry):
         try:
             yield answered
         except BaseException as error:
-            said["error.type"] = type(error).__name__
+            said["error.type"] = _type(error)
             raise
         finally:
             self._duration.record(time.perf_counter() - began, where | said)
@@ -281,7 +281,12 @@ class OpenTelemetry(Telemetry):
 
 
 def _type(error: BaseException) -> str:
-    """Return what kind of error it is: its status, else its class."""
+    """Return what kind of error it is: its status, else its class.
+
+    A cancellation has as many classes as there are event loops, and groups of them.
+    """
+    if not isinstance(error, Exception):
+        return "cancelled"
     if isinstance(error, errors.AirViewHeraldError) and error.status is not None:
         return str(error.status)
     return type(error).__name__

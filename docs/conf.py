@@ -29,6 +29,7 @@ public_modules = [
     "airview_herald.errors",
     "airview_herald.transport",
     "airview_herald.telemetry",
+    "airview_herald.escalation",
     "airview_herald.sources",
     "airview_herald.sandbox",
     "airview_herald.sandbox.herald",

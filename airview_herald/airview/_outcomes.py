@@ -57,6 +57,8 @@ class Outcome:
         superseded_by: The `index` of the newer event of its lane that was sent in its place, when
             it is `skipped` for that.
         closing: Whether reconciliation added the event; then it is none of the caller's.
+        technical_control_id: The id of its technical control, if it came far enough to need it.
+        resource_id: The id of its resource, likewise.
     """
 
     event: ComplianceEvent
@@ -68,6 +70,8 @@ class Outcome:
     error: AirViewHeraldError | None = None
     superseded_by: int | None = None
     closing: bool = False
+    technical_control_id: int | None = None
+    resource_id: int | None = None
 
 
 @attrs.define(eq=False)

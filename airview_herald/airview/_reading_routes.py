@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import attrs
@@ -20,6 +21,9 @@ from airview_herald.airview.readings import (
     RecordedApplication,
 )
 from airview_herald.transport._call import Call, Reply
+
+# The server lower-cases a filter, and its grammar is not documented for any other letter.
+_FILTERABLE = re.compile(r"[A-Za-z0-9_. /-]+")
 
 
 @attrs.frozen
@@ -96,6 +100,11 @@ def get_control_overview_resources(
     where = f"/aggregations/control-overview-resources/{application_id}/"
     query = {"technicalControlId": technical_control_id}
     return read(target(where, query), many(ControlOverviewResource))
+
+
+def of_system(name: str) -> str | None:
+    """Return the filter for the records of a system; `None` for a name that none can hold."""
+    return f"tolower(systemName) eq '{name.lower()}'" if _FILTERABLE.fullmatch(name) else None
 
 
 def get_compliance(select: Sequence[str], filter_: str | None) -> Call[list[ComplianceGroup]]:

@@ -9,7 +9,6 @@ wrong event is not refused here, it closes somebody's finding.
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 
@@ -19,6 +18,7 @@ from airview_herald.airview._catalogue import Catalogue
 from airview_herald.airview._coverage import Coverage
 from airview_herald.airview._fan_out import for_each
 from airview_herald.airview._notes import Asker
+from airview_herald.airview._reading_routes import of_system
 from airview_herald.airview._rules import Rules
 from airview_herald.airview.enumerations import MonitoredResourceState
 from airview_herald.airview.models import Application, ComplianceEvent, TechnicalControl
@@ -30,8 +30,6 @@ logger = logging.getLogger("airview_herald")
 Reading = Callable[[], AbstractContextManager[Asker]]
 
 _SELECT = ("environmentName", "resourceReference", "technicalControlReference")
-# The server lower-cases a filter, and its grammar is not documented for any other letter.
-_FILTERABLE = re.compile(r"[A-Za-z0-9_. /-]+")
 
 
 @attrs.frozen
@@ -188,7 +186,7 @@ class Reconciler:
 
     async def _is_unmistakable(self, covered: _Covered, system: str) -> bool:
         """Whether what is filtered by names can only be of this environment and our system."""
-        if not _FILTERABLE.fullmatch(system):
+        if of_system(system) is None:
             return False
         with self._reading() as asker:
             every = await asker.backend.get_application_environments(covered.id)
@@ -202,8 +200,8 @@ class Reconciler:
 def _of_system(application_id: int, system: str) -> Iterator[str]:
     """Yield the conditions for the records of a system, as far as the server can filter them."""
     yield f"applicationId eq {application_id}"
-    if _FILTERABLE.fullmatch(system):
-        yield f"tolower(systemName) eq '{system.lower()}'"
+    if (condition := of_system(system)) is not None:
+        yield condition
 
 
 def _usable(covered: _Covered, rows: list[ComplianceGroup]) -> Iterator[_Record]:

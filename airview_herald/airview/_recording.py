@@ -40,6 +40,8 @@ class Errand:
         stage: How far it has come.
         before_save: Awaited when its ids are known, before its save; once or more.
         permitted: Whether its run has let its save begin.
+        technical_control_id: The id of its technical control, once it is known.
+        resource_id: The id of its resource, likewise.
     """
 
     event: ComplianceEvent
@@ -47,6 +49,8 @@ class Errand:
     stage: Stage = Stage.QUEUED
     before_save: Callable[[Errand], Awaitable[None]] | None = None
     permitted: bool = False
+    technical_control_id: int | None = None
+    resource_id: int | None = None
 
     def facts(self) -> dict[str, int | str]:
         """Return what it has come to, for its span."""
@@ -181,6 +185,7 @@ class Recorder:
         placed = _id(application.application_environment_id)
         errand.stage = Stage.RESOURCE
         resource_id = await catalogue.resource_id(asker, event.resource_reference, placed)
+        errand.technical_control_id, errand.resource_id = technical_control.id, resource_id
         if errand.before_save is not None:
             await errand.before_save(errand)
         errand.stage = Stage.MONITORED_RESOURCE

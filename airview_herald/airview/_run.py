@@ -388,6 +388,8 @@ class Run:
             error=error,
             superseded_by=None if newer is None else newer.index,
             closing=held.closing,
+            technical_control_id=held.errand.technical_control_id,
+            resource_id=held.errand.resource_id,
         )
         if self._coalescing is not None and held.ticket is not None:
             self._coalescing.settle(held, held.ticket, status)

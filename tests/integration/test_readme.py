@@ -4,6 +4,7 @@ import subprocess
 import sys
 import time
 
+import attrs
 import httpx
 import pytest
 import snippets
@@ -30,6 +31,7 @@ _WORDS = [
     "get_sent_incident_notifications",
     "handle_compliance_event",
     "read_sarif",
+    "record_and_tell",
     "resume_token",
     'state="feed.state"',
     "test_my_feed",
@@ -130,6 +132,16 @@ async def test_single_calls(sandbox, connect, event, capsys):
         await _defined("handle_compliance_event")["single_calls"](airview, event("i-1"))
     assert "Production" in capsys.readouterr().out
     assert {row["reference"] for row in sandbox.snapshot()["resource"]} == {"i-1", "i-0001"}
+
+
+async def test_telling_people(connect, call_herald, event, capsys):
+    """What became FLAGGED of a blocking control is told once, as shown."""
+    blocking = attrs.evolve(event("i-1").technical_control, is_blocking=True)
+    async with connect() as airview, call_herald() as herald:
+        tell = _defined("record_and_tell")["record_and_tell"]
+        for _ in range(2):
+            await tell(airview, herald, [event("i-1", technical_control=blocking)])
+    assert capsys.readouterr().out == ("EC2 patching: 1 resource of Payments newly flagged: i-1\n")
 
 
 async def test_links(connect, capsys):

@@ -15,6 +15,7 @@ from airview_herald.errors import (
     BackendFailureException,
     DecodeError,
     ErrorAnswer,
+    EscalationError,
     IngestAborted,
     InputError,
     RequestFacts,
@@ -76,6 +77,8 @@ def example(kind):
         return DecodeError("field missing @ $.id", FACTS, "$.id")
     if kind is IngestAborted:
         return IngestAborted("the producer raised", ["report"])
+    if kind is EscalationError:
+        return EscalationError("1 of 2 notifications is not sent", (("alert", "error"),))
     return kind("POST answered", FACTS)
 
 

@@ -15,6 +15,7 @@ MODULES = [
     "airview",
     "auth",
     "errors",
+    "escalation",
     "herald",
     "sandbox",
     "sandbox.herald",
