@@ -133,21 +133,21 @@ class Escalation:
             self._found.pop(pair, None)
 
     async def _flagged(self) -> frozenset[_Pair]:
-        """Return what this system has FLAGGED, by the ids of technical control and resource.
+        """Return what is FLAGGED, by the ids of technical control and resource.
 
-        `/compliance/` tells where something is not compliant, which UNRESPONSIVE is too. What is
-        FLAGGED there, and since when, is told application by application.
+        A technical control's id is of one system. `/compliance/` tells in which applications
+        something is not compliant, which UNRESPONSIVE is too. What is FLAGGED there, and since
+        when, is told application by application.
         """
         backend = self._airview.backend
-        system = backend.config.system_name
-        conditions = filter(None, ("is_compliant eq false", of_system(system)))
+        of_ours = of_system(backend.config.system_name)
+        conditions = filter(None, ("is_compliant eq false", of_ours))
         rows = await backend.get_compliance(["applicationId"], " and ".join(conditions))
         pairs: set[_Pair] = set()
 
         async def look(application_id: int) -> None:
             for finding in await backend.get_flagged(application_id):
-                known = self._since is None or finding.raised_date_time < self._since
-                if known and finding.system_name == system:
+                if self._since is None or finding.raised_date_time < self._since:
                     pairs.update((finding.id, resource.id) for resource in finding.resources)
 
         applications = {row.application_id for row in rows if row.application_id is not None}
@@ -166,8 +166,9 @@ class Escalation:
         alerts: list[Alert] = []
 
         async def judge(control_id: int) -> None:
+            [first, *_] = groups[control_id].values()
             try:
-                blocking, severity = await self._gravity(control_id)
+                blocking, severity = await self._gravity(control_id, first[0])
                 failed = None
             except AirViewHeraldError as error:
                 blocking, severity, failed = False, None, error
@@ -188,18 +189,24 @@ class Escalation:
         await for_each(groups, judge, at_once=_READS_AT_ONCE)
         return alerts
 
-    async def _gravity(self, control_id: int) -> tuple[bool, ControlSeverity | str | None]:
+    async def _gravity(
+        self, control_id: int, event: ComplianceEvent
+    ) -> tuple[bool, ControlSeverity | str | None]:
         """Return whether a technical control blocks, and its parent's severity.
 
-        AirView keeps what the first event said, whatever later ones say.
+        AirView keeps what the first event said, whatever later ones say. It tells a severity only
+        where something is recorded: without that an event is the first one, and is taken at its
+        word.
         """
         backend = self._airview.backend
         stored = await backend.get_technical_control_by_id(control_id)
         if stored is None or stored.control_id is None:
             return stored is not None and bool(stored.is_blocking), None
         condition = f"controlId eq {stored.control_id}"
-        [*rows] = await backend.get_compliance(["controlSeverity"], condition)
-        return bool(stored.is_blocking), rows[0].control_severity if rows else None
+        rows = await backend.get_compliance(["controlSeverity"], condition)
+        parent = event.technical_control.control
+        said = None if parent is None else parent.severity
+        return bool(stored.is_blocking), rows[0].control_severity if rows else said
 
     async def _tell(self, alert: Alert) -> None:
         """Send an alert if it is to be sent, once; keep what came of it."""

@@ -174,9 +174,10 @@ async def test_what_is_refused_is_not_told(sandbox, night):
     assert told(await night(found("i-1"))) == [("encrypted", "payments", "i-1")]
 
 
-async def test_what_may_have_landed_is_told(sandbox, night):
+@pytest.mark.parametrize("drop", ["before", "after"])
+async def test_what_may_have_landed_is_told(sandbox, night, drop):
     """If it has, the next night finds it FLAGGED, and would be silent about it."""
-    sandbox.force("PUT", "/monitored-resources/", drop="after")
+    sandbox.force("PUT", "/monitored-resources/", drop=drop)
     escalation = await night(found("i-1"), ingest={"deadline": 0.3})
     assert told(escalation) == [("encrypted", "payments", "i-1")]
 
