@@ -20,5 +20,6 @@ __getattr__: Callable[[str], Any] = lazily(
         "AirView": "airview_herald.airview",
         "AirViewHeraldError": "airview_herald.errors",
         "Herald": "airview_herald.herald",
+        **{name: f"airview_herald.{name}" for name in ("airview", "auth", "errors", "herald")},
     },
 )

@@ -13,13 +13,14 @@ def lazily(package: str, homes: Mapping[str, str]) -> Callable[[str], Any]:
 
     Args:
         package: Its name.
-        homes: The module that each of the names comes from.
+        homes: The module that each of the names comes from; a module's own name comes from itself.
     """
 
     def __getattr__(name: str) -> Any:  # noqa: N807 - what a module's is called
         if name not in homes:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        value = getattr(import_module(homes[name]), name)
+        home = import_module(homes[name])
+        value = home if home.__name__ == f"{package}.{name}" else getattr(home, name)
         setattr(sys.modules[package], name, value)
         return value
 

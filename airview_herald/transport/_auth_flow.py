@@ -79,7 +79,7 @@ def is_as_asked(request: httpx.Request, response: httpx.Response) -> bool:
     return True
 
 
-def outlives(auth: httpx.Auth, refusals: int) -> bool:
+def outlives(auth: httpx.Auth | None, refusals: int) -> bool:
     """Return whether another token is worth a try after a 401 that a renewed one met.
 
     Tokens may end while they are new: revoked, say. A credential is taken for wrong when too many
@@ -87,7 +87,7 @@ def outlives(auth: httpx.Auth, refusals: int) -> bool:
     refused time and again, whatever is accepted meanwhile.
 
     Args:
-        auth: Adds the credential. One that says nothing of its `refusals`, as those of
+        auth: Adds the credential, if any. One that says nothing of its `refusals`, as those of
             `airview_herald.auth` that fetch tokens do, has no other token.
         refusals: How many times the request has met a 401 to the end of the flow.
     """

@@ -147,6 +147,14 @@ def test_the_documented_exception_is_the_status_branch():
     assert airview.BackendFailureException is errors.StatusError
 
 
+@pytest.mark.parametrize("name", ["airview", "auth", "errors", "herald"])
+def test_the_clients_modules_are_there(name):
+    """`import airview_herald` is enough to say `airview_herald.errors.NotFoundError`."""
+    code = f"import airview_herald; print(airview_herald.{name}.__name__)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == f"airview_herald.{name}\n"
+
+
 def test_importing_the_package_imports_no_edge():
     """The clients need no extra, and do not load what only the sandbox uses, or a first request."""
     late = [*EDGES, "httpcore", "importlib.metadata"]
