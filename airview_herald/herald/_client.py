@@ -177,3 +177,16 @@ class Herald(SessionClient, NotificationOperations, SubscriptionOperations, Inte
         sibling = copy.copy(self)
         sibling._sender = self._sender.with_options(options)  # noqa: SLF001 - its own class
         return sibling
+
+    async def get_login_account_id(self) -> str:
+        """Return the account of the credential; logs in, if nothing has yet.
+
+        It is the account that calls are for when neither they nor the settings name one.
+
+        Route: `GET /aims/v1/token_info`, unless a login has told already.
+
+        Raises:
+            AuthenticationError: The credential was refused.
+            InputError: There is no credential that could tell.
+        """
+        return await self._sender.login_account()

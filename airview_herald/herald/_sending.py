@@ -108,6 +108,11 @@ class Sender:
             url = await self._endpoints.find("herald", account, self._global, operation)
         return await self._at(url).send(call, operation)
 
+    async def login_account(self) -> str:
+        """Return the account of the credential."""
+        self._session.check()
+        return await self._login_account(self._transport.operation())
+
     async def _login_account(self, operation: Operation) -> str:
         """Return the account of the credential; asked for once.
 

@@ -40,6 +40,7 @@ class Settings:
     Attributes:
         access_key_id: The id of the access key, when one is configured.
         secret_key: Its secret, when one is configured.
+        access_key_from: Where the access key is from, for messages; empty when there is none.
         account_id: The account that calls are for when they name none.
         residency: Where an account's data lie: `default`, `us` or `emea`.
         urls: Where services are, as far as that is configured: `aims`, the global host, and
@@ -50,6 +51,7 @@ class Settings:
 
     access_key_id: Secret | None
     secret_key: Secret | None
+    access_key_from: str
     account_id: str | None
     residency: str
     urls: Mapping[str, str]
@@ -94,7 +96,7 @@ class Settings:
             ConfigurationError: A setting cannot work; the message names it and where it is from.
         """
         sources = _Sources(os.environ if environ is None else environ, profile)
-        key = (None, None) if keyless else sources.pair(access_key_id, secret_key)
+        key = (None, None, "") if keyless else sources.pair(access_key_id, secret_key)
         account = sources.find("account_id", account_id, "ALERTLOGIC_ACCOUNT_ID")
         endpoint = sources.find("global_endpoint", global_endpoint, "ALERTLOGIC_ENDPOINT")
         where = sources.find("residency", residency, "ALERTLOGIC_RESIDENCY")
@@ -138,8 +140,8 @@ class _Sources:
 
     def pair(
         self, access_key_id: str | None, secret_key: str | Secret | None
-    ) -> tuple[Secret | None, Secret | None]:
-        """Return both halves of the access key from one source; `None` twice for no whole pair."""
+    ) -> tuple[Secret | None, Secret | None, str]:
+        """Return both halves of the access key from one source, and which that is."""
         keys = ("access_key_id", "secret_key")
         given = (access_key_id, secret_key)
         halves = [_argument(*each) for each in zip(keys, given, strict=True)]
@@ -157,13 +159,13 @@ class _Sources:
         found = [half for half in halves if half is not None]
         if len(found) < len(halves):
             if alone is None:
-                return None, None
+                return None, None, ""
             raise ConfigurationError(
                 f"{alone.where}: the other half of the access key is missing, and {self.profile} "
                 "has no whole one"
             )
         first, second = (Secret(half.value, half.where) for half in found)
-        return first, second
+        return first, second, ", ".join(half.where for half in found)
 
     def map_file(self) -> Path:
         """Return where the endpoint map is."""

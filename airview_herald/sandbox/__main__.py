@@ -11,9 +11,16 @@ from collections.abc import Iterator, Sequence
 from airview_herald.sandbox import FaultKind, Sandbox
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Serve until Ctrl-C or SIGTERM and return the exit code."""
-    options = _parser().parse_args(arguments)
+def main(
+    arguments: Sequence[str] | None = None, program: str = "python -m airview_herald.sandbox"
+) -> int:
+    """Serve until Ctrl-C or SIGTERM and return the exit code.
+
+    Args:
+        arguments: What was typed; by default what the process was started with.
+        program: What it is called in its help.
+    """
+    options = _parser(program).parse_args(arguments)
     sandbox = Sandbox(
         options.db,
         host=options.host,
@@ -82,9 +89,9 @@ def _signals() -> Iterator[threading.Event]:
             signal.signal(number, handler)
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(program: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m airview_herald.sandbox",
+        prog=program,
         description="Serve AirView and Herald on this machine.",
     )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on")

@@ -43,7 +43,7 @@ from airview_herald.sources._sarif_rules import (
 from airview_herald.sources.references import encode_reference
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Collection
 
     from airview_herald.sources.problems import ProblemLog
 
@@ -109,7 +109,7 @@ class Reading:
         self._applications: dict[str, Application | None] = {}
 
     @property
-    def findings(self) -> Iterable[Findings]:
+    def findings(self) -> Collection[Findings]:
         """One for each rule and file, in order of first appearance."""
         return self._findings.values()
 

@@ -185,6 +185,11 @@ class SarifEvents(Iterable[ComplianceEvent]):
         return self._events
 
     @property
+    def expected(self) -> int:
+        """Events that the report gives in all, known when the first is given; 0 before."""
+        return self._expected
+
+    @property
     def problems(self) -> tuple[SourceProblem, ...]:
         """What could not be read, results and other parts; the first 1,000."""
         return self._log.kept
@@ -200,12 +205,14 @@ class SarifEvents(Iterable[ComplianceEvent]):
         reading = Reading(self._choices, self._counts, self._log)
         # In one expression: the report is let go before the first event.
         reading.read(self._log_of(self._content()))
+        self._expected = len(reading.findings)
         for findings in reading.findings:
             self._events += 1
             yield findings.event()
 
     def _start_anew(self) -> None:
         self._events = 0
+        self._expected = 0
         self._counts = Counts()
         self._log = ProblemLog(self._file.name, self._on_problem)
 

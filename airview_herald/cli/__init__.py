@@ -1,0 +1,1 @@
+"""The command line: both services in a terminal and in scripts, behind the extra `cli`."""

@@ -1,0 +1,104 @@
+"""What a batch, or a look before one, is told as when it has ended."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from airview_herald.airview import IngestReport, Outcome, Plan
+from airview_herald.sources import SourceProblem
+
+_COUNTS = (
+    "inputs", "recorded", "failed", "unknown", "skipped", "not_attempted", "requests", "retries",
+    "throttled", "reconciled", "elapsed",
+)  # fmt: skip
+
+
+def of_failure(outcome: Outcome) -> dict[str, Any]:
+    """Return an event that was not recorded, as a row."""
+    event = outcome.event
+    return {
+        "kind": "failure",
+        "index": outcome.index,
+        "status": outcome.status.value,
+        "stage": outcome.stage.value,
+        "application": event.application.reference,
+        "resource": event.resource_reference,
+        "technical_control": event.technical_control.reference,
+        "error": None if outcome.error is None else type(outcome.error).__name__,
+        "message": None if outcome.error is None else str(outcome.error),
+        "http_status": None if outcome.error is None else outcome.error.status,
+    }
+
+
+def of_problem(problem: SourceProblem) -> dict[str, Any]:
+    """Return a part of a file that gave no event, as a row."""
+    return {
+        "kind": "problem",
+        "file": problem.file,
+        "where": problem.where,
+        "message": problem.reason,
+    }
+
+
+def of_report(report: IngestReport, unreadable: int, ended: str | None) -> dict[str, Any]:
+    """Return the account of a batch, as a row.
+
+    Args:
+        report: The account, closed.
+        unreadable: How many parts of the input gave no event.
+        ended: What ended it early, if anything did.
+    """
+    return {
+        "kind": "report",
+        **{name: getattr(report, name) for name in _COUNTS},
+        "unreadable": unreadable,
+        "errors": dict(report.errors),
+        "mismatches": len(report.mismatches),
+        "orphans": len(report.orphans),
+        "unreconciled": report.unreconciled,
+        "server_restored": report.server_restored,
+        "concurrency": list(report.concurrency),
+        "ended": ended,
+    }
+
+
+def in_words(row: Mapping[str, Any]) -> dict[str, str]:
+    """Return the account of a batch for a person: what is zero is left out, but for two."""
+    inputs, elapsed = row["inputs"], row["elapsed"]
+    rate = inputs / elapsed if elapsed else 0.0
+    words = {
+        "recorded": f"{row['recorded']:,} of {inputs:,}",
+        "failed": f"{row['failed']:,}",
+    }
+    for name in ("unknown", "skipped", "not_attempted", "unreadable", "reconciled"):
+        if row[name]:
+            words[name.replace("_", " ")] = f"{row[name]:,}"
+    words |= {f"  {error}": f"{count:,}" for error, count in row["errors"].items()}
+    if row["mismatches"]:
+        words["mismatches"] = f"{row['mismatches']:,} definitions exist with other attributes"
+    if row["orphans"]:
+        words["orphans"] = f"{row['orphans']:,} applications without an environment"
+    if row["unreconciled"]:
+        words["not reconciled"] = row["unreconciled"]
+    if row["server_restored"]:
+        words["restored"] = "the server had lost what was recorded before"
+    words["requests"] = f"{row['requests']:,}, {row['retries']:,} of them sent again"
+    lowest, highest = row["concurrency"]
+    words["in flight"] = f"{lowest} to {highest} at most" if lowest != highest else f"{highest} at most"
+    words["time"] = f"{elapsed:.1f} s, {rate:,.0f} events/s"
+    return words
+
+
+def of_plan(plan: Plan, unreadable: int) -> dict[str, Any]:
+    """Return what a batch would meet and make, as a row."""
+    return {
+        "kind": "plan",
+        "events": plan.events,
+        "failed": plan.failed,
+        "unreadable": unreadable,
+        "new": len(plan.new),
+        "existing": len(plan.existing),
+        "mismatches": len(plan.mismatches),
+        "requests": plan.requests,
+    }

@@ -1,0 +1,101 @@
+"""The options of all commands that ask AirView."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, TypeAlias
+
+import attrs
+from cyclopts import Group, Parameter
+
+from airview_herald.airview import AirView
+from airview_herald.cli._credentials import Credential, airview_credential
+from airview_herald.transport._options import TIMEOUT
+
+_CONNECTION = Group.create_ordered("Connection")
+# Reading routes ask for no system, and a client has one.
+_NO_SYSTEM = "airview-herald"
+
+Stage: TypeAlias = Literal["BUILD", "MONITOR"]
+
+
+@Parameter(name="*", group=_CONNECTION)
+@attrs.frozen(kw_only=True)
+class Server:
+    """Where AirView is, and who asks.
+
+    Attributes:
+        base_url: Where the API is, with its prefix if it has one.
+        token_file: A file with a token, `-` for stdin; by default what the environment says, as
+            the top of `airview-herald --help` tells.
+        timeout: Seconds for connecting, and for each read and write; by default 5 and 30.
+        allow_http: Accept a plain http URL of another machine, though credentials travel.
+    """
+
+    base_url: Annotated[str, Parameter(env_var="AIRVIEW_BASE_URL")]
+    token_file: Annotated[
+        str | None, Parameter(env_var="AIRVIEW_TOKEN_FILE", allow_leading_hyphen=True)
+    ] = None
+    timeout: float | None = None
+    allow_http: Annotated[bool, Parameter(negative=())] = False
+
+    def credential(self) -> Credential:
+        """Return the credential that holds."""
+        return airview_credential(self.token_file, allow_http=self.allow_http)
+
+    def client(self, credential: Credential | None = None) -> AirView:
+        """Return a client for reading."""
+        return self._client(credential, _NO_SYSTEM, "MONITOR", _NO_SYSTEM, settle=0.0)
+
+    def _client(
+        self,
+        credential: Credential | None,
+        system: str,
+        stage: str,
+        referencing: str,
+        *,
+        settle: float,
+    ) -> AirView:
+        return AirView(
+            self.base_url,
+            system_name=system,
+            system_stage=stage,
+            referencing_type=referencing,
+            auth=(credential or self.credential()).auth,
+            timeout=TIMEOUT if self.timeout is None else self.timeout,
+            allow_http=self.allow_http,
+            settle=settle,
+        )
+
+
+@Parameter(name="*", group=_CONNECTION)
+@attrs.frozen(kw_only=True)
+class System(Server):
+    """Where AirView is, who asks, and for which system.
+
+    Attributes:
+        base_url: Where the API is, with its prefix if it has one.
+        token_file: A file with a token, `-` for stdin; by default what the environment says, as
+            the top of `airview-herald --help` tells.
+        timeout: Seconds for connecting, and for each read and write; by default 5 and 30.
+        allow_http: Accept a plain http URL of another machine, though credentials travel.
+        system_name: The name of the system that records.
+        system_stage: The stage it looks at; counts when the system is first recorded.
+        referencing_type: The type under which applications are referenced, such as
+            `aws_account_id`.
+        settle: Seconds within which the server surely ends or drops what it did not answer.
+    """
+
+    system_name: Annotated[str, Parameter(env_var="AIRVIEW_SYSTEM_NAME")]
+    system_stage: Annotated[Stage, Parameter(env_var="AIRVIEW_SYSTEM_STAGE")] = "MONITOR"
+    referencing_type: Annotated[str, Parameter(env_var="AIRVIEW_REFERENCING_TYPE")]
+    settle: float = 30.0
+
+    def client(self, credential: Credential | None = None) -> AirView:
+        """Return a client of the system."""
+        return self._client(
+            credential,
+            self.system_name,
+            self.system_stage,
+            self.referencing_type,
+            settle=self.settle,
+        )

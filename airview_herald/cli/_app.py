@@ -1,0 +1,150 @@
+"""The commands, each imported when it is called, and how they are run."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+import os
+import signal
+import sys
+from collections.abc import Coroutine, Sequence
+from contextlib import suppress
+from typing import Any
+
+from cyclopts import App, CycloptsError
+
+from airview_herald._version import __version__
+from airview_herald.cli._ends import ExitCode, code_of, complain, give_up, on_one_line, told
+
+_HELP = """Record compliance events in AirView, and send and read Herald's notifications.
+
+Settings are options, else variables of the environment; credentials are never options: AIRVIEW_TOKEN,
+or AIRVIEW_TOKEN_URL with AIRVIEW_CLIENT_ID and AIRVIEW_CLIENT_SECRET, for AirView; ALERTLOGIC_* or a
+profile for Herald."""
+_HERE = "airview_herald.cli"
+
+
+def application() -> App:
+    """Return the parser of all commands; none of them is imported yet."""
+    app = App(
+        name="airview-herald", help=_HELP, version=__version__, version_flags=["--version"],
+        help_format="markdown",
+    )  # fmt: skip
+    app.command(f"{_HERE}._ingest:ingest", name="ingest", help="Record the events in files.")
+    app.command(f"{_HERE}._check:check", name="check", help="Try whether AirView lets you record.")
+    app.command(
+        f"{_HERE}._compliance:compliance", name="compliance", help="Count what AirView monitors."
+    )
+    app.command(
+        f"{_HERE}._whoami:whoami", name="whoami", help="Show the settings that hold, and log in."
+    )
+    for name, module, text, commands in (
+        ("exclusions", "_exclusions", "Read and decide what is excluded.", _EXCLUSIONS),
+        ("notifications", "_notifications", "Send and read notifications.", _NOTIFICATIONS),
+        ("subscriptions", "_subscriptions", "Say who is told of what.", _SUBSCRIPTIONS),
+    ):
+        group = App(name=name, help=text)
+        for command, summary in commands.items():
+            group.command(f"{_HERE}.{module}:{command}_", name=command, help=summary)
+        app.command(group)
+    # Its parser is the sandbox's own.
+    app.command(
+        f"{_HERE}._sandbox:sandbox", name="sandbox", help="Serve AirView and Herald on this machine.",
+        help_flags=[], version_flags=[],
+    )  # fmt: skip
+    app.command(
+        f"{_HERE}._completion:completion", name="completion", help="Print a shell's completion."
+    )
+    return app
+
+
+_EXCLUSIONS = {
+    "list": "List what is excluded in a state.",
+    "set": "Decide on what is to be excluded.",
+}
+_NOTIFICATIONS = {
+    "list": "List the notifications of a type.",
+    "show": "Show a notification.",
+    "send": "Send a notification.",
+    "sent": "Show what became of an incident's notifications.",
+    "types": "List the types that there are.",
+}
+_SUBSCRIPTIONS = {
+    "list": "List subscriptions.",
+    "show": "Show a subscription and who is subscribed.",
+    "create": "Create a subscription.",
+    "update": "Change a subscription.",
+    "delete": "Delete subscriptions.",
+    "subscribe": "Subscribe a user or a connection.",
+    "unsubscribe": "Unsubscribe a user or a connection.",
+}
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run a command and return its exit code; what goes wrong is told in one line."""
+    logging.basicConfig(handlers=[_Lines()], level=logging.WARNING)
+    try:
+        code = _run(sys.argv[1:] if arguments is None else arguments)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        give_up(sys.stdout)
+        return ExitCode.UNREAD
+    return code
+
+
+def _run(arguments: Sequence[str]) -> int:
+    try:
+        command, bound, _ = application().parse_args(
+            arguments, print_error=False, exit_on_error=False
+        )
+        result = command(*bound.args, **bound.kwargs)
+        if inspect.iscoroutine(result):
+            result = _interruptible(result)
+    except CycloptsError as error:
+        complain(f"{on_one_line(str(error))} See {_asked(arguments)} --help.")
+        return ExitCode.USAGE
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        return ExitCode.INTERRUPTED
+    except BrokenPipeError:
+        raise
+    except Exception as error:
+        if "AIRVIEW_HERALD_DEBUG" in os.environ:
+            raise
+        complain(told(error))
+        return code_of(error)
+    return result if isinstance(result, int) else ExitCode.DONE
+
+
+def _interruptible(command: Coroutine[Any, Any, int]) -> int:
+    """Run a command that Ctrl-C and SIGTERM cancel; once more, and it ends at once."""
+
+    async def supervised() -> int:
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - for the type checker
+        for number in (signal.SIGINT, signal.SIGTERM):
+            # Where the loop has no signals, on Windows, Ctrl-C still is asyncio's.
+            with suppress(NotImplementedError):
+                asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+        return await command
+
+    return asyncio.run(supervised())
+
+
+def _asked(arguments: Sequence[str]) -> str:
+    """Return the command whose help tells more."""
+    words = ["airview-herald"]
+    app = application()
+    for word in arguments:
+        if word.startswith("-") or word not in app:
+            break
+        words.append(word)
+        app = app[word]
+    return " ".join(words)
+
+
+class _Lines(logging.Handler):
+    """Write warnings as what else is told: one line on stderr."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        complain(record.getMessage(), record.levelname.lower())

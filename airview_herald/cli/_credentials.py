@@ -1,0 +1,101 @@
+"""AirView's credential: from the environment, a file or stdin, and never from an argument."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import attrs
+import httpx
+
+from airview_herald._secret import Secret
+from airview_herald.auth import BearerToken, ClientCredentials
+from airview_herald.cli._ends import UsageError
+
+# More is no token, and a device would have no end.
+_LONGEST = 64 * 1024
+_PARTS = ("AIRVIEW_TOKEN_URL", "AIRVIEW_CLIENT_ID", "AIRVIEW_CLIENT_SECRET")
+
+
+@attrs.frozen
+class Credential:
+    """A credential, and where it is from.
+
+    Attributes:
+        auth: What sends it; `None` sends none.
+        where: The option, the file or the variables.
+    """
+
+    auth: httpx.Auth | None
+    where: str
+
+
+def airview_credential(
+    token_file: str | None, *, allow_http: bool = False, environ: Mapping[str, str] | None = None
+) -> Credential:
+    """Return the credential that holds: the option's, else the environment's, else none.
+
+    Args:
+        token_file: The file with a token that was asked for; `-` is stdin.
+        allow_http: Accept a plain http token endpoint on another machine.
+        environ: The environment; that of the process unless a test brings its own.
+
+    Raises:
+        UsageError: The file cannot be read, or the environment says two things, or half of one.
+        ConfigurationError: The credential cannot be used.
+    """
+    variables = os.environ if environ is None else environ
+    if token_file:
+        return Credential(BearerToken(token_in(token_file)), _name(token_file))
+    token = variables.get("AIRVIEW_TOKEN")
+    found = {part: variables[part] for part in _PARTS if variables.get(part)}
+    if token and found:
+        rule = f"is set beside {', '.join(found)}: leave either out"
+        raise UsageError("AIRVIEW_TOKEN", rule)
+    if token:
+        return Credential(BearerToken(Secret(token, "AIRVIEW_TOKEN")), "AIRVIEW_TOKEN")
+    if not found:
+        return Credential(None, "none")
+    missing = [part for part in _PARTS if part not in found]
+    if missing:
+        raise UsageError(", ".join(missing), f"not set, though {', '.join(found)} is")
+    url, client_id, client_secret = (found[part] for part in _PARTS)
+    auth = ClientCredentials(
+        url,
+        client_id,
+        Secret(client_secret, "AIRVIEW_CLIENT_SECRET"),
+        variables.get("AIRVIEW_SCOPE") or None,
+        allow_http=allow_http,
+    )
+    return Credential(auth, "AIRVIEW_TOKEN_URL, AIRVIEW_CLIENT_ID, AIRVIEW_CLIENT_SECRET")
+
+
+def token_in(file: str) -> Secret:
+    """Return the token in a file; `-` is stdin.
+
+    Raises:
+        UsageError: It cannot be read, or is none.
+        ConfigurationError: It cannot be sent.
+    """
+    try:
+        if file == "-":
+            content = sys.stdin.buffer.read(_LONGEST + 1)
+        else:
+            with Path(file).open("rb") as opened:
+                content = opened.read(_LONGEST + 1)
+        if len(content) > _LONGEST:
+            raise UsageError(_name(file), f"is longer than a token: {_LONGEST} bytes at most")
+        text = content.decode("utf-8-sig").strip()
+    except OSError as error:
+        raise UsageError(_name(file), f"cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise UsageError(_name(file), "is not text") from None
+    if not text:
+        raise UsageError(_name(file), "has no token")
+    return Secret(text, _name(file))
+
+
+def _name(file: str) -> str:
+    return "stdin" if file == "-" else file

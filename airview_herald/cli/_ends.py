@@ -1,0 +1,83 @@
+"""How a command ends: its exit code, and one line about what went wrong."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from enum import IntEnum
+from typing import TextIO
+
+from airview_herald.errors import (
+    AirViewHeraldError,
+    AuthenticationError,
+    ConfigurationError,
+    ForbiddenError,
+    IngestAborted,
+    InputError,
+    TransportError,
+    UnauthorizedError,
+)
+
+# What no terminal should act on, wherever it came from.
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
+_SYSTEMIC = (AuthenticationError, ForbiddenError, IngestAborted, TransportError, UnauthorizedError)
+
+
+class ExitCode(IntEnum):
+    """What a command tells the shell."""
+
+    DONE = 0
+    FAILED = 1
+    USAGE = 2
+    ABORTED = 3
+    INTERRUPTED = 130
+    # As a shell tells of a command that wrote to a pipe nobody reads any more.
+    UNREAD = 141
+
+
+class UsageError(Exception):
+    """What was typed cannot be done.
+
+    Args:
+        where: The option, argument, variable or file.
+        rule: What is wrong with it.
+    """
+
+    def __init__(self, where: str, rule: str) -> None:
+        super().__init__(f"{where}: {rule}")
+
+
+def code_of(error: Exception) -> ExitCode:
+    """Return the exit code that an error ends a command with."""
+    if isinstance(error, ConfigurationError | InputError | UsageError):
+        return ExitCode.USAGE
+    if isinstance(error, _SYSTEMIC):
+        return ExitCode.ABORTED
+    return ExitCode.FAILED
+
+
+def told(error: BaseException) -> str:
+    """Return one line about an error; the class of one that is not ours is part of it."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename or 'input or output'}: {error.strerror}"
+    ours = isinstance(error, AirViewHeraldError | UsageError)
+    return on_one_line(str(error) if ours else f"{type(error).__name__}: {error}")
+
+
+def on_one_line(text: str) -> str:
+    """Return a text without line ends and other control characters."""
+    return _CONTROLS.sub(" ", text).strip()
+
+
+def complain(message: str, kind: str = "error") -> None:
+    """Write one line to stderr."""
+    sys.stderr.write(f"{kind}: {on_one_line(message)}\n")
+    sys.stderr.flush()
+
+
+def give_up(stream: TextIO) -> None:
+    """Let what is still written to a closed pipe go nowhere, so that the exit says nothing."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)

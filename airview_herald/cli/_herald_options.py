@@ -1,0 +1,55 @@
+"""The options of all commands that ask Herald."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import attrs
+from cyclopts import Group, Parameter
+
+from airview_herald.cli._credentials import token_in
+from airview_herald.herald import Herald
+from airview_herald.transport._options import TIMEOUT
+
+_CONNECTION = Group.create_ordered("Connection")
+
+
+@Parameter(name="*", group=_CONNECTION)
+@attrs.frozen(kw_only=True)
+class Account:
+    """Where Herald is, and who asks: options, else `ALERTLOGIC_*`, else a profile.
+
+    Attributes:
+        profile: The section of `~/.alertlogic/config`.
+        account_id: The account; by default the configured one, else the credential's own.
+        endpoint: `production`, `integration`, `map`, or the URL of what serves everything, such
+            as a sandbox.
+        residency: Where the account's data lie: `default`, `us` or `emea`.
+        token_file: A file with an AIMS token, `-` for stdin, in place of an access key.
+        timeout: Seconds for connecting, and for each read and write; by default 5 and 30.
+        allow_http: Accept plain http URLs of other machines, though credentials travel.
+    """
+
+    profile: str | None = None
+    account_id: str | None = None
+    endpoint: str | None = None
+    residency: str | None = None
+    token_file: Annotated[str | None, Parameter(allow_leading_hyphen=True)] = None
+    timeout: float | None = None
+    allow_http: Annotated[bool, Parameter(negative=())] = False
+
+    def client(self) -> Herald:
+        """Return a client."""
+        return Herald(
+            aims_token=token_in(self.token_file) if self.token_file else None,
+            account_id=self.account_id,
+            profile=self.profile,
+            global_endpoint=self.endpoint,
+            residency=self.residency,
+            timeout=TIMEOUT if self.timeout is None else self.timeout,
+            allow_http=self.allow_http,
+        )
+
+
+# What is neither an option nor given otherwise is found by the client itself.
+CONFIGURED = Account()

@@ -1,0 +1,200 @@
+"""`airview-herald ingest`."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+
+from airview_herald.airview import AirView, IngestReport, Mismatch, Outcome, OutcomeStatus
+from airview_herald.cli import _accounts
+from airview_herald.cli._airview_options import System
+from airview_herald.cli._ends import ExitCode, UsageError, code_of, complain, told
+from airview_herald.cli._ingest_options import BATCH, SOURCES, Batch, Sources
+from airview_herald.cli._inputs import STDIN, Inputs, found_files
+from airview_herald.cli._output import Json, Output
+from airview_herald.errors import AirViewHeraldError, IngestAborted
+from airview_herald.sources import SourceProblem
+
+_FAILURES = (OutcomeStatus.FAILED, OutcomeStatus.UNKNOWN)
+# More of a kind is in the JSON, the dead letters and the counts.
+_TOLD = 10
+
+
+async def ingest(  # noqa: PLR0913 - groups of options
+    files: Annotated[tuple[str, ...], Parameter(negative=(), allow_leading_hyphen=True)],
+    /,
+    *,
+    system: System,
+    batch: Batch = BATCH,
+    sources: Sources = SOURCES,
+    dry_run: Annotated[bool, Parameter(negative=())] = False,
+    progress: bool | None = None,
+    json: Json = None,
+) -> int:
+    """Record the events in files: concurrently, in order for each resource and control.
+
+    Exit codes: 0 all recorded, 1 some failed or could not be read, 2 usage, 3 ended early by what
+    makes every event fail, 130 interrupted. Ctrl-C and SIGTERM let what is on the wire be
+    answered; once more, and it ends at once.
+
+    Args:
+        files: JSON Lines or SARIF; patterns such as `'reports/**/*.sarif'`, and `-` for stdin.
+        dry_run: Look what would be met and made, and make nothing.
+        progress: Show progress on stderr; by default on a terminal.
+    """
+    names = found_files(files)
+    if system.token_file == STDIN and STDIN in names:
+        raise UsageError(STDIN, "stdin has the token already")
+    settings = batch.settings()
+    output = Output(json)
+    teller = _Teller(output)
+    inputs = Inputs(names, sources.reading(), teller.problem)
+    async with system.client() as airview:
+        if dry_run:
+            return await _plan(airview, inputs, batch.concurrency, output, teller)
+        shown = sys.stderr.isatty() if progress is None else progress
+        return await _record(airview, inputs, settings, teller, shown=shown)
+
+
+async def _record(
+    airview: AirView, inputs: Inputs, settings: dict[str, Any], teller: _Teller, *, shown: bool
+) -> int:
+    ended: BaseException | None = None
+    run = airview.stream(inputs, on_outcome=teller.outcome, **settings)
+    with _display(inputs, run.report, settings["concurrency"], shown=shown):
+        try:
+            async with run:
+                try:
+                    async for _ in run:
+                        pass
+                except asyncio.CancelledError:
+                    # The thread that reads may wait for what never comes.
+                    inputs.end()
+                    raise
+        except (asyncio.CancelledError, IngestAborted) as error:
+            ended = error
+    return _close(run.report, inputs, teller, ended)
+
+
+@contextmanager
+def _display(
+    inputs: Inputs, report: IngestReport, concurrency: int, *, shown: bool
+) -> Iterator[None]:
+    if not shown:
+        yield
+        return
+    from rich.console import Console  # noqa: PLC0415 - only a terminal needs it
+
+    from airview_herald.cli._display import Display  # noqa: PLC0415 - likewise
+
+    with Display(Console(stderr=True), inputs, report, concurrency).showing():
+        yield
+
+
+def _close(
+    report: IngestReport, inputs: Inputs, teller: _Teller, ended: BaseException | None
+) -> int:
+    """Tell how it went, and return the exit code."""
+    for mismatch in report.mismatches:
+        teller.mismatch(mismatch)
+    teller.rest()
+    code = ExitCode.DONE
+    if report.failed or report.unknown or inputs.problem_count or report.unreconciled:
+        code = ExitCode.FAILED
+    reason = None
+    if isinstance(ended, IngestAborted):
+        reason = str(ended)
+        cause = ended.__cause__
+        unusable = not report.inputs and isinstance(cause, AirViewHeraldError | OSError)
+        code = ExitCode.ABORTED
+        if unusable and code_of(cause) is ExitCode.USAGE:  # type: ignore[arg-type]
+            code = ExitCode.USAGE
+        complain(told(ended))
+    elif ended is not None:
+        reason, code = "interrupted", ExitCode.INTERRUPTED
+        complain("interrupted")
+    row = _accounts.of_report(report, inputs.problem_count, reason)
+    if teller.output.json:
+        teller.output.line_if_read(row)
+    else:
+        teller.output.one(_accounts.in_words(row))
+    return code
+
+
+async def _plan(
+    airview: AirView, inputs: Inputs, concurrency: int, output: Output, teller: _Teller
+) -> int:
+    """Tell what a batch would meet and make, and return the exit code."""
+    try:
+        plan = await airview.plan(inputs, concurrency=concurrency)
+    except asyncio.CancelledError:
+        inputs.end()
+        raise
+    for failure in plan.failures:
+        teller.outcome(failure)
+    for mismatch in plan.mismatches:
+        teller.mismatch(mismatch)
+    teller.rest()
+    made = [
+        {"definition": each.kind.replace("_", " "), "key": each.key, "id": each.id}
+        for each in (*plan.new, *plan.existing)
+    ]
+    row = _accounts.of_plan(plan, inputs.problem_count)
+    if output.json:
+        for each in made:
+            output.line({"kind": "definition", **each})
+        output.line(row)
+    else:
+        output.rows([each | {"id": each["id"] or "new"} for each in made])
+        output.one({name.replace("_", " "): row[name] for name in row if name != "kind"})
+    return ExitCode.FAILED if plan.failed or inputs.problem_count else ExitCode.DONE
+
+
+class _Teller:
+    """Tell of what failed as it comes: each as JSON, or the first of each kind on stderr.
+
+    Args:
+        output: Where JSON goes.
+    """
+
+    def __init__(self, output: Output) -> None:
+        self.output = output
+        self._counts: dict[str, int] = {}
+
+    def outcome(self, outcome: Outcome) -> None:
+        """Tell of an event, if it was not recorded."""
+        if outcome.status in _FAILURES:
+            error = outcome.error or "no answer came before the end"
+            resource = getattr(outcome.event, "resource_reference", "")
+            words = f"{outcome.status.value} {outcome.index} {resource}: {error}"
+            self._tell("failures", _accounts.of_failure(outcome), words, "warning")
+
+    def problem(self, problem: SourceProblem) -> None:
+        """Tell of a part of a file that gave no event."""
+        words = f"{problem.file} {problem.where}: {problem.reason}"
+        self._tell("unreadable parts", _accounts.of_problem(problem), words, "warning")
+
+    def mismatch(self, mismatch: Mismatch) -> None:
+        """Tell of a definition that exists with other attributes."""
+        row = {"kind": "mismatch", "definition": mismatch.kind, "key": mismatch.key,
+               "field": mismatch.field, "stored": mismatch.stored, "given": mismatch.given}  # fmt: skip
+        self._tell("mismatches", row, str(mismatch), "warning")
+
+    def rest(self) -> None:
+        """Tell how many more there were than were told of."""
+        for what, count in self._counts.items():
+            if count > _TOLD:
+                complain(f"{count - _TOLD:,} more {what}", "warning")
+
+    def _tell(self, what: str, row: dict[str, Any], words: str, kind: str) -> None:
+        if self.output.json:
+            self.output.line_if_read(row)
+            return
+        self._counts[what] = self._counts.get(what, 0) + 1
+        if self._counts[what] <= _TOLD:
+            complain(words, kind)

@@ -1,0 +1,121 @@
+"""The options of a batch, as `AirView.ingest` has them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import attrs
+from cyclopts import Group, Parameter
+
+from airview_herald.airview import Application, Reconciliation, State
+from airview_herald.cli._ends import UsageError
+from airview_herald.cli._inputs import Format, Reading
+from airview_herald.sources import encode_reference
+
+_BATCH = Group.create_ordered("Batch")
+_SOURCES = Group.create_ordered("Files")
+_Flag = Annotated[bool, Parameter(negative=())]
+
+
+@Parameter(name="*", group=_BATCH)
+@attrs.frozen(kw_only=True)
+class Batch:
+    """How a batch is sent.
+
+    Attributes:
+        concurrency: Requests in flight at most.
+        window: Events held at most; by default 4 for each request in flight.
+        state: A file that keeps what is done: after a kill the same command goes on from there.
+        restart: Begin anew, whatever the state file has come to.
+        dead_letters: A file to which events are added that are not recorded, to be ingested again.
+        reconcile: Close what this system recorded before and the input no longer lists, within
+            the applications that it mentions. Nothing is closed if some of it cannot be read.
+        reconcile_state: What is closed becomes.
+        coalesce: Send of the events that wait for one resource and control the newest only.
+        deadline: Seconds that an event may take from its first request on.
+        max_cooldown: Seconds that the server may keep the batch from all success.
+        max_failures: How many events that fail end the batch; by default none do.
+        grace: Seconds that what is on the wire has to be answered when the batch is interrupted.
+    """
+
+    concurrency: int = 64
+    window: int | None = None
+    state: str | None = None
+    restart: _Flag = False
+    dead_letters: str | None = None
+    reconcile: _Flag = False
+    reconcile_state: Literal["MONITORING", "DELETED"] = "MONITORING"
+    coalesce: _Flag = False
+    deadline: float = 120.0
+    max_cooldown: float = 900.0
+    max_failures: int | None = None
+    grace: float = 2.0
+
+    def settings(self) -> dict[str, Any]:
+        """Return the arguments of `AirView.stream`.
+
+        Raises:
+            UsageError: `--restart` without a state file.
+        """
+        if self.restart and self.state is None:
+            raise UsageError("--restart", "needs --state")
+        return {
+            "concurrency": self.concurrency,
+            "window": self.window,
+            "state": None if self.state is None else State(self.state, restart=self.restart),
+            "dead_letters": self.dead_letters,
+            "reconcile": Reconciliation(self.reconcile_state) if self.reconcile else False,
+            "coalesce": self.coalesce,
+            "deadline": self.deadline,
+            "max_cooldown": self.max_cooldown,
+            "max_failures": self.max_failures,
+            "grace": self.grace,
+        }
+
+
+@Parameter(name="*", group=_SOURCES)
+@attrs.frozen(kw_only=True)
+class Sources:
+    """How files are read.
+
+    Attributes:
+        format: What they are; `auto` goes by the name, else by how a file begins.
+        base: SARIF: the directory that paths are relative to, usually the repository's.
+        application: SARIF: the name of the application of all findings; by default the first
+            part of each path.
+        application_reference: SARIF: its reference; by default the name, encoded.
+        control_action: SARIF: what a breach leads to; by default VULNERABILITY for rules about
+            security, and LOG for others.
+        superseded: JSON Lines: send dead letters too that a later event has superseded.
+    """
+
+    format: Format = "auto"
+    base: str | None = None
+    application: str | None = None
+    application_reference: str | None = None
+    control_action: Literal["LOG", "INCIDENT", "TASK", "VULNERABILITY"] | None = None
+    superseded: _Flag = False
+
+    def reading(self) -> Reading:
+        """Return how files are read.
+
+        Raises:
+            UsageError: A reference without a name.
+        """
+        name, reference = self.application, self.application_reference
+        if name is None and reference is not None:
+            raise UsageError("--application-reference", "needs --application")
+        application = None
+        if name is not None:
+            application = Application(name, reference or encode_reference(name))
+        return Reading(
+            format=self.format,
+            base=self.base,
+            application=application,
+            control_action=self.control_action,
+            superseded=self.superseded,
+        )
+
+
+BATCH = Batch()
+SOURCES = Sources()

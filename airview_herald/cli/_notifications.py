@@ -1,0 +1,163 @@
+"""`airview-herald notifications`."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, Literal
+
+from cyclopts import Parameter
+
+from airview_herald.cli._ends import ExitCode, UsageError, complain
+from airview_herald.cli._herald_options import CONFIGURED, Account
+from airview_herald.cli._json_files import read_object
+from airview_herald.cli._output import Json, Output, as_row
+
+_COLUMNS = (
+    "id", "type", "status", "created", "notification_data.class", "notification_data.threat_level",
+)  # fmt: skip
+_PARTS = ("type", "notification_data", "asset_data", "payload", "attachments")
+_UNITS = {"m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
+
+
+async def list_(  # noqa: PLR0913 - the options that there are
+    type: str,  # noqa: A002 - the documented name
+    /,
+    *,
+    account: Account = CONFIGURED,
+    since: str | None = None,
+    until: str | None = None,
+    sort: Literal["asc", "desc"] | None = None,
+    page_size: int | None = None,
+    most: Annotated[int | None, Parameter(name="--max")] = None,
+    resume: str | None = None,
+    json: Json = None,
+) -> int:
+    """List the notifications of a type, page after page.
+
+    Args:
+        type: Two parts with a slash between, such as `incidents/alerts`.
+        since: The earliest creation: a date, a moment, epoch seconds, or how long ago, such as
+            `36h` or `7d`.
+        until: The latest creation, likewise.
+        sort: The newest first unless it is `asc`.
+        page_size: Notifications in each answer at most.
+        most: Notifications at most; what to go on with is then told on stderr.
+        resume: What an earlier listing told to go on with; the same query has to be given.
+    """
+    if most is not None and most < 1:
+        raise UsageError("--max", "must be 1 or more")
+    output = Output(json)
+    rows: list[dict[str, Any]] = []
+    count = 0
+    async with account.client() as herald:
+        listing = herald.get_account_notification_by_type(
+            type,
+            sort=sort,
+            since=_moment("--since", since),
+            until=_moment("--until", until),
+            limit=page_size,
+            resume=resume,
+        )
+        async for notification in listing:
+            count += 1
+            row = as_row(notification)
+            if output.json:
+                output.line(row)
+            else:
+                rows.append(row | {"created": _day(notification.created)})
+            if count == most:
+                if listing.resume_token is not None:
+                    complain(f"--resume {listing.resume_token}", "go on with")
+                break
+    if not output.json:
+        output.rows(rows, _COLUMNS)
+    return ExitCode.DONE
+
+
+async def show_(notification_id: str, /, *, account: Account = CONFIGURED, json: Json = None) -> int:
+    """Show a notification.
+
+    Args:
+        notification_id: Its id.
+    """
+    async with account.client() as herald:
+        found = await herald.get_account_notification(notification_id)
+    Output(json).one(as_row(found))
+    return ExitCode.DONE
+
+
+async def send_(
+    file: Annotated[str, Parameter(allow_leading_hyphen=True)],
+    /,
+    *,
+    account: Account = CONFIGURED,
+    type: str | None = None,  # noqa: A002 - the documented name
+    json: Json = None,
+) -> int:
+    """Send a notification to all whose subscription lets it through.
+
+    It is sent once: when no answer comes it may have been accepted, and the error says so.
+
+    Args:
+        file: A file with a JSON object, `-` for stdin: `type`, `notification_data`, `asset_data`,
+            `payload`, and `attachments` if there are any.
+        type: The type, in place of the file's.
+    """
+    needed = [part for part in _PARTS[:4] if part != "type" or type is None]
+    parts = read_object(file, _PARTS, needed)
+    if type is not None:
+        parts["type"] = type
+    async with account.client() as herald:
+        sent = await herald.send_notification(**parts)
+    Output(json).one(as_row(sent))
+    return ExitCode.DONE
+
+
+async def sent_(incident_id: str, /, *, account: Account = CONFIGURED, json: Json = None) -> int:
+    """Show what became of the notifications about an incident, for each destination.
+
+    Args:
+        incident_id: The long id of the incident.
+    """
+    async with account.client() as herald:
+        found = await herald.get_sent_incident_notifications(incident_id)
+    output = Output(json)
+    if output.json:
+        output.rows([as_row(each) for each in found])
+    else:
+        rows = [
+            {"subject": each.subject, **as_row(status), "sent_at": status.sent_at_datetime}
+            for each in found
+            for status in each.statuses
+        ]
+        output.rows(rows, ("subject", "destination", "status", "sent_at"))
+    return ExitCode.DONE
+
+
+async def types_(*, account: Account = CONFIGURED, json: Json = None) -> int:
+    """List the types of notifications that there are."""
+    async with account.client() as herald:
+        found = await herald.get_notification_types()
+    Output(json).rows([as_row(each) for each in found], ("notification_type", "name"))
+    return ExitCode.DONE
+
+
+def _day(stamp: Any) -> str | None:
+    moment = None if stamp is None else stamp.at_datetime
+    return None if moment is None else f"{moment:%Y-%m-%d %H:%M:%SZ}"
+
+
+def _moment(option: str, text: str | None) -> float | datetime | None:
+    """Return the moment that an option says; one without an offset is in UTC."""
+    if text is None:
+        return None
+    try:
+        if text[-1:] in _UNITS:
+            return datetime.now(UTC) - timedelta(seconds=float(text[:-1]) * _UNITS[text[-1]])
+        if text.replace(".", "", 1).isdigit() and "-" not in text:
+            return float(text)
+        moment = datetime.fromisoformat(text)
+    except (ValueError, OverflowError):
+        rule = "must be a date, a moment, epoch seconds, or how long ago, such as 36h or 7d"
+        raise UsageError(option, rule) from None
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)

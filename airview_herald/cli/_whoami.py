@@ -1,0 +1,85 @@
+"""`airview-herald whoami`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+
+from airview_herald.cli._airview_options import Server
+from airview_herald.cli._ends import ExitCode, UsageError, code_of, complain, told
+from airview_herald.cli._herald_options import Account
+from airview_herald.cli._output import Json, Output
+from airview_herald.herald._settings import Settings
+
+_NOWHERE = "neither AirView (AIRVIEW_BASE_URL) nor Herald (ALERTLOGIC_*, a profile) is configured"
+
+
+async def whoami(
+    *,
+    base_url: Annotated[str | None, Parameter(env_var="AIRVIEW_BASE_URL")] = None,
+    system_name: Annotated[str | None, Parameter(env_var="AIRVIEW_SYSTEM_NAME")] = None,
+    token_file: Annotated[
+        str | None, Parameter(env_var="AIRVIEW_TOKEN_FILE", allow_leading_hyphen=True)
+    ] = None,
+    profile: str | None = None,
+    endpoint: str | None = None,
+    json: Json = None,
+) -> int:
+    """Show which settings hold for each service that is configured, and log in.
+
+    Args:
+        base_url: AirView: where the API is.
+        system_name: AirView: the name of the system that records.
+        token_file: AirView: a file with a token, `-` for stdin.
+        profile: Herald: the section of `~/.alertlogic/config`.
+        endpoint: Herald: `production`, `integration`, `map`, or a URL.
+    """
+    rows: list[dict[str, Any]] = []
+    codes: list[int] = []
+    asked = []
+    if base_url:
+        asked.append(_airview(Server(base_url=base_url, token_file=token_file), system_name))
+    account = Account(profile=profile, endpoint=endpoint)
+    settings = Settings.find(profile=profile, global_endpoint=endpoint)
+    if settings.access_key_id is not None:
+        asked.append(_herald(account, settings))
+    if not asked:
+        raise UsageError("whoami", _NOWHERE)
+    for each in asked:
+        try:
+            rows.append(await each)
+        except Exception as error:  # noqa: BLE001 - one service does not hide the other
+            complain(told(error))
+            codes.append(code_of(error))
+    columns = ("service", "url", "credential", "account", "system", "system_id")
+    if rows:
+        Output(json).rows(rows, columns)
+    return max(codes, default=ExitCode.DONE)
+
+
+async def _airview(server: Server, system_name: str | None) -> dict[str, Any]:
+    credential = server.credential()
+    async with server.client(credential) as airview:
+        # Any name is a question that only a credential has answered.
+        name = system_name or "airview-herald"
+        system_id = await airview.backend.get_system_id_by_name(name)
+    return {
+        "service": "AirView",
+        "url": server.base_url,
+        "credential": credential.where,
+        "system": system_name,
+        "system_id": system_id if system_name else None,
+    }
+
+
+async def _herald(account: Account, settings: Settings) -> dict[str, Any]:
+    async with account.client() as herald:
+        login = await herald.get_login_account_id()
+    return {
+        "service": "Herald",
+        "url": settings.urls.get("aims") or settings.urls["herald"],
+        "credential": settings.access_key_from,
+        "login": login,
+        "account": settings.account_id or login,
+    }
