@@ -10,9 +10,12 @@ def main() -> int:
         needs = 'the command line needs its extra: pip install "airview-herald[cli]"'
         sys.stderr.write(f"error: {needs}\n")
         return 2
-    from airview_herald.cli._app import run  # noqa: PLC0415 - it imports what may be missing
+    try:
+        from airview_herald.cli._app import run  # noqa: PLC0415 - it imports what may be missing
 
-    return run()
+        return run()
+    except KeyboardInterrupt:
+        return 130
 
 
 if __name__ == "__main__":

@@ -36,7 +36,7 @@ class Server:
         str | None, Parameter(env_var="AIRVIEW_TOKEN_FILE", allow_leading_hyphen=True)
     ] = None
     timeout: float | None = None
-    allow_http: Annotated[bool, Parameter(negative=())] = False
+    allow_http: Annotated[bool, Parameter(negative=(), show_default=False)] = False
 
     def credential(self) -> Credential:
         """Return the credential that holds."""

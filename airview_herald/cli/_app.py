@@ -12,7 +12,7 @@ from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 from typing import Any
 
-from cyclopts import App, CycloptsError
+from cyclopts import App, CycloptsError, MissingArgumentError
 
 from airview_herald._version import __version__
 from airview_herald.cli._ends import ExitCode, code_of, complain, give_up, on_one_line, told
@@ -102,7 +102,7 @@ def _run(arguments: Sequence[str]) -> int:
         if inspect.iscoroutine(result):
             result = _interruptible(result)
     except CycloptsError as error:
-        complain(f"{on_one_line(str(error))} See {_asked(arguments)} --help.")
+        complain(f"{_mistake(error)} See {_asked(arguments)} --help.")
         return ExitCode.USAGE
     except (KeyboardInterrupt, asyncio.CancelledError):
         return ExitCode.INTERRUPTED
@@ -129,6 +129,15 @@ def _interruptible(command: Coroutine[Any, Any, int]) -> int:
         return await command
 
     return asyncio.run(supervised())
+
+
+def _mistake(error: CycloptsError) -> str:
+    """Return what is wrong with what was typed."""
+    argument = error.argument
+    if isinstance(error, MissingArgumentError) and argument is not None and not argument.tokens:
+        names = [argument.name, *(argument.parameter.env_var or ())]
+        return f"{' or '.join(names)} is missing."
+    return on_one_line(str(error))
 
 
 def _asked(arguments: Sequence[str]) -> str:

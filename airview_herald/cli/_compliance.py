@@ -34,14 +34,9 @@ async def compliance(
     async with server.client() as airview:
         groups = [as_row(group) for group in await airview.get_compliance(selected, filter)]
     rows: list[dict[str, Any]] = [
-        {name: group[field] for name in selected for field in _fields(name, group)}
+        {field: group[field] for name in selected for field in group if camel(field) == name}
         | {count: group[count] for count in _COUNTS}
         for group in groups
     ]
     Output(json).rows(rows)
     return ExitCode.DONE
-
-
-def _fields(name: str, group: dict[str, Any]) -> list[str]:
-    """Return the field that a selected name is answered in; some are answered in none."""
-    return [field for field in group if camel(field) == name]

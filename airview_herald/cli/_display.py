@@ -19,6 +19,7 @@ from airview_herald.cli._ends import on_one_line
 from airview_herald.cli._inputs import Inputs
 
 _REFRESHES = 8
+_WIDTH = 40
 # Seconds over which the rate is measured.
 _SPAN = 5.0
 
@@ -68,13 +69,14 @@ class Display:
         line.add_row(
             Text(on_one_line(self._inputs.name), style="bold", overflow="ellipsis", no_wrap=True),
             ProgressBar(
-                total=None if share is None else 1.0, completed=share or 0.0, width=36,
-                pulse=share is None or not report.inputs,
+                total=None if share is None else 1.0, completed=share or 0.0, width=_WIDTH,
+                pulse=share is None or not report.inputs, style="grey35", complete_style="cyan",
+                finished_style="green", pulse_style="cyan",
             ),
             "" if share is None else f"{share:4.0%}",
             self._left(now - self._began, share),
         )  # fmt: skip
-        return Group(line, self._counts(now))
+        return Group(Text(), line, self._counts(now))
 
     def _share(self, through: int) -> float | None:
         """Return how much of the input is through; what is held is not."""

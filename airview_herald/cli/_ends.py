@@ -15,12 +15,14 @@ from airview_herald.errors import (
     ForbiddenError,
     IngestAborted,
     InputError,
+    StatusError,
     TransportError,
     UnauthorizedError,
 )
 
 # What no terminal should act on, wherever it came from.
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
+_PAINT = {"error": "\x1b[1;31m", "warning": "\x1b[33m", "interrupted": "\x1b[33m"}
 _SYSTEMIC = (AuthenticationError, ForbiddenError, IngestAborted, TransportError, UnauthorizedError)
 
 
@@ -61,8 +63,15 @@ def told(error: BaseException) -> str:
     """Return one line about an error; the class of one that is not ours is part of it."""
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename or 'input or output'}: {error.strerror}"
-    ours = isinstance(error, AirViewHeraldError | UsageError)
-    return on_one_line(str(error) if ours else f"{type(error).__name__}: {error}")
+    if not isinstance(error, AirViewHeraldError | UsageError):
+        return on_one_line(f"{type(error).__name__}: {error}")
+    parts = [str(error)]
+    if isinstance(error, StatusError):
+        parts += [f"{each.subscriber}: {each.error}" for each in error.subscribers_failed]
+        parts += [f"not done: {error.unprocessed_items}"] if error.unprocessed_items else []
+    if isinstance(error, AirViewHeraldError) and error.ambiguous:
+        parts.append("it may have been done all the same")
+    return on_one_line("; ".join(parts))
 
 
 def on_one_line(text: str) -> str:
@@ -72,7 +81,9 @@ def on_one_line(text: str) -> str:
 
 def complain(message: str, kind: str = "error") -> None:
     """Write one line to stderr."""
-    sys.stderr.write(f"{kind}: {on_one_line(message)}\n")
+    painted = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
+    label = f"{_PAINT.get(kind, '')}{kind}:\x1b[0m" if painted else f"{kind}:"
+    sys.stderr.write(f"{label} {on_one_line(message)}\n")
     sys.stderr.flush()
 
 

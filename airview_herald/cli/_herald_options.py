@@ -36,7 +36,7 @@ class Account:
     residency: str | None = None
     token_file: Annotated[str | None, Parameter(allow_leading_hyphen=True)] = None
     timeout: float | None = None
-    allow_http: Annotated[bool, Parameter(negative=())] = False
+    allow_http: Annotated[bool, Parameter(negative=(), show_default=False)] = False
 
     def client(self) -> Herald:
         """Return a client."""

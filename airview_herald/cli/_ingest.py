@@ -23,6 +23,7 @@ from airview_herald.sources import SourceProblem
 _FAILURES = (OutcomeStatus.FAILED, OutcomeStatus.UNKNOWN)
 # More of a kind is in the JSON, the dead letters and the counts.
 _TOLD = 10
+_SHORT = 60
 
 
 async def ingest(  # noqa: PLR0913 - groups of options
@@ -32,7 +33,8 @@ async def ingest(  # noqa: PLR0913 - groups of options
     system: System,
     batch: Batch = BATCH,
     sources: Sources = SOURCES,
-    dry_run: Annotated[bool, Parameter(negative=())] = False,
+    dry_run: Annotated[bool, Parameter(negative=(), show_default=False)] = False,
+    check: Annotated[bool, Parameter(negative=(), show_default=False)] = False,
     progress: bool | None = None,
     json: Json = None,
 ) -> int:
@@ -45,6 +47,7 @@ async def ingest(  # noqa: PLR0913 - groups of options
     Args:
         files: JSON Lines or SARIF; patterns such as `'reports/**/*.sarif'`, and `-` for stdin.
         dry_run: Look what would be met and made, and make nothing.
+        check: First do as `airview-herald check`: a server that is down is not waited for then.
         progress: Show progress on stderr; by default on a terminal.
     """
     names = found_files(files)
@@ -55,6 +58,8 @@ async def ingest(  # noqa: PLR0913 - groups of options
     teller = _Teller(output)
     inputs = Inputs(names, sources.reading(), teller.problem)
     async with system.client() as airview:
+        if check:
+            await airview.check()
         if dry_run:
             return await _plan(airview, inputs, batch.concurrency, output, teller)
         shown = sys.stderr.isatty() if progress is None else progress
@@ -117,7 +122,7 @@ def _close(
         complain(told(ended))
     elif ended is not None:
         reason, code = "interrupted", ExitCode.INTERRUPTED
-        complain("interrupted")
+        complain("nothing more was sent", "interrupted")
     row = _accounts.of_report(report, inputs.problem_count, reason)
     if teller.output.json:
         teller.output.line_if_read(row)
@@ -130,11 +135,16 @@ async def _plan(
     airview: AirView, inputs: Inputs, concurrency: int, output: Output, teller: _Teller
 ) -> int:
     """Tell what a batch would meet and make, and return the exit code."""
+    planning = asyncio.ensure_future(airview.plan(inputs, concurrency=concurrency))
     try:
-        plan = await airview.plan(inputs, concurrency=concurrency)
+        await asyncio.wait({planning})
     except asyncio.CancelledError:
+        # First, since the look waits for the thread that reads.
         inputs.end()
+        planning.cancel()
+        await asyncio.wait({planning})
         raise
+    plan = planning.result()
     for failure in plan.failures:
         teller.outcome(failure)
     for mismatch in plan.mismatches:
@@ -171,19 +181,19 @@ class _Teller:
         if outcome.status in _FAILURES:
             error = outcome.error or "no answer came before the end"
             resource = getattr(outcome.event, "resource_reference", "")
-            words = f"{outcome.status.value} {outcome.index} {resource}: {error}"
-            self._tell("failures", _accounts.of_failure(outcome), words, "warning")
+            words = f"input {outcome.index} {outcome.status.value}: {_short(resource)}: {error}"
+            self._tell("failures", _accounts.of_failure(outcome), words)
 
     def problem(self, problem: SourceProblem) -> None:
         """Tell of a part of a file that gave no event."""
         words = f"{problem.file} {problem.where}: {problem.reason}"
-        self._tell("unreadable parts", _accounts.of_problem(problem), words, "warning")
+        self._tell("unreadable parts", _accounts.of_problem(problem), words)
 
     def mismatch(self, mismatch: Mismatch) -> None:
         """Tell of a definition that exists with other attributes."""
         row = {"kind": "mismatch", "definition": mismatch.kind, "key": mismatch.key,
                "field": mismatch.field, "stored": mismatch.stored, "given": mismatch.given}  # fmt: skip
-        self._tell("mismatches", row, str(mismatch), "warning")
+        self._tell("mismatches", row, str(mismatch))
 
     def rest(self) -> None:
         """Tell how many more there were than were told of."""
@@ -191,10 +201,14 @@ class _Teller:
             if count > _TOLD:
                 complain(f"{count - _TOLD:,} more {what}", "warning")
 
-    def _tell(self, what: str, row: dict[str, Any], words: str, kind: str) -> None:
+    def _tell(self, what: str, row: dict[str, Any], words: str) -> None:
         if self.output.json:
             self.output.line_if_read(row)
             return
         self._counts[what] = self._counts.get(what, 0) + 1
         if self._counts[what] <= _TOLD:
-            complain(words, kind)
+            complain(words, "warning")
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _SHORT else f"{text[:_SHORT]}…"

@@ -14,7 +14,7 @@ from airview_herald.sources import encode_reference
 
 _BATCH = Group.create_ordered("Batch")
 _SOURCES = Group.create_ordered("Files")
-_Flag = Annotated[bool, Parameter(negative=())]
+_Flag = Annotated[bool, Parameter(negative=(), show_default=False)]
 
 
 @Parameter(name="*", group=_BATCH)

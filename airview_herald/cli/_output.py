@@ -14,6 +14,9 @@ from cyclopts import Parameter
 from airview_herald._open import OpenRow, encode
 from airview_herald.cli._ends import give_up, on_one_line
 
+# Wider than any row: what is no terminal wraps nothing.
+_UNWRAPPED = 10_000
+
 Json: TypeAlias = Annotated[
     bool | None,
     Parameter(
@@ -104,10 +107,13 @@ class Output:
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
         for column in columns:
             numbers = all(isinstance(_at(row, column), int | float | None) for row in rows)
+            heading = column.rpartition(".")[2].replace("_", " ")
             table.add_column(
-                column.rpartition(".")[2].replace("_", " "),
+                heading,
                 justify="right" if numbers else "left",
                 overflow="fold",
+                min_width=max(map(len, heading.split())),
+                no_wrap=column == "id",
             )
         for row in rows:
             table.add_row(*(_cell(_at(row, column)) for column in columns))
@@ -137,7 +143,12 @@ def _cell(value: Any) -> Any:
 def _print(table: Any) -> None:
     from rich.console import Console  # noqa: PLC0415 - a pipe needs no table
 
-    Console(highlight=False).print(table)
+    width = None if sys.stdout.isatty() else _UNWRAPPED
+    console = Console(highlight=False, width=width)
+    with console.capture() as capture:
+        console.print(table)
+    for line in capture.get().splitlines():
+        sys.stdout.write(line.rstrip() + "\n")
 
 
 def _plain(value: object) -> Any:

@@ -1,6 +1,9 @@
 """A running sandbox, and clients and events for it."""
 
+import os
+
 import pytest
+from command_line import CommandLine
 
 from airview_herald import AirView, Herald
 from airview_herald.airview import (
@@ -72,3 +75,21 @@ def event():
         )
 
     return make
+
+
+@pytest.fixture
+def cli(sandbox, tmp_path, empty_home):
+    """Run `airview-herald` against the sandbox."""
+    return CommandLine(
+        tmp_path,
+        {
+            "PATH": os.environ["PATH"],
+            "HOME": empty_home,
+            "AIRVIEW_BASE_URL": sandbox.airview_url,
+            "AIRVIEW_SYSTEM_NAME": "ccf",
+            "AIRVIEW_REFERENCING_TYPE": "aws_account_id",
+            "ALERTLOGIC_ENDPOINT": sandbox.herald_url,
+            "ALERTLOGIC_ACCESS_KEY_ID": sandbox.herald.access_key_id,
+            "ALERTLOGIC_SECRET_KEY": sandbox.herald.secret_key,
+        },
+    )

@@ -1,0 +1,219 @@
+"""The command line as such: help, usage, its extra, shells, pipes."""
+
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+
+COMMANDS = [
+    ["check"],
+    ["completion"],
+    ["compliance"],
+    ["exclusions", "list"],
+    ["exclusions", "set"],
+    ["ingest"],
+    ["notifications", "list"],
+    ["notifications", "send"],
+    ["notifications", "sent"],
+    ["notifications", "show"],
+    ["notifications", "types"],
+    ["sandbox"],
+    ["subscriptions", "create"],
+    ["subscriptions", "delete"],
+    ["subscriptions", "list"],
+    ["subscriptions", "show"],
+    ["subscriptions", "subscribe"],
+    ["subscriptions", "unsubscribe"],
+    ["subscriptions", "update"],
+    ["whoami"],
+]
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_every_command_has_help(cli, command):
+    """Help names the command, and its options say what they do."""
+    done = cli(*command, "--help")
+    assert (done.code, done.err) == (0, "")
+    assert f"airview-herald {' '.join(command)}" in done.out
+    assert "base_url" not in done.out
+
+
+def test_the_list_of_commands_is_whole(cli):
+    """Each command is listed, and nothing is imported for that."""
+    script = (
+        "import sys; from airview_herald.cli._app import run; run(['--help']); "
+        "print([n for n in ('httpx', 'airview_herald.airview', 'starlette') if n in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, env=cli.environ
+    )
+    listed = re.findall(r"^│ ([a-z]+) ", done.stdout, re.MULTILINE)
+    assert listed == sorted({command[0] for command in COMMANDS})
+    assert done.stdout.endswith("\n[]\n")
+
+
+def test_the_version_is_the_packages(cli):
+    """`--version` prints it."""
+    assert re.fullmatch(r"\d+\.\d+\.\d+\S*\n", cli("--version").out)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["ingst"], 'Unknown command "ingst"'),
+        (["ingest", "--nope"], "--nope"),
+        (["ingest"], "FILES is missing. See airview-herald ingest --help."),
+        (["ingest", "a", "--concurrency", "many"], 'unable to convert "many" into int'),
+        (["ingest", "a", "--concurrency", "0"], "there is no such file"),
+        (["ingest", "events.jsonl", "--concurrency", "0"], "concurrency: must be"),
+        (["ingest", "events.jsonl", "--restart"], "--restart: needs --state"),
+        (["ingest", "no*such.jsonl"], "no*such.jsonl: matches no file"),
+        (["ingest", "."], ".: is a directory"),
+        (["ingest", "-", "-"], "-: stdin can be read once"),
+        (["ingest", "-", "--token-file", "-"], "-: stdin has the token already"),
+        (["ingest", "events.jsonl", "--application-reference", "x"], "needs --application"),
+        (["ingest", "events.jsonl", "--state", "."], "state"),
+        (["check", "--base-url", "ftp://x"], "base_url: "),
+        (["check", "--base-url", "https://u:pw@x"], "base_url: must not carry credentials"),
+        (["check", "--token-file", "nowhere"], "nowhere: cannot be read: No such file"),
+        (["check", "--token-file", os.devnull], "has no token"),
+        (["compliance", "--select", "nope"], "select: 'nope' is none of"),
+        (["exclusions", "set", "x", "NONE"], 'unable to convert "x" into int'),
+        (["exclusions", "list", "--state", "OVER"], "OVER"),
+        (["notifications", "list", "x"], "type: must be two parts"),
+        (["notifications", "list", "a/b", "--since", "soon"], "--since: must be a date"),
+        (["notifications", "list", "a/b", "--max", "0"], "--max: must be 1 or more"),
+        (["notifications", "send", "events.jsonl"], "is not JSON"),
+        (["notifications", "send", "nowhere"], "nowhere: cannot be read"),
+        (["subscriptions", "subscribe", "x"], "--user, --connection: give one of them"),
+        (["completion", "tcsh"], "tcsh"),
+        (["sandbox", "--port", "many"], "--port"),
+    ],
+    ids=" ".join,
+)
+def test_wrong_usage_is_2(cli, arguments, message, sandbox):
+    """The exit code is 2, the error one line that says what is wrong, and nothing was sent."""
+    (cli.folder / "events.jsonl").write_bytes(b'{"a": 1}\n{"a": 1}\n')
+    done = cli(*arguments)
+    assert (done.code, done.out) == (2, "")
+    assert message in done.err
+    if arguments[0] != "sandbox":
+        assert re.fullmatch(r"error: .*\n", done.err)
+    assert not sandbox.requests
+
+
+@pytest.mark.parametrize("variable", ["AIRVIEW_BASE_URL", "AIRVIEW_SYSTEM_NAME"])
+def test_what_is_missing_is_told_with_its_variable(cli, variable):
+    """A setting that is given nowhere is named as an option and as a variable."""
+    done = cli("check", **{variable: None})
+    option = variable.removeprefix("AIRVIEW_").replace("_", "-").lower()
+    assert done.code == 2
+    assert f"error: --{option} or {variable} is missing. See airview-herald check" in done.err
+
+
+def test_an_error_of_this_package_is_one_line_too(cli):
+    """What nobody has thought of is one line, and a traceback only for who asks."""
+    script = (
+        "import airview_herald.cli._completion as c; from airview_herald.cli._app import run\n"
+        "c.application = lambda: 1 / 0\n"
+        "raise SystemExit(run(['completion', 'bash']))"
+    )
+    for debug in ({}, {"AIRVIEW_HERALD_DEBUG": "1"}):
+        done = subprocess.run(
+            [sys.executable, "-c", script],
+            capture_output=True, text=True, check=False, env=cli.environ | debug,
+        )  # fmt: skip
+        assert done.returncode == 1
+        assert ("Traceback" in done.stderr) == bool(debug)
+        assert "ZeroDivisionError: division by zero" in done.stderr
+
+
+@pytest.mark.parametrize("missing", ["cyclopts", "rich"])
+def test_without_its_extra_it_says_what_to_install(missing):
+    """The message names the extra, not a package; the exit code is 2."""
+    script = (
+        "import importlib.util as util; real = util.find_spec\n"
+        f"util.find_spec = lambda name: None if name == {missing!r} else real(name)\n"
+        "from airview_herald.__main__ import main; raise SystemExit(main())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, "check"], capture_output=True, text=True, check=False
+    )
+    needs = 'error: the command line needs its extra: pip install "airview-herald[cli]"\n'
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", needs)
+
+
+def test_the_sandbox_without_its_extra_says_so(cli):
+    """The one command that needs another extra names that."""
+    script = (
+        "import importlib.util as util; real = util.find_spec\n"
+        "util.find_spec = lambda name, *a: None if name == 'uvicorn' else real(name, *a)\n"
+        "from airview_herald.cli._app import run; raise SystemExit(run(['sandbox']))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert done.stderr == (
+        'error: sandbox: the sandbox needs its extra: pip install "airview-herald[sandbox]"\n'
+    )
+
+
+def test_importing_the_package_imports_no_command_line():
+    """Who uses a client does not load what only the command line needs."""
+    code = (
+        "import sys, airview_herald; from airview_herald import AirView, Herald; "
+        "print([n for n in ('cyclopts', 'airview_herald.cli') if n in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
+def test_the_sandbox_is_the_same_one(cli):
+    """`airview-herald sandbox` serves, and ends on a signal with 0."""
+    with cli.running("sandbox", "--port", "0") as process:
+        first = process.stdout.readline().decode()
+        assert first.startswith("AirView http://127.0.0.1:")
+        process.terminate()
+        assert process.wait(10) == 0
+    assert "usage: airview-herald sandbox" in cli("sandbox", "--help").out
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish", "powershell"])
+def test_shells_are_given_their_completion(cli, shell):
+    """The script has commands, and options of commands inside others."""
+    done = cli("completion", shell)
+    assert done.code == 0
+    assert "--dead-letters" in done.out
+    assert "unsubscribe" in done.out
+
+
+def test_bash_completes_commands_and_options(cli):
+    """What is printed works in bash."""
+    (cli.folder / "complete").write_text(cli("completion", "bash").out)
+    script = (
+        "source ./complete; "
+        "COMP_WORDS=(airview-herald $1 $2); COMP_CWORD=$(( $# )); "
+        "_airview_herald; echo ${COMPREPLY[@]}"
+    )
+    found = [
+        subprocess.run(
+            ["bash", "-c", script, "bash", *words],
+            capture_output=True, text=True, check=True, cwd=cli.folder,
+        ).stdout.split()
+        for words in (["notif"], ["ingest", "--dead-"])
+    ]  # fmt: skip
+    assert found == [["notifications"], ["--dead-letters"]]
+
+
+def test_a_closed_pipe_ends_a_reading_silently(cli, sandbox):
+    """`| head` gets its lines, and the command ends as a shell says of such: 141."""
+    sandbox.herald.seed()
+    with cli.running("notifications", "list", "incidents/alerts", "--page-size", "5") as process:
+        assert process.stdout.readline().startswith(b"{")
+        process.stdout.close()
+        process.stdout = None
+        err = process.communicate(timeout=30)[1]
+    assert (process.returncode, err) == (141, b"")

@@ -1,0 +1,322 @@
+"""`airview-herald ingest`: every way in, and every exit code."""
+
+import json
+import os
+import signal
+import threading
+import time
+
+import pytest
+
+from airview_herald.sandbox import Sandbox
+from airview_herald.sources import read_jsonl, write_jsonl
+
+posix = pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
+SARIF = {
+    "version": "2.1.0",
+    "runs": [
+        {
+            "tool": {"driver": {"name": "ruff"}},
+            "results": [
+                {
+                    "ruleId": rule,
+                    "message": {"text": "Found"},
+                    "locations": [{"physicalLocation": {"artifactLocation": {"uri": uri}}}],
+                }
+                for rule in ("S101", "S102")
+                for uri in ("shop/cart.py", "shop/till.py")
+            ],
+        }
+    ],
+}
+
+
+@pytest.fixture
+def write(cli, event):
+    """Write events into a file of the folder."""
+
+    def make(name, resources, **changes):
+        write_jsonl([event(each, **changes) for each in resources], cli.folder / name)
+        return name
+
+    return make
+
+
+def _numbered(count):
+    return [f"i-{number}" for number in range(count)]
+
+
+def _resources(sandbox):
+    return {row["reference"] for row in sandbox.snapshot()["resource"]}
+
+
+def test_all_recorded_is_0(cli, write, sandbox):
+    """One line of JSON in a pipe says how it went."""
+    done = cli("ingest", write("events.jsonl", _numbered(50)))
+    assert (done.code, done.err) == (0, "")
+    [report] = done.rows
+    assert (report["kind"], report["inputs"], report["recorded"]) == ("report", 50, 50)
+    assert _resources(sandbox) == set(_numbered(50))
+
+
+def test_some_failed_is_1(cli, write, sandbox):
+    """What failed, with field and rule, and what could not be read are lines of their own."""
+    write("events.jsonl", ["i-1", "x" * 501, "i-2"])
+    with (cli.folder / "events.jsonl").open("a") as file:
+        file.write('{"resource": 5}\n')
+    done = cli("ingest", "events.jsonl", "--dead-letters", "dead.jsonl")
+    assert (done.code, done.err) == (1, "")
+    [failure], [problem], [report] = map(done.of, ("failure", "problem", "report"))
+    assert failure["index"] == 1
+    assert failure["message"].startswith("resource_reference: must have at most 500 characters")
+    assert (problem["file"], problem["where"]) == ("events.jsonl", "line 4")
+    assert (report["recorded"], report["failed"], report["unreadable"]) == (2, 1, 1)
+    assert len(list(read_jsonl(cli.folder / "dead.jsonl"))) == 1
+    assert _resources(sandbox) == {"i-1", "i-2"}
+
+
+def test_an_unreadable_line_alone_is_1(cli):
+    """What gave no event was not recorded either."""
+    assert cli("ingest", "-", stdin=b'{"resource": 5}\n').code == 1
+
+
+def test_a_table_says_the_same_to_people(cli, write):
+    """`--no-json` has failures on stderr, the first ten of them, and the counts on stdout."""
+    done = cli("ingest", write("events.jsonl", ["ok", *("x" * 501 for _ in range(12))]), "--no-json")
+    assert done.code == 1
+    lines = done.err.splitlines()
+    assert lines[0].startswith("warning: input 1 failed: xxxx")
+    assert "…: resource_reference: must have at most 500" in lines[0]
+    assert lines[10:] == ["warning: 2 more failures"]
+    assert "recorded    1 of 13\n" in done.out
+    assert "InputError  12\n" in done.out
+
+
+def test_a_refused_credential_is_3(cli, write):
+    """What makes every event fail ends the batch, in one line without the secret."""
+    with Sandbox(require_token=True) as strict:
+        environ = {"AIRVIEW_BASE_URL": strict.airview_url, "AIRVIEW_TOKEN": "not-a-token-of-theirs"}
+        done = cli("ingest", write("events.jsonl", _numbered(3)), **environ)
+    assert done.code == 3
+    assert done.err.startswith("error: no event can be recorded: ")
+    assert done.err.count("\n") == 1
+    assert "not-a-token-of-theirs" not in done.err + done.out
+    [report] = done.of("report")
+    assert report["recorded"] == 0
+    assert report["inputs"] == report["failed"] + report["not_attempted"]
+
+
+def test_too_many_failures_are_3(cli, write):
+    """`--max-failures` ends the batch."""
+    done = cli("ingest", write("events.jsonl", ["x" * 501] * 9), "--max-failures", "2")
+    assert done.code == 3
+    assert "as many as max_failures" in done.err
+
+
+def test_a_server_that_is_not_there_is_3(cli, write):
+    """It is waited for, unless it is checked first."""
+    arguments = ("ingest", write("events.jsonl", ["i"]), "--check")
+    done = cli(*arguments, AIRVIEW_BASE_URL="http://127.0.0.1:1")
+    assert (done.code, done.out) == (3, "")
+    assert done.err.startswith("error: GET http://127.0.0.1:1/systems/: ConnectError")
+
+
+def test_a_file_that_is_none_of_these_is_2(cli, sandbox):
+    """Nothing was sent, and the error says what it was taken for."""
+    (cli.folder / "notes.txt").write_text("no events")
+    done = cli("ingest", "notes.txt")
+    assert done.code == 2
+    assert "notes.txt: is not SARIF" in done.err
+    assert not sandbox.requests
+
+
+def test_a_finished_state_is_2(cli, write):
+    """What is done is not done again, unless it is asked for."""
+    arguments = ("ingest", write("events.jsonl", _numbered(3)), "--state", "feed.state")
+    assert cli(*arguments).code == 0
+    again = cli(*arguments)
+    assert again.code == 2
+    assert "feed.state" in again.err
+    assert cli(*arguments, "--restart").code == 0
+
+
+@pytest.mark.parametrize("name", ["report.sarif", "report.json", "-"])
+def test_sarif_is_known_by_its_name_or_its_beginning(cli, sandbox, name):
+    """A scanner's report is recorded without being told what it is, from stdin too."""
+    (cli.folder / "report.json").write_text(json.dumps(SARIF, indent=1))
+    (cli.folder / "report.sarif").write_text(json.dumps(SARIF))
+    done = cli("ingest", name, stdin=json.dumps(SARIF).encode())
+    assert (done.code, done.err) == (0, "")
+    assert _resources(sandbox) == {"shop/cart.py", "shop/till.py"}
+    [application] = sandbox.snapshot()["application"]
+    assert application["name"] == "shop"
+
+
+def test_sarif_is_read_as_asked(cli, sandbox):
+    """One application, and what a breach leads to, are options."""
+    (cli.folder / "report.sarif").write_text(json.dumps(SARIF))
+    options = ("--application", "The Shop", "--control-action", "INCIDENT")
+    assert cli("ingest", "report.sarif", *options).code == 0
+    tables = sandbox.snapshot()
+    assert {row["name"] for row in tables["application"]} == {"The Shop"}
+    assert {row["control_action"] for row in tables["technical_control"]} == {"INCIDENT"}
+
+
+def test_patterns_and_stdin_are_files_too(cli, write, sandbox):
+    """A pattern that no shell has expanded is expanded, sorted; `-` comes where it stands."""
+    (cli.folder / "in" / "deep").mkdir(parents=True)
+    write("in/b.jsonl", ["b"])
+    write("in/deep/a.jsonl", ["a"])
+    write("first.jsonl", ["first"])
+    piped = (cli.folder / write("piped.txt", ["piped"])).read_bytes()
+    done = cli("ingest", "first.jsonl", "in/**/*.jsonl", "-", stdin=piped)
+    assert done.of("report")[0]["recorded"] == 4
+    assert _resources(sandbox) == {"first", "a", "b", "piped"}
+
+
+def test_a_dry_run_makes_nothing(cli, write, sandbox):
+    """It lists what would be made, what exists, and what would fail."""
+    write("events.jsonl", ["i-1", "x" * 501])
+    done = cli("ingest", "events.jsonl", "--dry-run")
+    assert done.code == 1
+    assert {row["definition"]: row["id"] for row in done.of("definition")} == dict.fromkeys(
+        ("system", "environment", "application", "control", "technical control")
+    )
+    assert (done.of("plan")[0]["new"], len(done.of("failure"))) == (5, 1)
+    assert sandbox.snapshot()["system"] == []
+    write("good.jsonl", ["i-1"])
+    assert cli("ingest", "good.jsonl").code == 0
+    table = cli("ingest", "good.jsonl", "--dry-run", "--no-json")
+    assert table.code == 0
+    assert "application         payments" in table.out
+
+
+def test_what_is_gone_is_closed(cli, write, sandbox):
+    """`--reconcile` closes it; when some of the input cannot be read nothing is, and that is 1."""
+    cli("ingest", write("events.jsonl", ["i-1", "i-2"]))
+    write("events.jsonl", ["i-1"])
+    with (cli.folder / "events.jsonl").open("a") as file:
+        file.write("broken\n")
+    doubtful = cli("ingest", "events.jsonl", "--reconcile")
+    assert doubtful.code == 1
+    assert doubtful.of("report")[0]["unreconciled"]
+    done = cli("ingest", write("events.jsonl", ["i-1"]), "--reconcile")
+    assert (done.code, done.of("report")[0]["reconciled"]) == (0, 1)
+    states = [row["monitoring_state"] for row in sandbox.snapshot()["monitored_resource"]]
+    assert sorted(states) == ["FLAGGED", "MONITORING"]
+
+
+def test_mismatches_are_told(cli, write, event, sandbox):
+    """A definition that exists with other attributes is a line, and no failure."""
+    cli("ingest", write("events.jsonl", ["i-1"]))
+    done = cli("ingest", "events.jsonl", "--system-stage", "BUILD", "--dry-run")
+    assert done.code == 0
+    [row] = done.of("mismatch")
+    assert (row["definition"], row["field"], row["stored"]) == ("system", "stage", "MONITOR")
+
+
+@posix
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_in_the_middle_is_130(cli, write, number):
+    """What is on the wire is answered, the account is closed, and the state goes on from there."""
+    with Sandbox(latency=0.02) as slow:
+        environ = {"AIRVIEW_BASE_URL": slow.airview_url}
+        options = ("--state", "feed.state", "--concurrency", "8")
+        arguments = ("ingest", write("events.jsonl", _numbered(400)), *options)
+        with cli.running(*arguments, **environ) as process:
+            while len(slow.requests) < 60:
+                time.sleep(0.01)
+            process.send_signal(number)
+            out, err = process.communicate(timeout=30)
+        assert (process.returncode, err) == (130, b"interrupted: nothing more was sent\n")
+        report = json.loads(out)
+        assert report["ended"] == "interrupted"
+        assert report["unknown"] == 0
+        assert 0 < report["recorded"] == len(slow.snapshot()["monitored_resource"])
+        rest = cli(*arguments, **environ).of("report")[0]
+        assert rest["skipped"] == report["recorded"]
+        assert rest["recorded"] + rest["skipped"] == 400
+
+
+@posix
+def test_a_signal_ends_the_wait_for_a_pipe(cli, event, sandbox):
+    """A batch that reads what never comes ends too."""
+    with cli.running("ingest", "-") as process:
+        while not sandbox.snapshot()["monitored_resource"]:
+            write_jsonl([event("i-1")], process.stdin)
+            process.stdin.flush()
+            time.sleep(0.1)
+        process.terminate()
+        assert process.wait(10) == 130
+        assert json.loads(process.stdout.read())["recorded"] > 0
+
+
+@posix
+def test_a_signal_during_a_dry_run_is_130(cli):
+    """So does a look."""
+    with cli.running("ingest", "-", "--dry-run") as process:
+        time.sleep(1.0)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(10) == 130
+        assert process.stderr.read() == b""
+
+
+@posix
+def test_a_second_signal_ends_it_at_once(cli, write):
+    """Nothing is waited for any more."""
+    with Sandbox() as dead:
+        dead.faults.configure(read_timeout=20, settle=1)
+        arguments = ("ingest", write("events.jsonl", ["i"]), "--grace", "60")
+        with cli.running(*arguments, AIRVIEW_BASE_URL=dead.airview_url) as process:
+            dead.force("PUT", "/monitored-resources/", 503)
+            while not any(each.method == "PUT" for each in dead.requests):
+                time.sleep(0.01)
+            process.send_signal(signal.SIGINT)
+            time.sleep(0.2)
+            began = time.monotonic()
+            process.send_signal(signal.SIGINT)
+            assert process.wait(10) == 130
+            assert time.monotonic() - began < 5
+
+
+def test_a_closed_pipe_does_not_end_a_batch(cli, write, sandbox):
+    """Nobody has to read what it says for events to be recorded."""
+    write("events.jsonl", ["x" * 501, *_numbered(300)])
+    with cli.running("ingest", "events.jsonl") as process:
+        process.stdout.readline()
+        process.stdout.close()
+        process.stdout = None
+        err = process.communicate(timeout=30)[1]
+    assert (process.returncode, err) == (1, b"")
+    assert _resources(sandbox) == set(_numbered(300))
+
+
+@posix
+def test_no_secret_is_in_the_list_of_processes(cli, write):
+    """While it runs, its arguments hold no credential, and its output never does."""
+    with Sandbox(require_token=True, latency=0.02) as strict:
+        environ = {
+            "AIRVIEW_BASE_URL": strict.airview_url,
+            "AIRVIEW_TOKEN_URL": strict.token_url,
+            "AIRVIEW_CLIENT_ID": "sandbox-client",
+            "AIRVIEW_CLIENT_SECRET": "sandbox-secret",
+        }
+        arguments = ("ingest", write("events.jsonl", _numbered(60)), "--no-json", "--progress")
+        seen = []
+        with cli.running(*arguments, **environ) as process:
+            reader = threading.Thread(target=lambda: seen.append(process.communicate(timeout=30)))
+            reader.start()
+            listed = ""
+            while not strict.requests:
+                time.sleep(0.01)
+            if os.path.exists(f"/proc/{process.pid}/cmdline"):  # noqa: PTH110 - procfs
+                with open(f"/proc/{process.pid}/cmdline") as file:  # noqa: PTH123 - likewise
+                    listed = file.read()
+            reader.join()
+        assert process.returncode == 0
+        [(out, err)] = seen
+        tokens = [each.headers.get("authorization", "") for each in strict.requests]
+        secrets = {"sandbox-secret"} | {each.removeprefix("Bearer ") for each in tokens if each}
+        for secret in secrets:
+            assert secret not in listed + out.decode() + err.decode()
+        assert len(secrets) > 1
