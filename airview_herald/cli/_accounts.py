@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from airview_herald.airview import IngestReport, Outcome, Plan
+from airview_herald.airview import IngestReport, Mismatch, Outcome, Plan
 from airview_herald.sources import SourceProblem
 
 _COUNTS = (
@@ -38,6 +38,18 @@ def of_problem(problem: SourceProblem) -> dict[str, Any]:
         "file": problem.file,
         "where": problem.where,
         "message": problem.reason,
+    }
+
+
+def of_mismatch(mismatch: Mismatch) -> dict[str, Any]:
+    """Return a definition that exists with other attributes, as a row."""
+    return {
+        "kind": "mismatch",
+        "definition": mismatch.kind,
+        "key": mismatch.key,
+        "field": mismatch.field,
+        "stored": mismatch.stored,
+        "given": mismatch.given,
     }
 
 
@@ -85,7 +97,9 @@ def in_words(row: Mapping[str, Any]) -> dict[str, str]:
         words["restored"] = "the server had lost what was recorded before"
     words["requests"] = f"{row['requests']:,}, {row['retries']:,} of them sent again"
     lowest, highest = row["concurrency"]
-    words["in flight"] = f"{lowest} to {highest} at most" if lowest != highest else f"{highest} at most"
+    words["in flight"] = (
+        f"{lowest} to {highest} at most" if lowest != highest else f"{highest} at most"
+    )
     words["time"] = f"{elapsed:.1f} s, {rate:,.0f} events/s"
     return words
 

@@ -19,10 +19,11 @@ from airview_herald.cli._ends import ExitCode, code_of, complain, give_up, on_on
 
 _HELP = """Record compliance events in AirView, and send and read Herald's notifications.
 
-Settings are options, else variables of the environment; credentials are never options: AIRVIEW_TOKEN,
-or AIRVIEW_TOKEN_URL with AIRVIEW_CLIENT_ID and AIRVIEW_CLIENT_SECRET, for AirView; ALERTLOGIC_* or a
-profile for Herald."""
+Settings are options, else variables of the environment. Credentials are never options: for AirView
+`AIRVIEW_TOKEN`, or `AIRVIEW_TOKEN_URL` with `AIRVIEW_CLIENT_ID`, `AIRVIEW_CLIENT_SECRET` and
+`AIRVIEW_SCOPE`; for Herald `ALERTLOGIC_*`, or a profile of `~/.alertlogic/config`."""
 _HERE = "airview_herald.cli"
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 def application() -> App:
@@ -49,10 +50,10 @@ def application() -> App:
             group.command(f"{_HERE}.{module}:{command}_", name=command, help=summary)
         app.command(group)
     # Its parser is the sandbox's own.
+    text = "Serve AirView and Herald on this machine."
     app.command(
-        f"{_HERE}._sandbox:sandbox", name="sandbox", help="Serve AirView and Herald on this machine.",
-        help_flags=[], version_flags=[],
-    )  # fmt: skip
+        f"{_HERE}._sandbox:sandbox", name="sandbox", help=text, help_flags=[], version_flags=[]
+    )
     app.command(
         f"{_HERE}._completion:completion", name="completion", help="Print a shell's completion."
     )
@@ -122,11 +123,19 @@ def _interruptible(command: Coroutine[Any, Any, int]) -> int:
     async def supervised() -> int:
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - for the type checker
-        for number in (signal.SIGINT, signal.SIGTERM):
-            # Where the loop has no signals, on Windows, Ctrl-C still is asyncio's.
+        loop = asyncio.get_running_loop()
+        # Where the loop has no signals, on Windows, Ctrl-C still is asyncio's.
+        with suppress(NotImplementedError):
+            for number in _SIGNALS:
+                loop.add_signal_handler(number, task.cancel)
+        try:
+            return await command
+        finally:
             with suppress(NotImplementedError):
-                asyncio.get_running_loop().add_signal_handler(number, task.cancel)
-        return await command
+                for number in _SIGNALS:
+                    loop.remove_signal_handler(number)
+                    # It ends already, and says how.
+                    signal.signal(number, signal.SIG_IGN)
 
     return asyncio.run(supervised())
 

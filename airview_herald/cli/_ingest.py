@@ -191,9 +191,7 @@ class _Teller:
 
     def mismatch(self, mismatch: Mismatch) -> None:
         """Tell of a definition that exists with other attributes."""
-        row = {"kind": "mismatch", "definition": mismatch.kind, "key": mismatch.key,
-               "field": mismatch.field, "stored": mismatch.stored, "given": mismatch.given}  # fmt: skip
-        self._tell("mismatches", row, str(mismatch))
+        self._tell("mismatches", _accounts.of_mismatch(mismatch), str(mismatch))
 
     def rest(self) -> None:
         """Tell how many more there were than were told of."""

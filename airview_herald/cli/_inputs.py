@@ -9,7 +9,6 @@ import io
 import json
 import os
 import stat
-import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -66,7 +65,8 @@ def found_files(names: Sequence[str]) -> list[str]:
         if name == STDIN or Path(name).exists() or not glob.has_magic(name):
             files.append(name)
             continue
-        matches = sorted(each for each in glob.iglob(name, recursive=True) if Path(each).is_file())
+        matched = glob.glob(name, recursive=True)  # noqa: PTH207 - a pattern may be absolute
+        matches = sorted(each for each in matched if Path(each).is_file())
         if not matches:
             raise UsageError(name, "matches no file")
         files += matches

@@ -74,7 +74,9 @@ async def list_(  # noqa: PLR0913 - the options that there are
     return ExitCode.DONE
 
 
-async def show_(notification_id: str, /, *, account: Account = CONFIGURED, json: Json = None) -> int:
+async def show_(
+    notification_id: str, /, *, account: Account = CONFIGURED, json: Json = None
+) -> int:
     """Show a notification.
 
     Args:

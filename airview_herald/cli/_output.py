@@ -46,7 +46,7 @@ class Output:
         json: Whether rows are JSON Lines.
     """
 
-    def __init__(self, json: bool | None) -> None:
+    def __init__(self, json: bool | None) -> None:  # noqa: FBT001 - the option as it is
         self.json: bool = not sys.stdout.isatty() if json is None else json
         self._read = True
 

@@ -49,7 +49,9 @@ async def list_(  # noqa: PLR0913 - the options that there are
     return ExitCode.DONE
 
 
-async def show_(subscription_id: str, /, *, account: Account = CONFIGURED, json: Json = None) -> int:
+async def show_(
+    subscription_id: str, /, *, account: Account = CONFIGURED, json: Json = None
+) -> int:
     """Show a subscription and who is subscribed.
 
     Args:

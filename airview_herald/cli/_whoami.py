@@ -15,7 +15,7 @@ from airview_herald.herald._settings import Settings
 _NOWHERE = "neither AirView (AIRVIEW_BASE_URL) nor Herald (ALERTLOGIC_*, a profile) is configured"
 
 
-async def whoami(
+async def whoami(  # noqa: PLR0913 - the options that there are
     *,
     base_url: Annotated[str | None, Parameter(env_var="AIRVIEW_BASE_URL")] = None,
     system_name: Annotated[str | None, Parameter(env_var="AIRVIEW_SYSTEM_NAME")] = None,

@@ -199,6 +199,12 @@ class SarifEvents(Iterable[ComplianceEvent]):
         """How many parts could not be read."""
         return self._log.total
 
+    def _start_anew(self) -> None:
+        self._events = 0
+        self._expected = 0
+        self._counts = Counts()
+        self._log = ProblemLog(self._file.name, self._on_problem)
+
     def __iter__(self) -> Iterator[ComplianceEvent]:
         """Read the report, then give its events."""
         self._start_anew()
@@ -209,12 +215,6 @@ class SarifEvents(Iterable[ComplianceEvent]):
         for findings in reading.findings:
             self._events += 1
             yield findings.event()
-
-    def _start_anew(self) -> None:
-        self._events = 0
-        self._expected = 0
-        self._counts = Counts()
-        self._log = ProblemLog(self._file.name, self._on_problem)
 
     def _content(self) -> bytes:
         with self._file.opened() as file:

@@ -119,7 +119,15 @@ def test_what_is_monitored_is_counted(cli, event):
     assert (row["resource_reference"], row["total"]) == ("i-1", 1)
     table = cli("compliance", "--no-json", "--select", "applicationName", "controlSeverity")
     heading, _, row = table.out.splitlines()
-    assert heading.split() == ["application", "name", "control", "severity", "total", "is", "compliant"]
+    assert heading.split() == [
+        "application",
+        "name",
+        "control",
+        "severity",
+        "total",
+        "is",
+        "compliant",
+    ]
     assert row.split() == ["Payments", "LOW", "2", "1"]
     refused = cli("compliance", "--filter", "nonsense (")
     assert refused.code == 1

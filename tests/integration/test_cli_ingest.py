@@ -1,12 +1,16 @@
 """`airview-herald ingest`: every way in, and every exit code."""
 
+import asyncio
 import json
 import os
 import signal
+import subprocess
 import threading
 import time
 
+import bare_airview
 import pytest
+from stub_server import StubServer
 
 from airview_herald.sandbox import Sandbox
 from airview_herald.sources import read_jsonl, write_jsonl
@@ -82,7 +86,9 @@ def test_an_unreadable_line_alone_is_1(cli):
 
 def test_a_table_says_the_same_to_people(cli, write):
     """`--no-json` has failures on stderr, the first ten of them, and the counts on stdout."""
-    done = cli("ingest", write("events.jsonl", ["ok", *("x" * 501 for _ in range(12))]), "--no-json")
+    done = cli(
+        "ingest", write("events.jsonl", ["ok", *("x" * 501 for _ in range(12))]), "--no-json"
+    )
     assert done.code == 1
     lines = done.err.splitlines()
     assert lines[0].startswith("warning: input 1 failed: xxxx")
@@ -221,7 +227,7 @@ def test_a_signal_in_the_middle_is_130(cli, write, number):
     """What is on the wire is answered, the account is closed, and the state goes on from there."""
     with Sandbox(latency=0.02) as slow:
         environ = {"AIRVIEW_BASE_URL": slow.airview_url}
-        options = ("--state", "feed.state", "--concurrency", "8")
+        options = ("--state", "feed.state", "--concurrency", "8", "--settle", "1")
         arguments = ("ingest", write("events.jsonl", _numbered(400)), *options)
         with cli.running(*arguments, **environ) as process:
             while len(slow.requests) < 60:
@@ -264,19 +270,25 @@ def test_a_signal_during_a_dry_run_is_130(cli):
 @posix
 def test_a_second_signal_ends_it_at_once(cli, write):
     """Nothing is waited for any more."""
-    with Sandbox() as dead:
-        dead.faults.configure(read_timeout=20, settle=1)
+    saving = threading.Event()
+
+    async def hang(request):
+        if request.method == "PUT":
+            saving.set()
+            await asyncio.sleep(60)
+        return await bare_airview.answer(request)
+
+    with StubServer(hang) as server:
         arguments = ("ingest", write("events.jsonl", ["i"]), "--grace", "60")
-        with cli.running(*arguments, AIRVIEW_BASE_URL=dead.airview_url) as process:
-            dead.force("PUT", "/monitored-resources/", 503)
-            while not any(each.method == "PUT" for each in dead.requests):
-                time.sleep(0.01)
+        with cli.running(*arguments, AIRVIEW_BASE_URL=server.url) as process:
+            assert saving.wait(20)
             process.send_signal(signal.SIGINT)
-            time.sleep(0.2)
-            began = time.monotonic()
+            with pytest.raises(subprocess.TimeoutExpired):
+                process.wait(0.5)
             process.send_signal(signal.SIGINT)
             assert process.wait(10) == 130
-            assert time.monotonic() - began < 5
+            report = json.loads(process.stdout.read().splitlines()[-1])
+            assert report["unknown"] == 1
 
 
 def test_a_closed_pipe_does_not_end_a_batch(cli, write, sandbox):

@@ -66,6 +66,8 @@ class CommandLine:
         """Run a command on a terminal; signal it once something shows.
 
         Args:
+            *arguments: The command.
+            **environ: Variables beside those that every command has.
             until: What to wait for before the signal, in bytes.
             stop: The signal.
 
