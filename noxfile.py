@@ -94,7 +94,7 @@ def demo(session: nox.Session) -> None:
 @nox.session
 def tests(session: nox.Session) -> None:
     """Run the test suite on asyncio and trio against the built wheel."""
-    session.install(f"{_wheel(session)}[aiohttp,sandbox]", *_group("tests"))
+    session.install(f"{_wheel(session)}[aiohttp,cli,sandbox]", *_group("tests"))
     session.run(
         "pytest", "--cov", "--cov-report=term", "--cov-fail-under=95", *session.posargs
     )  # fmt: skip
@@ -142,7 +142,7 @@ def matrix(session: nox.Session) -> None:
         python = str(venv / ("Scripts" if os.name == "nt" else "bin") / "python")
         session.run(
             python, "-m", "pip", "install", "--quiet",
-            f"{wheel}[aiohttp,sandbox]", *_group("tests"), external=True,
+            f"{wheel}[aiohttp,cli,sandbox]", *_group("tests"), external=True,
         )  # fmt: skip
         session.log(f"Python {version}")
         # Not `python -m pytest`, which would import the source tree.
@@ -172,7 +172,7 @@ def _interpreter(version: str) -> str | None:
 @nox.session
 def lint(session: nox.Session) -> None:
     """Check style, formatting and the direction of imports."""
-    session.install("-e", ".[aiohttp,sandbox]", *_group("lint"))
+    session.install("-e", ".[aiohttp,cli,sandbox]", *_group("lint"))
     session.run("ruff", "check")
     session.run("ruff", "format", "--check")
     session.run("lint-imports")
@@ -181,7 +181,7 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def types(session: nox.Session) -> None:
     """Check types with mypy and pyright, and that every public name has its type."""
-    session.install(f"{_wheel(session)}[aiohttp,sandbox]", "nox", *_group("types"))
+    session.install(f"{_wheel(session)}[aiohttp,cli,sandbox]", "nox", *_group("types"))
     session.run("mypy")
     session.run("pyright", "tests/typing")
     session.run("pyright", "--ignoreexternal", "--verifytypes", "airview_herald")
@@ -197,6 +197,7 @@ def bare(session: nox.Session) -> None:
     )
     session.run("python", "-c", f"import {modules}", env=_INSTALLED)
     session.run("python", "-c", _WITHOUT_AIOHTTP, env=_INSTALLED)
+    session.run("airview-herald", success_codes=[2])
 
 
 @nox.session

@@ -39,17 +39,18 @@ def test_the_guide_to_the_command_line_is_true(tmp_path):
     assert sum("airview-herald" in command for command, _ in sessions) > 10
     with Sandbox() as sandbox:
         sandbox.herald.seed(latest=time.time())
+        url = sandbox.url
         script = "\n".join(f"{command}\necho '--- end'" for command, _ in sessions)
         done = subprocess.run(
-            ["bash", "-c", "exec 2>&1\n" + script.replace(_SANDBOX, sandbox.url)],  # noqa: S607
+            ["bash", "-c", "exec 2>&1\n" + script.replace(_SANDBOX, url)],  # noqa: S607
             cwd=tmp_path,
             env={"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "HOME": "/nowhere"},
             capture_output=True,
             text=True,
             check=False,
         )
-    printed = done.stdout.replace(sandbox.url, _SANDBOX).split("--- end\n")
-    for (command, shown), out in zip(sessions, printed, strict=False):
+    printed = done.stdout.replace(url, _SANDBOX).split("--- end\n")
+    for (command, shown), out in zip(sessions, printed[:-1], strict=True):
         words = _squeezed(shown), _squeezed(out)
         assert doctest.OutputChecker().check_output(*words, doctest.ELLIPSIS), (command, out)
 
