@@ -80,9 +80,11 @@ def event():
 @pytest.fixture
 def cli(sandbox, tmp_path, empty_home):
     """Run `airview-herald` against the sandbox."""
+    measured = {name: os.environ[name] for name in os.environ if name.startswith("COVERAGE_")}
     return CommandLine(
         tmp_path,
-        {
+        measured
+        | {
             "PATH": os.environ["PATH"],
             "HOME": empty_home,
             "AIRVIEW_BASE_URL": sandbox.airview_url,

@@ -3,7 +3,6 @@
 import contextlib
 import json
 import os
-import pty
 import select
 import subprocess
 import sys
@@ -74,6 +73,8 @@ class CommandLine:
         Returns:
             The exit code, and what the terminal got.
         """
+        import pty  # noqa: PLC0415 - Windows has none
+
         ours, theirs = pty.openpty()
         with subprocess.Popen(
             [*COMMAND, *map(str, arguments)],
