@@ -11,8 +11,9 @@ from scale import Scale
 from spread import Sample, Spread, of, per_round, spread
 from stacks import OURS, available
 
-LATENCIES = (0.0, 0.005, 0.02)
-CONCURRENCIES = (16, 48, 64)
+# Where the processor is the limit, more in flight change nothing.
+CONCURRENCIES = {0.0: (64,), 0.005: (64,), 0.02: (16, 48, 64)}
+LATENCIES = tuple(CONCURRENCIES)
 PHASES = ("cold", "warm")
 SEQUENTIAL = "sequential"
 
@@ -38,7 +39,7 @@ def measure(scale: Scale) -> list[Sample]:
                     # The slower the server, the fewer of its events tell the same.
                     few = scale.sequential_events * (1 if latency == LATENCIES[-1] else 4)
                     count = few if alone else scale.ingest_events
-                    for concurrency in (1,) if alone else CONCURRENCIES:
+                    for concurrency in (1,) if alone else CONCURRENCIES[latency]:
                         case = {"stack": stack, "latency": latency, "concurrency": concurrency}
                         for phase, told in _both(server, worker, latency, count, concurrency):
                             samples.append({**case, "phase": phase, "round": n, **told})
@@ -73,16 +74,13 @@ def tables(samples: Sequence[Sample]) -> list[Table]:
         Table(
             "Events per second",
             header,
-            [
-                [_named(*row), *(_cell(samples, *row, *case).shown(",.0f") for case in cases)]
-                for row in rows
-            ],
+            [[_named(*row), *(_cell(samples, *row, *case) for case in cases)] for row in rows],
         ),
         Table(
             "Share of concurrency over requests per event and latency, %",
             ["", *header[3:]],
             [
-                [_named(*row), *(ideal(samples, *row, *case).shown(".0f") for case in cases[2:])]
+                [_named(*row), *(_share(samples, *row, *case) for case in cases[2:])]
                 for row in multiples
             ],
         ),
@@ -114,9 +112,17 @@ def _found(
 
 def _cell(
     samples: Sequence[Sample], stack: str, concurrency: int, latency: float, phase: str
-) -> Spread:
+) -> str:
     found = _found(samples, stack, concurrency, latency, phase)
-    return spread(rate(sample) for sample in found.values())
+    return spread(rate(sample) for sample in found.values()).shown(",.0f") if found else ""
+
+
+def _share(
+    samples: Sequence[Sample], stack: str, concurrency: int, latency: float, phase: str
+) -> str:
+    if not _found(samples, stack, concurrency, latency, phase):
+        return ""
+    return ideal(samples, stack, concurrency, latency, phase).shown(".0f")
 
 
 def ideal(
@@ -151,4 +157,6 @@ def _requests(
     samples: Sequence[Sample], stack: str, concurrency: int, latency: float, phase: str
 ) -> str:
     found = _found(samples, stack, concurrency, latency, phase).values()
+    if not found:
+        return ""
     return f"{spread(sample['requests'] / sample['events'] for sample in found).median:.2f}"
