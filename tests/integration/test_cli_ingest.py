@@ -228,9 +228,9 @@ def test_a_signal_in_the_middle_is_130(cli, write, number):
     with Sandbox(latency=0.02) as slow:
         environ = {"AIRVIEW_BASE_URL": slow.airview_url}
         options = ("--state", "feed.state", "--concurrency", "8", "--settle", "1")
-        arguments = ("ingest", write("events.jsonl", _numbered(400)), *options)
+        arguments = ("ingest", write("events.jsonl", _numbered(200)), *options)
         with cli.running(*arguments, **environ) as process:
-            while len(slow.requests) < 60:
+            while len(slow.requests) < 40:
                 time.sleep(0.01)
             process.send_signal(number)
             out, err = process.communicate(timeout=30)
@@ -241,7 +241,7 @@ def test_a_signal_in_the_middle_is_130(cli, write, number):
         assert 0 < report["recorded"] == len(slow.snapshot()["monitored_resource"])
         rest = cli(*arguments, **environ).of("report")[0]
         assert rest["skipped"] == report["recorded"]
-        assert rest["recorded"] + rest["skipped"] == 400
+        assert rest["recorded"] + rest["skipped"] == 200
 
 
 @posix
