@@ -42,6 +42,8 @@ class Unruly:
         await anyio.lowlevel.checkpoint()
         fault = self._faults[self._sent % len(self._faults)] if self._sent < 200 else "none"
         self._sent += 1
+        if fault == "400" and self._data(request) in self.saved:
+            fault = "none"  # what it has carried out once it does not call wrong
         status, _, seconds = fault.partition(" ")
         if fault == "dropped":
             raise httpx.ReadError("dropped")
@@ -69,5 +71,9 @@ class Unruly:
             Request(request.method, target, {}, request.content)
         )
         if request.method == "PUT":
-            self.saved.add(json.loads(request.content)["additionalData"])
+            self.saved.add(self._data(request))
         return httpx.Response(status, content=body)
+
+    @staticmethod
+    def _data(request):
+        return json.loads(request.content).get("additionalData") if request.content else None
