@@ -12,6 +12,9 @@ from typing import Annotated, Any, TypeVar
 
 import attrs
 
+from airview_herald._records import CONTENT
+from airview_herald._shown import Shown
+
 T = TypeVar("T")
 
 
@@ -35,7 +38,7 @@ OneOrMany = Annotated[tuple[T, ...], Marker.ONE_OR_MANY]
 
 
 @attrs.frozen(kw_only=True, repr=False)
-class OpenRow:
+class OpenRow(Shown):
     """An object that keeps what this package does not know of it.
 
     Neither attribute is compared or hashed, and neither is shown but for the names in `extra`:
@@ -66,6 +69,10 @@ class OpenRow:
 @attrs.frozen(kw_only=True, repr=False)
 class LooseRow(OpenRow):
     """An object whose content its sender chose: what does not fit an attribute is in `extra`."""
+
+    extra: Mapping[str, Any] = attrs.field(
+        factory=dict, eq=False, repr=False, metadata={CONTENT: True}
+    )
 
 
 def wire_name(name: str) -> str:

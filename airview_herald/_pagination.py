@@ -11,6 +11,8 @@ from typing import Any, Generic, TypeVar
 
 import attrs
 
+from airview_herald._records import records
+from airview_herald._rows import rows_html
 from airview_herald.errors import InputError, PaginationError
 
 T = TypeVar("T")
@@ -47,6 +49,13 @@ class Page(Generic[T]):
     def __len__(self) -> int:
         """Return how many items are on the page."""
         return len(self.items)
+
+    def to_records(self) -> list[dict[str, Any]]:
+        """Return the items as flat dictionaries for a data frame; see `Rows.to_records`."""
+        return records(self.items)
+
+    def _repr_html_(self) -> str:
+        return rows_html(self.items)
 
 
 @attrs.frozen

@@ -1,5 +1,6 @@
 """AirView: the compliance state of cloud resources."""
 
+from airview_herald._rows import Rows
 from airview_herald.airview._backend import Backend
 from airview_herald.airview._check import Check, Role
 from airview_herald.airview._client import AirView
@@ -99,6 +100,7 @@ __all__ = [
     "ResourceType",
     "ResourceTypeControl",
     "Role",
+    "Rows",
     "Service",
     "ServiceType",
     "Stage",

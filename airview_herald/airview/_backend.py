@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import attrs
 
+from airview_herald._rows import Rows
 from airview_herald.airview import _routes
 from airview_herald.airview._calls import first
 from airview_herald.airview._exclusion_backend import ExclusionBackend
@@ -49,7 +50,7 @@ class Backend(FrameworkBackend, ReadingBackend, ExclusionBackend):
         rules.member("stage", stage, SystemStage)
         return (await self._sender.send(_routes.create_system(name, stage))).id
 
-    async def get_environments(self) -> list[Environment]:
+    async def get_environments(self) -> Rows[Environment]:
         """Return all the environments: `GET /environments/`."""
         return await self._sender.send(_routes.get_environments())
 
@@ -175,7 +176,7 @@ class Backend(FrameworkBackend, ReadingBackend, ExclusionBackend):
             _routes.create_technical_control(system.id, technical_control)
         )
 
-    async def get_services(self) -> list[Service]:
+    async def get_services(self) -> Rows[Service]:
         """Return all the services: `GET /services/`."""
         return await self._sender.send(_routes.get_services())
 

@@ -10,6 +10,7 @@ from urllib.parse import quote, urlencode
 
 import httpx
 
+from airview_herald._rows import Rows
 from airview_herald._wire import decode, dump, make_converter
 from airview_herald.errors import DecodeError
 from airview_herald.transport._call import Call, ErrorBody, Reply, RetryClass
@@ -104,12 +105,12 @@ def one(kind: type[T]) -> Callable[[Reply], T]:
     return decoder
 
 
-def many(kind: type[T]) -> Callable[[Reply], list[T]]:
+def many(kind: type[T]) -> Callable[[Reply], Rows[T]]:
     """Return what reads an answer of a list of rows."""
 
-    def decoder(reply: Reply) -> list[T]:
+    def decoder(reply: Reply) -> Rows[T]:
         rows = decode(_converter, list[kind], reply.json(), reply.facts)  # type: ignore[valid-type]
-        return [_identified(row, f"$[{n}].id", reply) for n, row in enumerate(rows)]
+        return Rows(_identified(row, f"$[{n}].id", reply) for n, row in enumerate(rows))
 
     return decoder
 

@@ -7,6 +7,7 @@ from enum import StrEnum
 
 import attrs
 
+from airview_herald._shown import Shown
 from airview_herald.airview._backend import Backend
 from airview_herald.airview._calls import refused
 from airview_herald.airview._sending import Sender
@@ -23,7 +24,7 @@ class Role(StrEnum):
 
 
 @attrs.frozen
-class Check:
+class Check(Shown):
     """What a check has found: every role is granted.
 
     Attributes:

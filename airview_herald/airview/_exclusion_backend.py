@@ -6,6 +6,7 @@ import logging
 from collections.abc import Sequence
 from typing import TypeVar
 
+from airview_herald._rows import Rows
 from airview_herald.airview import _exclusion_routes
 from airview_herald.airview._rules import Rules
 from airview_herald.airview._sending import RouteMethods
@@ -25,7 +26,7 @@ _TOLD = 10
 class ExclusionBackend(RouteMethods):
     """The two documented methods whose routes AirView served before May 2023 only."""
 
-    async def get_exclusion_resources(self, state: ExclusionState | str) -> list[ExclusionResource]:
+    async def get_exclusion_resources(self, state: ExclusionState | str) -> Rows[ExclusionResource]:
         """Return the exclusion resources of this client's system that are in a state.
 
         Reading records nothing: of a system that the server does not know the list is empty.

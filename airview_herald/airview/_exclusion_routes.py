@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import attrs
 
+from airview_herald._rows import Rows
 from airview_herald.airview._calls import many, read, target, update
 from airview_herald.airview.exclusion_resources import ExclusionResource
 from airview_herald.airview.readings import ApplicationReference
@@ -23,12 +24,12 @@ class _Row:
 
 def get_exclusion_resources(
     system_id: int, state: str, referencing_type: str
-) -> Call[list[ExclusionResource]]:
+) -> Call[Rows[ExclusionResource]]:
     """`GET /systems/{id}/exclusion-resources/?state=`: each once, whatever its references."""
 
-    def decoder(reply: Reply) -> list[ExclusionResource]:
+    def decoder(reply: Reply) -> Rows[ExclusionResource]:
         rows = {row.id: row for row in many(_Row)(reply)}
-        return [_item(row, referencing_type) for row in rows.values()]
+        return Rows(_item(row, referencing_type) for row in rows.values())
 
     where = f"/systems/{system_id}/exclusion-resources/"
     return read(target(where, {"state": state}), decoder)

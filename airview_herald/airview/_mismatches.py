@@ -7,9 +7,11 @@ from typing import Any
 
 import attrs
 
+from airview_herald._shown import Shown
+
 
 @attrs.frozen
-class Mismatch:
+class Mismatch(Shown):
     """A definition on the server that is not as it was given.
 
     Attributes:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 import attrs
 
 from airview_herald._memory import Memory
+from airview_herald._shown import Shown
 from airview_herald.airview._backend import Backend
 from airview_herald.airview._mismatches import Mismatch
 from airview_herald.airview._sending import Sender
@@ -22,7 +23,7 @@ _KEPT = 1000
 
 
 @attrs.frozen
-class Orphan:
+class Orphan(Shown):
     """An application that may be left on the server without an environment.
 
     The server has no route that removes it; nothing refers to it.

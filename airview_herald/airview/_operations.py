@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from airview_herald._rows import Rows
 from airview_herald.airview._backend import Backend
 from airview_herald.airview._catalogue import Catalogue
 from airview_herald.airview._framework_catalogue import FrameworkCatalogue
@@ -167,11 +168,11 @@ class Operations:
         self,
         select: Sequence[str],
         filter: str | None = None,  # noqa: A002 - the route's own word
-    ) -> list[ComplianceGroup]:
+    ) -> Rows[ComplianceGroup]:
         """Count what is monitored; see `Backend.get_compliance`."""
         return await self.backend.get_compliance(select, filter)
 
-    async def get_exclusions_by_state(self, state: ExclusionState | str) -> list[ExclusionResource]:
+    async def get_exclusions_by_state(self, state: ExclusionState | str) -> Rows[ExclusionResource]:
         """Return what is excluded in a state; see `Backend.get_exclusion_resources`."""
         return await self.backend.get_exclusion_resources(state)
 

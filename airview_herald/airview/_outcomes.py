@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from enum import StrEnum
+from typing import Any
 
 import attrs
 
+from airview_herald import _html as html
+from airview_herald._records import records
 from airview_herald.airview._mismatches import Mismatch
 from airview_herald.airview._notes import Orphan
 from airview_herald.airview._recording import Stage
@@ -72,6 +75,37 @@ class Outcome:
     closing: bool = False
     technical_control_id: int | None = None
     resource_id: int | None = None
+
+    def to_record(self) -> dict[str, Any]:
+        """Return the outcome as a flat dictionary, for a row of a data frame.
+
+        Returns:
+            `index`, `status`, `stage`, `application`, `technical_control` (both references),
+            `resource`, `state` (what the event says), `error` (its class), `http_status`,
+            `message`, `requests`, `attempts`, `superseded_by` and `closing`. What the event does
+            not have, since it is none, is `None`.
+        """
+        event, error = self.event, self.error
+        state = _reach(event, "status")
+        return {
+            "index": self.index,
+            "status": self.status.value,
+            "stage": self.stage.value,
+            "application": _reach(event, "application.reference"),
+            "technical_control": _reach(event, "technical_control.reference"),
+            "resource": _reach(event, "resource_reference"),
+            "state": None if state is None else str(state),
+            "error": None if error is None else type(error).__name__,
+            "http_status": None if error is None else error.status,
+            "message": None if error is None else str(error),
+            "requests": self.requests,
+            "attempts": self.attempts,
+            "superseded_by": self.superseded_by,
+            "closing": self.closing,
+        }
+
+    def _repr_html_(self) -> str:
+        return html.block(type(self).__name__, html.pairs(self.to_record()))
 
 
 @attrs.define(eq=False)
@@ -146,6 +180,37 @@ class IngestReport:
         """Note that events were taken, or are through."""
         self.held += change
         self.held_peak = max(self.held_peak, self.held)
+
+    def to_records(self) -> list[dict[str, Any]]:
+        """Return the `failures` as flat dictionaries, for a data frame; see `Outcome.to_record`."""
+        return [outcome.to_record() for outcome in self.failures]
+
+    def _repr_html_(self) -> str:
+        counts = {status.value: getattr(self, status.value) for status in OutcomeStatus}
+        spent = {name: getattr(self, name) for name in ("requests", "retries", "throttled")}
+        notes = {
+            "reconciled": self.reconciled,
+            "unreconciled": self.unreconciled,
+            "server restored": self.server_restored or None,
+        }
+        return html.block(
+            f"{self.recorded:,} of {self.inputs:,} recorded in {self.elapsed:.1f} s",
+            html.table([counts | spent], 1),
+            html.pairs(notes),
+            html.part(
+                "Errors", [{"error": kind, "count": n} for kind, n in self.errors.most_common()]
+            ),
+            html.part("Failures", self.to_records(), self.failed + self.unknown),
+            html.part("Mismatches", records(self.mismatches)),
+            html.part("Orphans", records(self.orphans)),
+        )
+
+
+def _reach(event: Any, path: str) -> Any:
+    """Return what is at a path of an event, which may be anything; `None` if nothing is."""
+    for name in path.split("."):
+        event = getattr(event, name, None)
+    return event
 
 
 def _kind(error: AirViewHeraldError) -> str:

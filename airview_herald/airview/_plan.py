@@ -10,6 +10,9 @@ from typing import Any
 import attrs
 from anyio.lowlevel import checkpoint
 
+from airview_herald import _html as html
+from airview_herald._records import records
+from airview_herald._shown import Shown
 from airview_herald.airview._definitions import Key
 from airview_herald.airview._fan_out import for_each
 from airview_herald.airview._ingest_settings import Events
@@ -28,7 +31,7 @@ _CHUNK = 256
 
 
 @attrs.frozen
-class PlannedDefinition:
+class PlannedDefinition(Shown):
     """A definition that events need.
 
     Attributes:
@@ -64,6 +67,23 @@ class Plan:
     new: tuple[PlannedDefinition, ...]
     mismatches: tuple[Mismatch, ...]
     requests: int
+
+    def to_records(self) -> list[dict[str, Any]]:
+        """Return the definitions as flat dictionaries, for a data frame.
+
+        Returns:
+            `kind`, `key` and `id`; those that would be recorded come first, and have no `id`.
+        """
+        return records((*self.new, *self.existing))
+
+    def _repr_html_(self) -> str:
+        title = f"{self.events:,} events: {len(self.new):,} definitions to record"
+        return html.block(
+            f"{title}, {len(self.existing):,} exist, {self.failed:,} events would fail",
+            html.part("To record", records(self.new)),
+            html.part("Mismatches", records(self.mismatches)),
+            html.part("Failures", [each.to_record() for each in self.failures], self.failed),
+        )
 
 
 class Planner:

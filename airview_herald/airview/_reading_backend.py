@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from airview_herald._rows import Rows
 from airview_herald.airview import _reading_routes
 from airview_herald.airview._rules import Rules
 from airview_herald.airview._sending import RouteMethods
@@ -30,7 +31,7 @@ class ReadingBackend(RouteMethods):
     async def get_applications(
         self,
         type: ApplicationType | str | None = None,  # noqa: A002 - the field's own word
-    ) -> list[RecordedApplication]:
+    ) -> Rows[RecordedApplication]:
         """Return all the applications, or those of a type: `GET /applications/`."""
         if type is not None:
             Rules(type).member("type", type, ApplicationType)
@@ -43,7 +44,7 @@ class ReadingBackend(RouteMethods):
 
     async def get_application_environments(
         self, application_id: int
-    ) -> list[ApplicationEnvironment]:
+    ) -> Rows[ApplicationEnvironment]:
         """Return an application in its environments, with all its references.
 
         Route: `GET /applications/{id}/application-environments`.
@@ -79,7 +80,7 @@ class ReadingBackend(RouteMethods):
 
     async def get_control_overviews(
         self, application_id: int, quality_model: QualityModel | str | None = None
-    ) -> list[ControlOverview]:
+    ) -> Rows[ControlOverview]:
         """Return technical controls that apply to an application's resources.
 
         Route: `GET /applications/{id}/control-overviews/`.
@@ -98,7 +99,7 @@ class ReadingBackend(RouteMethods):
             _reading_routes.get_control_overviews(application_id, quality_model)
         )
 
-    async def get_flagged(self, application_id: int) -> list[FlaggedTechnicalControl]:
+    async def get_flagged(self, application_id: int) -> Rows[FlaggedTechnicalControl]:
         """Return what is flagged of an application: `GET /aggregations/compliance/{id}`.
 
         Returns:
@@ -122,7 +123,7 @@ class ReadingBackend(RouteMethods):
 
     async def get_control_overview_resources(
         self, application_id: int, technical_control_id: int
-    ) -> list[ControlOverviewResource]:
+    ) -> Rows[ControlOverviewResource]:
         """Return an application's resources that a technical control applies to.
 
         Route: `GET /aggregations/control-overview-resources/{id}/`.
@@ -145,7 +146,7 @@ class ReadingBackend(RouteMethods):
         self,
         select: Sequence[str],
         filter: str | None = None,  # noqa: A002 - the route's own word
-    ) -> list[ComplianceGroup]:
+    ) -> Rows[ComplianceGroup]:
         """Count monitored resources that are not DELETED: `GET /compliance/`.
 
         Args:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import attrs
 
+from airview_herald._rows import Rows
 from airview_herald.airview import enumerations
 from airview_herald.airview._calls import find, many, one, read, target
 from airview_herald.airview.enumerations import QualityModel
@@ -31,7 +32,7 @@ class _QualityModel:
     name: QualityModel | str = attrs.field(converter=enumerations.named_quality_model)
 
 
-def get_applications(application_type: str | None) -> Call[list[RecordedApplication]]:
+def get_applications(application_type: str | None) -> Call[Rows[RecordedApplication]]:
     """`GET /applications/`, or those of a type: `?applicationType=`."""
     query = {} if application_type is None else {"applicationType": application_type}
     return read(target("/applications/", query), many(RecordedApplication))
@@ -42,7 +43,7 @@ def get_application(application_id: int) -> Call[RecordedApplication | None]:
     return find(f"/applications/{application_id}", {}, one(RecordedApplication))
 
 
-def get_application_environments(application_id: int) -> Call[list[ApplicationEnvironment]]:
+def get_application_environments(application_id: int) -> Call[Rows[ApplicationEnvironment]]:
     """`GET /applications/{id}/application-environments`."""
     where = f"/applications/{application_id}/application-environments"
     return read(where, many(ApplicationEnvironment))
@@ -72,14 +73,14 @@ def get_quality_models(application_id: int) -> Call[list[QualityModel | str]]:
 
 def get_control_overviews(
     application_id: int, quality_model: str | None
-) -> Call[list[ControlOverview]]:
+) -> Call[Rows[ControlOverview]]:
     """`GET /applications/{id}/control-overviews/?qualityModel=`."""
     query = {} if quality_model is None else {"qualityModel": quality_model}
     where = f"/applications/{application_id}/control-overviews/"
     return read(target(where, query), many(ControlOverview))
 
 
-def get_flagged(application_id: int) -> Call[list[FlaggedTechnicalControl]]:
+def get_flagged(application_id: int) -> Call[Rows[FlaggedTechnicalControl]]:
     """`GET /aggregations/compliance/{id}`."""
     return read(f"/aggregations/compliance/{application_id}", many(FlaggedTechnicalControl))
 
@@ -95,7 +96,7 @@ def get_control_overview_totals(application_id: int) -> Call[ControlOverviewTota
 
 def get_control_overview_resources(
     application_id: int, technical_control_id: int
-) -> Call[list[ControlOverviewResource]]:
+) -> Call[Rows[ControlOverviewResource]]:
     """`GET /aggregations/control-overview-resources/{id}/?technicalControlId=`."""
     where = f"/aggregations/control-overview-resources/{application_id}/"
     query = {"technicalControlId": technical_control_id}
@@ -107,7 +108,7 @@ def of_system(name: str) -> str | None:
     return f"tolower(systemName) eq '{name.lower()}'" if _FILTERABLE.fullmatch(name) else None
 
 
-def get_compliance(select: Sequence[str], filter_: str | None) -> Call[list[ComplianceGroup]]:
+def get_compliance(select: Sequence[str], filter_: str | None) -> Call[Rows[ComplianceGroup]]:
     """`GET /compliance/?$select=&$filter=`."""
     query = {"$select": ",".join(select)}
     if filter_:

@@ -7,6 +7,7 @@ from typing import Any
 
 import attrs
 
+from airview_herald._rows import Rows
 from airview_herald._wire import camel
 from airview_herald.airview._calls import (
     create,
@@ -72,7 +73,7 @@ def create_system(name: str, stage: str) -> Call[System]:
     return create("/systems/", {"name": name, "stage": stage}, one(System))
 
 
-def get_environments() -> Call[list[Environment]]:
+def get_environments() -> Call[Rows[Environment]]:
     """`GET /environments/`."""
     return read("/environments/", many(Environment))
 
@@ -83,7 +84,7 @@ def create_environment(environment: Environment) -> Call[Environment]:
     return create("/environments/", body, one(Environment))
 
 
-def get_services() -> Call[list[Service]]:
+def get_services() -> Call[Rows[Service]]:
     """`GET /services/`."""
     return read("/services/", many(Service))
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import attrs
 
+from airview_herald._shown import Shown
 from airview_herald.airview import enumerations
 from airview_herald.airview.enumerations import ExclusionState
 
@@ -15,7 +16,7 @@ __all__ = ["ExclusionResource", "ExclusionState"]
 
 
 @attrs.frozen
-class ExclusionResource:
+class ExclusionResource(Shown):
     """One resource of an exclusion.
 
     Attributes:

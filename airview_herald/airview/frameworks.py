@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import attrs
 
+from airview_herald._shown import Shown
+
 __all__ = [
     "Framework",
     "FrameworkControlObjective",
@@ -18,7 +20,7 @@ __all__ = [
 
 
 @attrs.frozen
-class Framework:
+class Framework(Shown):
     """A framework that controls are held against: a standard, say.
 
     Attributes:
@@ -34,7 +36,7 @@ class Framework:
 
 
 @attrs.frozen
-class FrameworkSection:
+class FrameworkSection(Shown):
     """A section of a framework.
 
     Attributes:
@@ -51,7 +53,7 @@ class FrameworkSection:
 
 
 @attrs.frozen
-class FrameworkControlObjective:
+class FrameworkControlObjective(Shown):
     """What a section of a framework asks for.
 
     Attributes:
@@ -68,7 +70,7 @@ class FrameworkControlObjective:
 
 
 @attrs.frozen
-class FrameworkControlObjectiveLink:
+class FrameworkControlObjectiveLink(Shown):
     """A control that serves a control objective: the pair of ids is the key.
 
     Attributes:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import attrs
 
+from airview_herald._shown import Shown
 from airview_herald.airview import enumerations
 from airview_herald.airview.enumerations import (
     ApplicationType,
@@ -45,7 +46,7 @@ __all__ = [
 
 
 @attrs.frozen
-class Environment:
+class Environment(Shown):
     """An environment that applications run in.
 
     Attributes:
@@ -63,7 +64,7 @@ _UNKNOWN_ENVIRONMENT = Environment("Unknown", "UNK")
 
 
 @attrs.frozen
-class Application:
+class Application(Shown):
     """An application in one environment, found by its reference.
 
     Attributes:
@@ -87,7 +88,7 @@ class Application:
 
 
 @attrs.frozen
-class Control:
+class Control(Shown):
     """What a technical control serves: a rule of the house.
 
     Attributes:
@@ -113,7 +114,7 @@ class Control:
 
 
 @attrs.frozen
-class TechnicalControl:
+class TechnicalControl(Shown):
     """A check that a system runs on resources.
 
     The server has no update: what the first recording says stays.
@@ -143,7 +144,7 @@ class TechnicalControl:
 
 
 @attrs.frozen
-class ComplianceEvent:
+class ComplianceEvent(Shown):
     """One statement: a technical control found a resource of an application in a state.
 
     Attributes:
@@ -164,7 +165,7 @@ class ComplianceEvent:
 
 
 @attrs.frozen
-class Service:
+class Service(Shown):
     """A service that resource types belong to.
 
     Attributes:
@@ -181,7 +182,7 @@ class Service:
 
 
 @attrs.frozen
-class ResourceType:
+class ResourceType(Shown):
     """A type of resources.
 
     Attributes:
@@ -198,7 +199,7 @@ class ResourceType:
 
 
 @attrs.frozen
-class ResourceTypeControl:
+class ResourceTypeControl(Shown):
     """A control that resources of a type are held to.
 
     Attributes:
@@ -213,7 +214,7 @@ class ResourceTypeControl:
 
 
 @attrs.frozen
-class Resource:
+class Resource(Shown):
     """A resource of an application.
 
     Attributes:

@@ -9,6 +9,7 @@ from datetime import datetime
 
 import attrs
 
+from airview_herald._shown import Shown
 from airview_herald.airview import enumerations
 from airview_herald.airview.enumerations import (
     ApplicationType,
@@ -34,7 +35,7 @@ __all__ = [
 
 
 @attrs.frozen
-class RecordedApplication:
+class RecordedApplication(Shown):
     """An application as the server stores it: bare of environments and references.
 
     Attributes:
@@ -49,7 +50,7 @@ class RecordedApplication:
 
 
 @attrs.frozen
-class ApplicationReference:
+class ApplicationReference(Shown):
     """What an application environment is found by.
 
     Attributes:
@@ -62,7 +63,7 @@ class ApplicationReference:
 
 
 @attrs.frozen
-class ApplicationEnvironment:
+class ApplicationEnvironment(Shown):
     """An application in one environment.
 
     Attributes:
@@ -79,7 +80,7 @@ class ApplicationEnvironment:
 
 
 @attrs.frozen
-class ControlOverview:
+class ControlOverview(Shown):
     """A technical control, and how many resources of an application it applies to.
 
     Attributes:
@@ -106,7 +107,7 @@ class ControlOverview:
 
 
 @attrs.frozen
-class ControlOverviewResource:
+class ControlOverviewResource(Shown):
     """A resource that a technical control applies to.
 
     Attributes:
@@ -127,7 +128,7 @@ class ControlOverviewResource:
 
 
 @attrs.frozen
-class ControlOverviewTotals:
+class ControlOverviewTotals(Shown):
     """How many controls an application's resources are held to.
 
     Attributes:
@@ -144,7 +145,7 @@ class ControlOverviewTotals:
 
 
 @attrs.frozen
-class FlaggedResource:
+class FlaggedResource(Shown):
     """A resource in `FlaggedTechnicalControl.resources`.
 
     Attributes:
@@ -157,7 +158,7 @@ class FlaggedResource:
 
 
 @attrs.frozen
-class FlaggedTechnicalControl:
+class FlaggedTechnicalControl(Shown):
     """A technical control that flags a resource.
 
     Attributes:
@@ -186,7 +187,7 @@ class FlaggedTechnicalControl:
 
 
 @attrs.frozen
-class ComplianceGroup:
+class ComplianceGroup(Shown):
     """One row of `GET /compliance/`: a combination of what was selected, and its counts.
 
     The server leaves `technicalControlName`, `systemName` and `systemStage` out of its answer

@@ -1,6 +1,7 @@
 """Herald: Alert Logic's notifications, and who is subscribed to them."""
 
 from airview_herald._pagination import Page, Paginator
+from airview_herald._rows import Rows
 from airview_herald.herald._client import Herald
 from airview_herald.herald._rules import NotGiven
 from airview_herald.herald.models import (
@@ -48,6 +49,7 @@ __all__ = [
     "Payload",
     "QueueConfig",
     "QueueData",
+    "Rows",
     "SentNotification",
     "SentStatus",
     "Stamp",

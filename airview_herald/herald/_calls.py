@@ -10,6 +10,7 @@ from urllib.parse import quote, urlencode
 import attrs
 
 from airview_herald._open import OpenRow
+from airview_herald._rows import Rows
 from airview_herald._wire import decode, dump, make_open_converter
 from airview_herald.errors import DecodeError, ErrorAnswer
 from airview_herald.herald import _rules
@@ -88,15 +89,15 @@ def one(kind: type[RowT]) -> Callable[[Reply], RowT]:
     return lambda reply: decode(_converter, kind, reply.json(), reply.facts)
 
 
-def many(kind: type[RowT], name: str) -> Callable[[Reply], list[RowT]]:
+def many(kind: type[RowT], name: str) -> Callable[[Reply], Rows[RowT]]:
     """Return what reads an answer of a list, which is in an object under that name."""
 
-    def decoder(reply: Reply) -> list[RowT]:
+    def decoder(reply: Reply) -> Rows[RowT]:
         body = reply.json()
         if not isinstance(body, dict):
             raise DecodeError(f"expected an object with {name} @ $", reply.facts, "$")
         rows = body.get(name)
-        return [] if rows is None else part(list[kind], rows, reply, f"$.{name}")  # type: ignore[valid-type]  # as in airview
+        return Rows() if rows is None else Rows(part(list[kind], rows, reply, f"$.{name}"))  # type: ignore[valid-type]  # as in airview
 
     return decoder
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
+from airview_herald._rows import Rows
 from airview_herald.herald import _routes, _undocumented_routes
 from airview_herald.herald._sending import Operations
 from airview_herald.herald.models import (
@@ -40,7 +41,7 @@ class IntegrationOperations(Operations):
         """
         return await self._sender.send(partial(_routes.get_account_integration, id=id), account_id)
 
-    async def get_account_integrations(self, *, account_id: str | None = None) -> list[Integration]:
+    async def get_account_integrations(self, *, account_id: str | None = None) -> Rows[Integration]:
         """Return the integrations of an account; deprecated by Herald, which may answer 404.
 
         Route: `GET /herald/v2/{account_id}/integrations`.
@@ -50,7 +51,7 @@ class IntegrationOperations(Operations):
         """
         return await self._sender.send(_routes.get_account_integrations, account_id)
 
-    async def get_integration_types(self) -> list[IntegrationType]:
+    async def get_integration_types(self) -> Rows[IntegrationType]:
         """Return the types of integrations; deprecated by Herald, which may answer 404.
 
         Route: `GET /herald/v2/integration_types`.

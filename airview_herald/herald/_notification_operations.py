@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from airview_herald._pagination import Page, Paginator
+from airview_herald._rows import Rows
 from airview_herald.herald import _routes
 from airview_herald.herald._sending import Operations
 from airview_herald.herald.models import NotificationType
@@ -117,7 +118,7 @@ class NotificationOperations(Operations):
 
     async def get_sent_incident_notifications(
         self, long_incident_id: str, *, account_id: str | None = None
-    ) -> list[SentNotification]:
+    ) -> Rows[SentNotification]:
         """Return what was sent for an incident, with the state of each delivery.
 
         Route: `GET /herald/v2/{account_id}/notifications/type/incidents/alerts/{long_incident_id}`.
@@ -182,7 +183,7 @@ class NotificationOperations(Operations):
 
     sent_notification = send_notification
 
-    async def get_notification_types(self) -> list[NotificationType]:
+    async def get_notification_types(self) -> Rows[NotificationType]:
         """Return the types of notifications that there are.
 
         Route: `GET /herald/v2/notification_types`.

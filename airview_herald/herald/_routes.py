@@ -14,6 +14,7 @@ import attrs
 
 from airview_herald._open import Id, OpenRow, wire_name
 from airview_herald._pagination import Page
+from airview_herald._rows import Rows
 from airview_herald.errors import DecodeError, InputError
 from airview_herald.herald import _rules
 from airview_herald.herald._calls import (
@@ -99,7 +100,7 @@ def get_account_notification_by_type(  # noqa: PLR0913 - the documented paramete
 
 def get_sent_incident_notifications(
     account_id: str, long_incident_id: str
-) -> Call[list[SentNotification]]:
+) -> Call[Rows[SentNotification]]:
     """`GET A/notifications/type/incidents/alerts/{long_incident_id}`."""
     where = (
         f"{account(account_id)}/notifications/type/incidents/alerts"
@@ -141,7 +142,7 @@ def get_account_subscriptions(
     external_id: str | None = None,
     notification_type: str | None = None,
     include_subscribers: bool | None = None,
-) -> Call[list[Subscription]]:
+) -> Call[Rows[Subscription]]:
     """`GET A/subscriptions?class=&external_id=&notification_type=&include_subscribers=`."""
     query = {
         "class": _given(_rules.text, "class_", class_),
@@ -241,7 +242,7 @@ def batch_delete_subscriptions(account_id: str, ids: Sequence[str]) -> Call[None
 
 def get_account_subscription_subscribers(
     account_id: str, subscription_id: str
-) -> Call[list[Subscriber]]:
+) -> Call[Rows[Subscriber]]:
     """`GET A/subscriptions/{subscription_id}/subscribers`."""
     where = f"{_subscription(account_id, subscription_id)}/subscribers"
     return read("get_account_subscription_subscribers", where, many(Subscriber, "subscribers"))
@@ -288,7 +289,7 @@ def batch_update_subscribers(
     return post_once("batch_update_subscribers", path, body, nothing)
 
 
-def get_notification_types() -> Call[list[NotificationType]]:
+def get_notification_types() -> Call[Rows[NotificationType]]:
     """`GET /herald/v2/notification_types`."""
     where = f"{ROOT}/notification_types"
     return read("get_notification_types", where, many(NotificationType, "notification_types"))
@@ -300,13 +301,13 @@ def get_account_integration(account_id: str, id: str) -> Call[Integration]:  # n
     return read("get_account_integration", where, one(Integration))
 
 
-def get_account_integrations(account_id: str) -> Call[list[Integration]]:
+def get_account_integrations(account_id: str) -> Call[Rows[Integration]]:
     """`GET A/integrations`."""
     where = f"{account(account_id)}/integrations"
     return read("get_account_integrations", where, many(Integration, "integrations"))
 
 
-def get_integration_types() -> Call[list[IntegrationType]]:
+def get_integration_types() -> Call[Rows[IntegrationType]]:
     """`GET /herald/v2/integration_types`."""
     where = f"{ROOT}/integration_types"
     return read("get_integration_types", where, many(IntegrationType, "integration_types"))

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
+from airview_herald._rows import Rows
 from airview_herald.herald import _routes
 from airview_herald.herald._rules import NOT_GIVEN, NotGiven
 from airview_herald.herald._sending import Operations
@@ -30,7 +31,7 @@ class SubscriptionOperations(Operations):
         notification_type: str | None = None,
         include_subscribers: bool | None = None,
         account_id: str | None = None,
-    ) -> list[Subscription]:
+    ) -> Rows[Subscription]:
         """Return the subscriptions of an account.
 
         Route: `GET /herald/v2/{account_id}/subscriptions`.
@@ -84,7 +85,7 @@ class SubscriptionOperations(Operations):
 
     async def get_account_subscription_subscribers(
         self, subscription_id: str, *, account_id: str | None = None
-    ) -> list[Subscriber]:
+    ) -> Rows[Subscriber]:
         """Return who is subscribed.
 
         Route: `GET /herald/v2/{account_id}/subscriptions/{subscription_id}/subscribers`.

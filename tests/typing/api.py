@@ -47,6 +47,7 @@ from airview_herald.airview import (
     Resource,
     ResourceType,
     ResourceTypeControl,
+    Rows,
     Service,
     ServiceType,
     Stage,
@@ -190,7 +191,7 @@ async def handler(airview: AirView) -> None:
         assert_type(link, FrameworkControlObjectiveLink)
         await airview.handle_resource(Resource("i-0abc", APPLICATION, resource_type=kind))
         rows = await airview.get_compliance(["applicationName"], "applicationName eq 'payments'")
-        assert_type(rows, list[ComplianceGroup])
+        assert_type(rows, Rows[ComplianceGroup])
 
 
 def some_events() -> Iterator[ComplianceEvent]:
@@ -273,7 +274,7 @@ async def low_level(backend: Backend) -> None:
     assert_type(await backend.system_id, int)
     assert_type(await backend.get_system_id_by_name("ccf"), int | None)
     assert_type(await backend.create_system("ccf", SystemStage.BUILD), int)
-    assert_type(await backend.get_environments(), list[Environment])
+    assert_type(await backend.get_environments(), Rows[Environment])
     environment = await backend.create_environment(Environment("Production", "PRD"))
     assert_type(environment, Environment)
     application = await backend.create_application(APPLICATION, environment.id)
@@ -285,7 +286,7 @@ async def low_level(backend: Backend) -> None:
     assert_type(await backend.create_control(CONTROL), Control)
     assert_type(await backend.get_technical_control("ec2-patching"), TechnicalControl | None)
     assert_type(await backend.create_technical_control(CHECK), TechnicalControl)
-    assert_type(await backend.get_services(), list[Service])
+    assert_type(await backend.get_services(), Rows[Service])
     service = await backend.create_service(Service("ec2", "EC2", "VIRTUAL_MACHINE"))
     assert_type(service, Service)
     assert_type(await backend.get_resource_type("vm"), ResourceType | None)
@@ -309,7 +310,7 @@ async def low_level(backend: Backend) -> None:
         31, 301, MonitoredResourceState.DELETED, additional_data="why"
     )
     rows = await backend.get_compliance(("controlName", "controlSeverity"), filter=None)
-    assert_type(rows, list[ComplianceGroup])
+    assert_type(rows, Rows[ComplianceGroup])
 
 
 async def frameworks(backend: Backend) -> None:
@@ -330,29 +331,29 @@ async def frameworks(backend: Backend) -> None:
 
 async def readings(backend: Backend) -> None:
     """What is recorded, in typed rows."""
-    assert_type(await backend.get_applications(), list[RecordedApplication])
-    assert_type(await backend.get_applications("TECHNICAL_SERVICE"), list[RecordedApplication])
+    assert_type(await backend.get_applications(), Rows[RecordedApplication])
+    assert_type(await backend.get_applications("TECHNICAL_SERVICE"), Rows[RecordedApplication])
     application = await backend.get_application(9)
     assert_type(application, RecordedApplication | None)
     if application is not None:
         assert_type(application.application_type, ApplicationType | str)
     places = await backend.get_application_environments(9)
-    assert_type(places, list[ApplicationEnvironment])
+    assert_type(places, Rows[ApplicationEnvironment])
     assert_type(places[0].references, tuple[ApplicationReference, ...])
     place = await backend.get_application_environment_by_id(15)
     assert_type(place, ApplicationEnvironment | None)
     assert_type(await backend.get_technical_control_by_id(31), TechnicalControl | None)
     assert_type(await backend.get_quality_models(9), list[QualityModel | str])
     overviews = await backend.get_control_overviews(9, quality_model=QualityModel.SECURITY)
-    assert_type(overviews, list[ControlOverview])
+    assert_type(overviews, Rows[ControlOverview])
     flagged = await backend.get_flagged(9)
-    assert_type(flagged, list[FlaggedTechnicalControl])
+    assert_type(flagged, Rows[FlaggedTechnicalControl])
     assert_type(flagged[0].raised_date_time, datetime)
     assert_type(flagged[0].resources, tuple[FlaggedResource, ...])
     totals = await backend.get_control_overview_totals(9)
     assert_type(totals, ControlOverviewTotals | None)
     resources = await backend.get_control_overview_resources(9, 31)
-    assert_type(resources, list[ControlOverviewResource])
+    assert_type(resources, Rows[ControlOverviewResource])
 
 
 async def exclusions(airview: AirView, backend: Backend) -> None:
@@ -362,11 +363,11 @@ async def exclusions(airview: AirView, backend: Backend) -> None:
     except NotServedError as error:
         assert_type(error.status, int | None)
         return
-    assert_type(pending, list[ExclusionResource])
+    assert_type(pending, Rows[ExclusionResource])
     assert_type(pending[0].application_reference, str | None)
     assert_type(pending[0].state, ExclusionState | str | None)
     await airview.set_exclusion_resource_state(pending[0].id, "ACTIVE")
-    assert_type(await backend.get_exclusion_resources("NONE"), list[ExclusionResource])
+    assert_type(await backend.get_exclusion_resources("NONE"), Rows[ExclusionResource])
     await backend.set_exclusion_resource_state(id=55, state=ExclusionState.ACTIVE)
 
 

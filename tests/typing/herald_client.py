@@ -23,6 +23,7 @@ from airview_herald.herald import (
     Page,
     Paginator,
     Payload,
+    Rows,
     SentNotification,
     Stamp,
     Subscriber,
@@ -88,7 +89,7 @@ async def notifications(herald: Herald) -> None:
     assert_type(await herald.get_notification("id"), Notification)
     assert_type(await herald.get_account_notification("id", account_id="87654321"), Notification)
     sent = await herald.get_sent_incident_notifications(long_incident_id="a1b2")
-    assert_type(sent, list[SentNotification])
+    assert_type(sent, Rows[SentNotification])
 
 
 async def sending(herald: Herald) -> None:
@@ -121,8 +122,8 @@ async def subscriptions(herald: Herald) -> None:
     assert_type(made, Subscription)
     assert_type(await herald.update_subscription("s", active=False, template=None), Subscription)
     assert_type(await herald.get_account_subscription("s"), Subscription)
-    assert_type(await herald.get_account_subscriptions(class_="event"), list[Subscription])
-    assert_type(await herald.get_account_subscription_subscribers("s"), list[Subscriber])
+    assert_type(await herald.get_account_subscriptions(class_="event"), Rows[Subscription])
+    assert_type(await herald.get_account_subscription_subscribers("s"), Rows[Subscriber])
     added = await herald.add_subscriber("s", subscriber="u", subscriber_type="user")
     assert_type(added, Subscriber)
     await herald.remove_subscriber("s", subscriber="u", subscriber_type="user")
@@ -141,9 +142,9 @@ async def subscriptions(herald: Herald) -> None:
 async def the_rest(herald: Herald) -> None:
     """Integrations, types, and what is not documented."""
     assert_type(await herald.get_account_integration("i"), Integration)
-    assert_type(await herald.get_account_integrations(), list[Integration])
-    assert_type(await herald.get_integration_types(), list[IntegrationType])
-    assert_type(await herald.get_notification_types(), list[NotificationType])
+    assert_type(await herald.get_account_integrations(), Rows[Integration])
+    assert_type(await herald.get_integration_types(), Rows[IntegrationType])
+    assert_type(await herald.get_notification_types(), Rows[NotificationType])
     kind = await herald.create_notification_type({"notification_type": "own/alerts"})
     assert_type(kind, NotificationType)
     await herald.update_notification_type(kind)
