@@ -237,7 +237,7 @@ class AirView(SessionClient, Operations):
         concurrency: int = 64,
         window: int | None = None,
         on_outcome: OnOutcome | None = None,
-        progress: Progress | None = None,
+        progress: Progress | bool | None = None,
         deadline: float = 120.0,
         max_cooldown: float = 900.0,
         max_failures: int | None = None,
@@ -265,7 +265,10 @@ class AirView(SessionClient, Operations):
             on_outcome: Called, or awaited, with each event's `Outcome`. Events left over when a
                 run ends early are counted in the report only.
             progress: Called, or awaited, with the live report, at most ten times a second, and
-                once at the end.
+                once at the end. `True` shows a bar instead: under the cell in a notebook, on
+                stderr in a terminal if rich or tqdm is installed (the extra `progress`), and
+                elsewhere a line on stderr every ten seconds. There is a time left to tell when
+                the events are a list, or another sequence.
             deadline: Seconds that an event may take from its first request on. The time that the
                 server keeps the whole client waiting does not count.
             max_cooldown: Seconds that the server may keep the batch from all success, by turning
@@ -346,7 +349,7 @@ class AirView(SessionClient, Operations):
         concurrency: int = 64,
         window: int | None = None,
         on_outcome: OnOutcome | None = None,
-        progress: Progress | None = None,
+        progress: Progress | bool | None = None,
         deadline: float = 120.0,
         max_cooldown: float = 900.0,
         max_failures: int | None = None,
@@ -363,7 +366,7 @@ class AirView(SessionClient, Operations):
             concurrency: Requests in flight at most.
             window: Events held at most.
             on_outcome: Called, or awaited, with each outcome before the watcher sees it.
-            progress: Called, or awaited, with the live report.
+            progress: Called, or awaited, with the live report; `True` shows a bar.
             deadline: Seconds that an event may take from its first request on.
             max_cooldown: Seconds that the server may keep the batch from all success.
             max_failures: How many outcomes that are `failed` or `unknown` end the batch.

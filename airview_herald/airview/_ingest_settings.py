@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterable, Awaitable, Callable, Iterable
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import attrs
 
@@ -49,7 +49,7 @@ class IngestSettings:
     concurrency: int = 64
     window: int
     on_outcome: OnOutcome | None = None
-    progress: Progress | None = None
+    progress: Progress | Literal[True] | None = None
     deadline: float = 120.0
     max_cooldown: float = 900.0
     max_failures: int | None = None
@@ -66,7 +66,7 @@ class IngestSettings:
         concurrency: int,
         window: int | None,
         on_outcome: OnOutcome | None,
-        progress: Progress | None,
+        progress: Progress | bool | None,
         deadline: float,
         max_cooldown: float,
         max_failures: int | None,
@@ -81,6 +81,7 @@ class IngestSettings:
         Raises:
             InputError: A setting breaks a rule.
         """
+        _check_callbacks(on_outcome, progress)
         Rules(concurrency).integer("concurrency", concurrency)
         if window is not None:
             Rules(window).integer("window", window)
@@ -100,7 +101,7 @@ class IngestSettings:
             concurrency=concurrency,
             window=4 * concurrency if window is None else window,
             on_outcome=on_outcome,
-            progress=progress,
+            progress=progress or None,
             deadline=deadline,
             max_cooldown=max_cooldown,
             max_failures=max_failures,
@@ -110,6 +111,13 @@ class IngestSettings:
             state=_state(state),
             dead_letters=None if dead_letters is None else _path("dead_letters", dead_letters),
         )
+
+
+def _check_callbacks(on_outcome: Any, progress: Any) -> None:
+    if on_outcome is not None and not callable(on_outcome):
+        raise InputError("on_outcome", "must be a callable", on_outcome)
+    if not isinstance(progress, bool | None) and not callable(progress):
+        raise InputError("progress", "must be a callable, True or False", progress)
 
 
 def _state(state: PathLike | State | None) -> State | None:

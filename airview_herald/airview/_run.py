@@ -26,6 +26,7 @@ from airview_herald.airview._reconciling import Reconciler
 from airview_herald.airview._recording import Errand, Recorder, is_saving, may_be_running
 from airview_herald.airview._rules import Rules
 from airview_herald.airview._shelter import Shelter
+from airview_herald.airview._standing import size
 from airview_herald.airview._telling import Teller
 from airview_herald.errors import (
     AirViewHeraldError,
@@ -80,7 +81,7 @@ class Run:
         self._clock = recorder.sender.transport.clock
         self._telemetry = recorder.sender.transport.telemetry
         self._began = self._clock()
-        self._teller = Teller(settings, self.report, self._abort)
+        self._teller = Teller(settings, self.report, size(events), self._abort)
 
     async def open(self) -> None:
         """Open the files of the run, if it has any; before anything is done.
@@ -101,6 +102,7 @@ class Run:
         if self._settings.reconcile is not None:
             self._coverage = self._recorder.coverages.begin(self._settings.reconcile.applications)
         try:
+            self._teller.begin()
             await self._shelter.run(self._work)
         finally:
             if self._coverage is not None:
@@ -112,6 +114,7 @@ class Run:
                     self._blame(error, "closing the producer of events raised")
                 self._close()
                 await self._close_files()
+            self._teller.end()
         await self._teller.progress()
 
     def stop(self) -> None:

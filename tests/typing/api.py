@@ -6,7 +6,7 @@ import sys
 from collections.abc import AsyncIterator, Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import assert_type
+from typing import Any, assert_type
 
 import httpx
 
@@ -241,7 +241,7 @@ async def batches(airview: AirView) -> None:
         progress=progress_async,
         deadline=60.0,
     )
-    await airview.ingest(read_jsonl("events.jsonl"))
+    await airview.ingest(read_jsonl("events.jsonl"), progress=True)
     await airview.ingest([EVENT], state="state.db", dead_letters=Path("dead.jsonl"))
     await airview.ingest(read_jsonl("dead.jsonl", superseded=True), state=Path("state.db"))
     await airview.ingest([EVENT], state=State("state.db", restart=True))
@@ -250,6 +250,7 @@ async def batches(airview: AirView) -> None:
         assert_type(failure, Outcome)
     for mismatch in report.mismatches:
         assert_type(mismatch, Mismatch)
+    assert_type(report.to_records(), list[dict[str, Any]])
     assert_type(report.errors["InputError"], int)
     assert_type(report.concurrency, tuple[int, int])
 

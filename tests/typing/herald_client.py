@@ -71,6 +71,11 @@ async def notifications(herald: Herald) -> None:
     assert_type(listing, Paginator[Notification])
     page = await listing
     assert_type(page, Page[Notification])
+    assert_type(page.to_records(), list[dict[str, Any]])
+    assert_type(
+        Rows([each async for each in herald.get_account_notification_by_type("a/b")]),
+        Rows[Notification],
+    )
     assert_type(page.continuation_id, str | None)
     async for notification in listing:
         assert_type(notification, Notification)

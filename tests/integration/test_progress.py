@@ -1,0 +1,235 @@
+"""`progress=True` in a terminal, in a log and in a notebook's kernel, each by a real program."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from airview_herald.errors import InputError
+
+# What hides the packages that are named, and runs a batch with a bar.
+PROGRAM = """
+import importlib.util as util, sys
+url, backend, count, hidden = sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4:]
+find = util.find_spec
+util.find_spec = lambda name, *rest: None if name in hidden else find(name, *rest)
+
+import anyio
+from airview_herald import AirView
+from airview_herald.airview import Application, ComplianceEvent, TechnicalControl
+
+shop = Application("Shop", "shop")
+patched = TechnicalControl("Patched", "patched", "VULNERABILITY")
+events = [ComplianceEvent(f"i-{n}" if n else "", shop, patched, "FLAGGED") for n in range(count)]
+
+async def main():
+    where = {"system_name": "scan", "system_stage": "MONITOR", "referencing_type": "name"}
+    async with AirView(url, **where) as airview:
+        report = await airview.ingest(events, concurrency=8, progress=True)
+        print(report.recorded, "recorded")
+
+try:
+    anyio.run(main, backend=backend)
+except* KeyboardInterrupt:
+    print("interrupted")
+"""
+
+# What is left of it, where there is no bar.
+LINE = r"airview-herald: 300 of 300, in \d\.\d s, [\d,]+/s, 1 failed"
+
+
+def _command(sandbox, backend, count, hidden):
+    return [sys.executable, "-c", PROGRAM, sandbox.airview_url, backend, str(count), *hidden]
+
+
+@pytest.fixture
+def run_in_terminal(sandbox, anyio_backend_name):
+    """Run the program with a terminal as its stderr; return its stdout, and what is on screen."""
+    pty = pytest.importorskip("pty", reason="a terminal is what this is about")
+    termios = pytest.importorskip("termios")
+
+    def run(*hidden, count=300, interrupt_at=None):
+        ours, theirs = pty.openpty()
+        termios.tcsetwinsize(theirs, (24, 120))
+        with subprocess.Popen(
+            _command(sandbox, anyio_backend_name, count, hidden),
+            stdout=subprocess.PIPE,
+            stderr=theirs,
+            text=True,
+            env=os.environ | {"TERM": "xterm-256color"},
+        ) as program:
+            os.close(theirs)
+            shown = b""
+            while (part := _read(ours)) is not None:
+                shown += part
+                if interrupt_at is not None and interrupt_at in shown:
+                    program.send_signal(signal.SIGINT)
+                    interrupt_at = None
+            os.close(ours)
+            return program.stdout.read(), shown.decode()
+
+    return run
+
+
+def _read(terminal):
+    """Return what a terminal shows next; `None` once nothing will come any more."""
+    try:
+        return os.read(terminal, 4096) or None
+    except OSError:  # Linux: the other end is closed
+        return None
+
+
+def _last_line(shown):
+    """Return the last line that stays, without what moves the cursor or colours it."""
+    plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown)
+    return re.split(r"[\r\n]+", plain.strip())[-1]
+
+
+def test_richs_bar_in_a_terminal(run_in_terminal):
+    """It moves, ends with the whole account, and gives the cursor back."""
+    printed, shown = run_in_terminal()
+    assert printed == "299 recorded\n"
+    assert re.search(r"━ 300 of 300 in \d\.\d s · [\d,]+/s 1 failed", _last_line(shown))
+    assert len(re.findall(r"of 300", shown)) > 2
+    assert shown.rindex("\x1b[?25h") > shown.rindex("\x1b[?25l")
+
+
+def test_tqdms_bar_in_a_terminal_without_rich(run_in_terminal):
+    """It is used where rich is not there."""
+    printed, shown = run_in_terminal("rich")
+    assert printed == "299 recorded\n"
+    assert re.search(r"100%\|.*\| 300/300 \[.*events/s, 1 failed\]", _last_line(shown))
+
+
+def test_a_line_in_a_terminal_with_neither(run_in_terminal):
+    """Nothing has to be installed to learn what became of a batch."""
+    printed, shown = run_in_terminal("rich", "tqdm")
+    assert printed == "299 recorded\n"
+    assert re.fullmatch(f"{LINE}\r\n", shown)
+
+
+def test_a_run_that_is_interrupted_gives_the_terminal_back(run_in_terminal):
+    """Ctrl-C closes the bar with what became of the events, and shows the cursor again."""
+    printed, shown = run_in_terminal(count=20_000, interrupt_at=b" of 20,000")
+    assert printed == "interrupted\n"
+    assert re.search(r" of 20,000 in \d\.\d s", _last_line(shown))
+    assert shown.rindex("\x1b[?25h") > shown.rindex("\x1b[?25l")
+
+
+def test_a_line_in_a_log(sandbox, anyio_backend_name):
+    """What is no terminal gets no bar, whatever is installed."""
+    done = subprocess.run(
+        _command(sandbox, anyio_backend_name, 300, ()),
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert done.stdout == "299 recorded\n"
+    assert re.fullmatch(f"{LINE}\n", done.stderr)
+
+
+# A kernel is a shell with a `kernel`; what it publishes, a notebook shows.
+KERNEL = """
+import sys
+from IPython.core.displaypub import DisplayPublisher
+from IPython.core.interactiveshell import InteractiveShell
+
+class Publisher(DisplayPublisher):
+    published = []
+    def publish(self, data, *args, transient=None, update=False, **kwargs):
+        self.published.append((data["text/plain"], data["text/html"], transient, update))
+
+InteractiveShell.display_pub_class.default_value = Publisher
+shell = InteractiveShell.instance(display_pub_class=Publisher)
+shell.kernel = object()
+""" + PROGRAM + """
+first, *_, last = Publisher.published
+assert not first[3] and last[3], "the first is a new output, the others update it"
+assert len({str(each[2]) for each in Publisher.published}) == 1
+print(len(Publisher.published), *first[:2], *last[:2], sep="\\n")
+"""  # fmt: skip
+
+
+def test_the_bar_of_a_notebook(sandbox, anyio_backend_name):
+    """It is one output, updated as the batch goes on, with a text for where there is no HTML."""
+    arguments = [sandbox.airview_url, anyio_backend_name, "300"]
+    done = subprocess.run(
+        [sys.executable, "-c", KERNEL, *arguments], capture_output=True, text=True, check=True
+    )
+    recorded, updates, *first, text, markup = done.stdout.splitlines()
+    assert (recorded, done.stderr) == ("299 recorded", "")
+    assert 3 <= int(updates) <= 100
+    assert first[0] == "0 of 300, 0/s"
+    assert re.fullmatch(LINE, f"airview-herald: {text}")
+    assert '<progress style="width:18em;max-width:100%" value="300" max="300">' in markup
+    assert "<strong>300 of 300</strong> in" in markup
+    assert "<strong>1 failed</strong>" in markup
+
+
+class _Broken:
+    """A log whose disk is full."""
+
+    def isatty(self):
+        return False
+
+    def write(self, _):
+        raise OSError(28, "No space left on device")
+
+    def flush(self):
+        """Nothing got this far."""
+
+
+async def test_a_bar_that_cannot_be_shown_ends_no_batch(connect, event, monkeypatch, caplog):
+    """What goes wrong with it is in the log, once, and the events are recorded."""
+    monkeypatch.setattr(sys, "stderr", _Broken())
+    async with connect() as airview:
+        report = await airview.ingest([event("i-1")], progress=True)
+    assert report.recorded == 1
+    told = [record for record in caplog.records if "progress" in record.getMessage()]
+    assert [record.exc_info[1].errno for record in told] == [28]
+
+
+async def test_a_program_without_a_console_shows_nothing(connect, event, monkeypatch):
+    """There is no stderr to write to, and that is all right."""
+    monkeypatch.setattr(sys, "stderr", None)
+    async with connect() as airview:
+        report = await airview.ingest([event("i-1")], progress=True)
+    assert report.recorded == 1
+
+
+async def test_no_bar_is_wanted(connect, event, capsys):
+    """`False` is what `None` is."""
+    async with connect() as airview:
+        await airview.ingest([event("i-1")], progress=False)
+        async with airview.stream([event("i-2")], progress=False) as run:
+            async for _ in run:
+                pass
+    assert capsys.readouterr() == ("", "")
+
+
+async def test_a_run_that_is_watched_has_a_bar(connect, event, capsys):
+    """`stream` takes `True`, too; leaving it early closes the bar."""
+    events = [event(f"i-{n}") for n in range(50)]
+    async with connect() as airview, airview.stream(events, progress=True) as run:
+        async for _ in run:
+            break
+    assert re.match(r"airview-herald: \d+ of 50, in 0\.\d s", capsys.readouterr().err)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "rule"),
+    [
+        ("progress", 1, "must be a callable, True or False"),
+        ("progress", "rich", "must be a callable, True or False"),
+        ("on_outcome", True, "must be a callable"),
+    ],
+)
+async def test_what_is_no_callback_is_refused(connect, sandbox, event, name, value, rule):
+    """Before anything is sent, and not as a failure of the run."""
+    async with connect() as airview:
+        with pytest.raises(InputError, match=f"^{name}: {rule}"):
+            await airview.ingest([event("i-1")], **{name: value})
+        with pytest.raises(InputError, match=f"^{name}: {rule}"):
+            airview.stream([event("i-1")], **{name: value})
+    assert len(sandbox.requests) == 0
