@@ -9,6 +9,7 @@ from typing import Any
 # How many rows a table shows; more is for a data frame.
 ROWS = 20
 _CHARACTERS = 120
+_LINE = 40
 
 _CELL = "text-align:left;vertical-align:top;padding:2px 10px 2px 0"
 _FAINT = "opacity:.65"
@@ -16,15 +17,26 @@ _FAINT = "opacity:.65"
 
 def text(value: Any) -> str:
     """Return a value as text for a page: escaped, and cut when it is long."""
-    shown = "" if value is None else str(value)
+    shown = _words(value)
     if len(shown) > _CHARACTERS:
         shown = f"{shown[:_CHARACTERS]}…"
     return html.escape(shown)
 
 
+def _words(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name}: {_words(part)}" for name, part in value.items())
+    if isinstance(value, list):
+        return "; ".join(map(_words, value))
+    return str(value)
+
+
 def block(title: str, *parts: str) -> str:
     """Return a title above parts that are HTML; empty ones are left out."""
-    return f"<div><div><strong>{text(title)}</strong></div>{''.join(parts)}</div>"
+    head = f"<div><strong>{text(title)}</strong></div>"
+    return f'<div style="margin-top:.5em">{head}{"".join(parts)}</div>'
 
 
 def line(words: str) -> str:
@@ -68,7 +80,13 @@ def part(title: str, records: Sequence[Mapping[str, Any]], total: int | None = N
 
 
 def _cells(values: Iterable[Any]) -> str:
-    return "".join(f'<td style="{_CELL}">{text(value)}</td>' for value in values)
+    return "".join(_cell(text(value)) for value in values)
+
+
+def _cell(shown: str) -> str:
+    # An id breaks at its hyphens otherwise.
+    wrap = "" if len(shown) > _LINE else ";white-space:nowrap"
+    return f'<td style="{_CELL}{wrap}">{shown}</td>'
 
 
 def _there(value: Any) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from airview_herald._html import block, pairs
+from airview_herald._html import block, line, pairs
 from airview_herald._records import record
 
 
@@ -12,4 +12,5 @@ class Shown:
     __slots__ = ()
 
     def _repr_html_(self) -> str:
-        return block(type(self).__name__, pairs(record(self, content=False)))
+        there = pairs(record(self, content=False)) or line("no field has a value")
+        return block(type(self).__name__, there)

@@ -12,7 +12,7 @@ copyright = author  # noqa: A001 - Sphinx's own name
 release = version = metadata.version("airview-herald")
 
 extensions = [
-    "myst_parser",
+    "myst_nb",
     "public_docstrings",
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
@@ -55,10 +55,17 @@ napoleon_use_ivar = True
 napoleon_use_rtype = False
 toc_object_entries_show_parents = "hide"
 
+# Each build runs the notebooks anew, against sandboxes of their own.
+nb_execution_mode = "force"
+nb_execution_timeout = 60
+nb_execution_raise_on_error = True
+
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
 
 html_theme = "furo"
+html_static_path = ["_static"]
+html_css_files = ["notebooks.css"]
 html_title = f"airview-herald {release}"
 # A hundred characters to the line, as the code is formatted.
 html_theme_options = {

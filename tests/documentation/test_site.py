@@ -57,6 +57,25 @@ def test_every_public_name_is_in_the_reference(door, inventory):
     assert {ELSEWHERE.get(name, name) for name in names} <= inventory
 
 
+@pytest.mark.parametrize(
+    ("notebook", "shown"),
+    [
+        (
+            "quickstart",
+            ["<strong>500 of 500</strong> in ", "resource_reference: must not be empty"],
+        ),
+        ("ingest-and-explore", ["1,440 of 1,440 recorded in ", "<progress ", ".svg"]),
+        ("herald", ["Critical incidents", "web_attack_recon", "noor@example.com"]),
+    ],
+)
+def test_a_notebook_shows_what_came_out_of_it(notebook, shown):
+    """Each was run by the build, to its end, and no key is in what it shows."""
+    page = (SITE / "notebooks" / f"{notebook}.html").read_text()
+    assert page.count("cell_output") > 3
+    assert [text for text in shown if text not in page] == []
+    assert "sandbox-secret-key" not in page
+
+
 def test_no_link_leads_nowhere():
     """Each link between the pages ends at a file, and at a place on it."""
     pages = {path: _Page(path) for path in SITE.rglob("*.html")}

@@ -26,6 +26,7 @@ _WORDS = [
     "airview.stream",
     "anyio.run(main)",
     "AiohttpTransport",
+    "AsyncExitStack",
     "ClientCredentials.azure",
     "get_flagged",
     "get_sent_incident_notifications",
@@ -73,6 +74,16 @@ async def test_faster_connections(sandbox, event):
     record = _defined("AiohttpTransport")["record_fast"]
     report = await record(sandbox.airview_url, [event(f"i-{n}") for n in range(50)])
     assert report.recorded == 50
+
+
+async def test_a_client_in_the_cells_of_a_notebook(sandbox, connect, event):
+    """The snippet runs with `await` at the top level, and makes records of what is there."""
+    async with connect() as airview:
+        await airview.ingest([event("i-1"), event("i-2")])
+    names = {}
+    await _snippet("AsyncExitStack", sandbox.url).run(names)
+    [record] = names["records"]
+    assert (record["total"], record["control_name"]) == (2, "Patch R&D servers")
 
 
 async def test_findings_from_a_scanner(connect, tmp_path, monkeypatch, capsys):
