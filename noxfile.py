@@ -8,10 +8,21 @@ import subprocess
 from pathlib import Path
 
 import nox
+from packaging.requirements import Requirement
 
 nox.needs_version = ">=2024.10.9"
 nox.options.default_venv_backend = "virtualenv"
-nox.options.sessions = ["lint", "types", "bare", "docs", "tests", "contract", "demo"]
+nox.options.sessions = [
+    "lint",
+    "types",
+    "bare",
+    "package",
+    "docs",
+    "tests",
+    "lowest",
+    "contract",
+    "demo",
+]
 
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 # Python puts the working directory, and with it the source tree, before what is installed.
@@ -57,6 +68,18 @@ except ConfigurationError as error:
 else:
     raise SystemExit("aiohttp is there")
 """
+# What runs with the oldest dependencies: all that needs no socket, and of the rest what leans
+# hardest on other people's code.
+_LOWEST = (
+    "tests/unit",
+    *(
+        f"tests/integration/test_{name}.py"
+        for name in (
+            *("auth_over_sockets", "handle", "herald", "ingest", "pool_sockets", "progress"),
+            *("readings", "sandbox_cli", "sandbox_http"),
+        )
+    ),
+)
 VERSIONS = nox.project.python_versions(PYPROJECT)
 
 
@@ -74,10 +97,6 @@ def _wheel(session: nox.Session) -> str:
 
 def _extra(name: str) -> list[str]:
     return list(PYPROJECT["project"]["optional-dependencies"][name])
-
-
-def _lowest(name: str) -> list[str]:
-    return [requirement.replace(">=", "==") for requirement in _extra(name)]
 
 
 def _group(name: str) -> list[str]:
@@ -104,10 +123,33 @@ def tests(session: nox.Session) -> None:
 def aiohttp(session: nox.Session) -> None:
     """Run what its transport promises on the lowest and newest aiohttp, and the clients over it."""
     session.install(f"{_wheel(session)}[aiohttp,sandbox]", *_group("tests"))
-    for releases in (_lowest("aiohttp"), ["--upgrade", *_extra("aiohttp")]):
+    for releases in (map(_oldest, _extra("aiohttp")), ["--upgrade", *_extra("aiohttp")]):
         session.install(*releases)
         session.run("pytest", "-q", *_BACKENDS)
     session.run("pytest", "-q", "--http", "aiohttp", *_CLIENTS, *session.posargs)
+
+
+@nox.session
+def lowest(session: nox.Session) -> None:
+    """Run tests with the oldest versions that the dependencies and the extras allow."""
+    project = PYPROJECT["project"]
+    extras = project["optional-dependencies"]
+    constraints = Path(session.create_tmp()) / "lowest.txt"
+    needed = [*project["dependencies"], *(each for extra in extras.values() for each in extra)]
+    constraints.write_text("\n".join(map(_oldest, needed)))
+    session.install(
+        "--constraint", str(constraints), f"{_wheel(session)}[{','.join(extras)}]", *_group("tests")
+    )
+    session.run("pytest", "-q", *(session.posargs or _LOWEST))
+
+
+def _oldest(requirement: str) -> str:
+    """Return the pin of the oldest version that a requirement allows."""
+    needed = Requirement(requirement)
+    (bound,) = needed.specifier
+    if bound.operator != ">=":
+        raise ValueError(f"{requirement}: has no lowest version alone")
+    return f"{needed.name}=={bound.version}"
 
 
 @nox.session
@@ -198,6 +240,32 @@ def bare(session: nox.Session) -> None:
     session.run("python", "-c", f"import {modules}", env=_INSTALLED)
     session.run("python", "-c", _WITHOUT_AIOHTTP, env=_INSTALLED)
     session.run("airview-herald", success_codes=[2])
+
+
+@nox.session
+def package(session: nox.Session) -> None:
+    """Build what is released, check it, and record a batch with what the sdist installs."""
+    session.install(*_group("package"))
+    released = Path(session.create_tmp()) / "released"
+    shutil.rmtree(released, ignore_errors=True)
+    # An sdist, and a wheel from it; then a wheel from the tree, which has to be the same.
+    session.run("python", "-m", "build", "--outdir", str(released), silent=True)
+    session.run(
+        "python", "-m", "build", "--wheel", "--outdir", str(released / "tree"), silent=True
+    )  # fmt: skip
+    (sdist,), (wheel,) = released.glob("*.tar.gz"), released.glob("*.whl")
+    session.run("twine", "check", "--strict", str(sdist), str(wheel))
+    session.install(str(wheel))
+    session.run("pytest", "-q", "tests/packaging", env={"RELEASED": str(released)})
+
+    fresh = Path(session.create_tmp()) / "fresh"
+    session.run("python", "-m", "venv", "--clear", str(fresh))
+    python = str(fresh / ("Scripts" if os.name == "nt" else "bin") / "python")
+    session.run(
+        python, "-m", "pip", "install", "--quiet", f"{sdist}[sandbox,progress]", external=True
+    )
+    program = "tests/packaging/records_a_batch.py"
+    session.run(python, program, external=True, env=_INSTALLED)
 
 
 @nox.session

@@ -77,6 +77,13 @@ def hostile_plan():
     return Plan(1, 1, tuple(report.failures), (), (definition,), report.mismatches, 0)
 
 
+def hostile_class():
+    """Return rows of a class with a hostile name."""
+    made = attrs.make_class("Row", ["text"])
+    made.__name__ = HOSTILE
+    return Rows([made(HOSTILE)])
+
+
 SHOWN = {
     "event": hostile_event,
     "rows": lambda: Rows([ComplianceGroup(1, 0, application_name=HOSTILE)]),
@@ -86,7 +93,7 @@ SHOWN = {
     "report": hostile_report,
     "outcome": lambda: hostile_report().failures[0],
     "plan": hostile_plan,
-    "a class's name": lambda: Rows([attrs.make_class(HOSTILE, [])()]),
+    "a class's name": hostile_class,
 }
 
 
