@@ -146,10 +146,10 @@ def lowest(session: nox.Session) -> None:
 def _oldest(requirement: str) -> str:
     """Return the pin of the oldest version that a requirement allows."""
     needed = Requirement(requirement)
-    (bound,) = needed.specifier
-    if bound.operator != ">=":
-        raise ValueError(f"{requirement}: has no lowest version alone")
-    return f"{needed.name}=={bound.version}"
+    bounds = [each.version for each in needed.specifier if each.operator == ">="]
+    if len(bounds) != 1:
+        raise ValueError(f"{requirement}: has no lowest version")
+    return f"{needed.name}=={bounds[0]}"
 
 
 @nox.session
