@@ -17,7 +17,8 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
 ]
-exclude_patterns = ["_build", "_ext"]
+# Those who run the notebooks have them in a second format beside the first.
+exclude_patterns = ["_build", "_ext", "notebooks/*.ipynb", "**/.ipynb_checkpoints"]
 # A name in backticks links to what is documented under it, and else is code.
 default_role = "py:obj"
 

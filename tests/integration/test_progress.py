@@ -190,12 +190,13 @@ async def test_a_bar_that_cannot_be_shown_ends_no_batch(connect, event, monkeypa
     assert [record.exc_info[1].errno for record in told] == [28]
 
 
-async def test_a_program_without_a_console_shows_nothing(connect, event, monkeypatch):
+async def test_a_program_without_a_console_shows_nothing(connect, event, monkeypatch, caplog):
     """There is no stderr to write to, and that is all right."""
     monkeypatch.setattr(sys, "stderr", None)
     async with connect() as airview:
         report = await airview.ingest([event("i-1")], progress=True)
     assert report.recorded == 1
+    assert not [record for record in caplog.records if record.levelname == "WARNING"]
 
 
 async def test_no_bar_is_wanted(connect, event, capsys):
