@@ -2,6 +2,7 @@
 
 import email
 import os
+import re
 import shutil
 import subprocess
 import tarfile
@@ -16,6 +17,7 @@ import airview_herald
 ROOT = Path(__file__).parents[2]
 RELEASED = Path(os.environ["RELEASED"])
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+REPOSITORY = PROJECT["urls"]["Source"]
 # What is in the repository and not in an sdist: it is of use there alone.
 LEFT_OUT = {".ci/run"}
 
@@ -106,6 +108,13 @@ def test_the_metadata_is_complete(metadata):
     assert metadata.get_payload().startswith("# airview-herald\n")
 
 
-def test_the_readme_links_to_nothing_that_an_index_lacks(metadata):
-    """An index shows it without the repository around it."""
-    assert "](docs/" not in metadata.get_payload()
+def test_links_of_the_readme_work_on_an_index(metadata):
+    """An index shows it without the repository around it: what is in there is linked to whole."""
+    readme = (ROOT / "README.md").read_text()
+    shown = metadata.get_payload()
+    relative = re.findall(r"\]\((?!\w+:|#)([^)]+)\)", readme)
+    assert relative
+    for path in relative:
+        assert (ROOT / path.partition("#")[0]).exists()
+        assert f"]({REPOSITORY}/blob/main/{path})" in shown
+    assert not re.search(r"\]\((?!\w+:|#)", shown)
