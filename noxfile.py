@@ -80,6 +80,8 @@ _LOWEST = (
         )
     ),
 )
+# Most tests wait for most of their time, so that more of them than processors run at once.
+_TOGETHER = ("--numprocesses", "4", "--dist", "worksteal")
 VERSIONS = nox.project.python_versions(PYPROJECT)
 
 
@@ -115,7 +117,7 @@ def tests(session: nox.Session) -> None:
     """Run the test suite on asyncio and trio against the built wheel."""
     session.install(f"{_wheel(session)}[aiohttp,cli,sandbox]", *_group("tests"))
     session.run(
-        "pytest", "--cov", "--cov-report=term", "--cov-fail-under=95", *session.posargs
+        "pytest", *_TOGETHER, "--cov", "--cov-report=term", "--cov-fail-under=95", *session.posargs
     )  # fmt: skip
 
 
@@ -189,7 +191,7 @@ def matrix(session: nox.Session) -> None:
         session.log(f"Python {version}")
         # Not `python -m pytest`, which would import the source tree.
         pytest = str(Path(python).with_name("pytest"))
-        session.run(pytest, "-q", *session.posargs, external=True)
+        session.run(pytest, "-q", *_TOGETHER, *session.posargs, external=True)
         ran.append(version)
     session.log(f"passed on Python {', '.join(ran)}")
 
