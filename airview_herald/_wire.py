@@ -30,8 +30,8 @@ from airview_herald.errors import DecodeError, RequestFacts
 
 T = TypeVar("T")
 
-# What a row keeps of the answer, and what that is handed over under: no answer's own names.
-_KEPT = {"extra": "\0extra", "raw": "\0raw"}
+# What a row keeps of the answer, and what that is handed over under: no field's name.
+_KEPT = {"extra": "<extra>", "raw": "<raw>"}
 
 
 def parse(content: bytes, facts: RequestFacts) -> Any:
