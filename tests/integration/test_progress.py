@@ -12,7 +12,9 @@ from airview_herald.errors import InputError
 
 # What hides the packages that are named, and runs a batch with a bar.
 PROGRAM = """
-import importlib.util as util, sys
+import importlib.util as util, signal, sys
+# Who starts a program in the background of a shell makes it deaf to this.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 url, backend, count, hidden = sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4:]
 find = util.find_spec
 util.find_spec = lambda name, *rest: None if name in hidden else find(name, *rest)
