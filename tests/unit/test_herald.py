@@ -376,7 +376,7 @@ def test_every_route_is_a_method_by_its_name():
         for name, value in inspect.getmembers(Herald, inspect.isfunction)
         if not name.startswith("_")
     }
-    assert public == {*ROUTES, "send_notification", "with_options"}
+    assert public == {*ROUTES, "get_login_account_id", "send_notification", "with_options"}
     assert Herald.send_notification is Herald.sent_notification
 
 
