@@ -274,8 +274,9 @@ def package(session: nox.Session) -> None:
 def docs(session: nox.Session) -> None:
     """Build the documentation, and check its links and that every public name is in it."""
     session.install(f"{_wheel(session)}[sandbox]", *_group("docs"))
-    site = Path("docs", "_build").absolute()
-    shutil.rmtree(site, ignore_errors=True)
+    # The notebooks as they were run are put beside the site.
+    site = Path("docs", "_build", "html").absolute()
+    shutil.rmtree(site.parent, ignore_errors=True)
     session.run("sphinx-build", "-n", "-W", "--keep-going", "-q", "docs", str(site), env=_INSTALLED)
     session.run(
         "pytest", "-q", "tests/documentation/test_site.py", *session.posargs,
