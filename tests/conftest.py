@@ -11,6 +11,8 @@ from airview_herald._secret import Secret
 from airview_herald.errors import AirViewHeraldError
 from airview_herald.transport import AiohttpTransport, _connections
 
+_MEASURED = "COVERAGE_PROCESS_"
+_SETTINGS = ("AIRVIEW_", "ALERTLOGIC_", _MEASURED)
 _SCRUBBED = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 # Shorter ones are in other words too.
 _LONG_ENOUGH = 8
@@ -56,13 +58,19 @@ def empty_home(tmp_path_factory):
     return str(tmp_path_factory.mktemp("home"))
 
 
+@pytest.fixture(scope="session")
+def measured():
+    """What has a process that a test starts measured for coverage, which loads sqlite3 there."""
+    return {name: value for name, value in os.environ.items() if name.startswith(_MEASURED)}
+
+
 @pytest.fixture(autouse=True)
-def _scrubbed_environment(monkeypatch, empty_home):
+def _scrubbed_environment(monkeypatch, empty_home, measured):
     """Keep the caller's proxies, credentials and files out of every test."""
     monkeypatch.setenv("HOME", empty_home)
     monkeypatch.setenv("USERPROFILE", empty_home)
     for name in list(os.environ):
-        if name.lower() in _SCRUBBED or name.startswith("ALERTLOGIC_"):
+        if name.lower() in _SCRUBBED or name.startswith(_SETTINGS):
             monkeypatch.delenv(name)
 
 

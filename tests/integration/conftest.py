@@ -78,9 +78,8 @@ def event():
 
 
 @pytest.fixture
-def cli(sandbox, tmp_path, empty_home):
+def cli(sandbox, tmp_path, empty_home, measured):
     """Run `airview-herald` against the sandbox."""
-    measured = {name: os.environ[name] for name in os.environ if name.startswith("COVERAGE_")}
     return CommandLine(
         tmp_path,
         measured
