@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from functools import partial
+from pathlib import Path
 
 import anyio
 import pytest
@@ -48,6 +49,8 @@ async def test_the_examples_of_a_page_run(
 
 
 def _run_pytest():
+    # Else a folder inside this repository would have its settings.
+    Path("pytest.ini").write_text("[pytest]\n")
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "."]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout

@@ -18,6 +18,9 @@ from airview_herald.errors import (
 )
 from airview_herald.transport import Retry
 
+# How much is sent in a second tells nothing where other tests take the processor.
+pytestmark = pytest.mark.alone
+
 _ALLOWANCE = 100
 _WARM_UP = 3.0
 

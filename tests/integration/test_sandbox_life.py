@@ -34,7 +34,8 @@ def refused(url):
 
 def test_the_door_is_sorted():
     """The package exports its public names, sorted."""
-    names = ["FaultKind", "Faults", "FaultyProxy", "ProxyFault", "Sandbox"]
+    faults = ["FaultKind", "Faults", "FaultyProxy", "ProxyFault"]
+    names = [*faults, "RecordedRequest", "RecordedRequests", "Sandbox"]
     assert package.__all__ == sorted(package.__all__) == names
 
 
