@@ -6,6 +6,7 @@ import time
 import anyio
 import bare_airview
 import pytest
+from anyio import to_thread
 from limited import Failing, Recording, Throttling
 from stub_server import Response, StubServer
 
@@ -125,7 +126,7 @@ async def test_a_server_that_refuses_connections_is_waited_for(connect, event):
     async with connect(server.url, settle=0.1) as airview, anyio.create_task_group() as tasks:
         tasks.start_soon(ingest, airview)
         await anyio.sleep(0.5)
-        server.__exit__()
+        await to_thread.run_sync(server.__exit__)
         await anyio.sleep(6.0)
         with StubServer(handler, port):
             await ended.wait()
