@@ -291,7 +291,8 @@ class Journal:
         settle = self._recorder.sender.transport.options.settle + _INTERVAL
         left = min(progress.alive + settle - time.time(), settle)
         if left > 0 and not progress.settled:
-            logger.info("requests of an earlier run may be running: waiting for %.1f s", left)
+            # On stderr where nothing is set up: half a minute of silence looks like a hang.
+            logger.warning("requests of an earlier run may be running: waiting for %.1f s", left)
             await self._recorder.sender.transport.sleep(left)
 
     def _place(self, held: Held, newer: Held | None) -> None:
