@@ -20,7 +20,7 @@ import anyio
 import attrs
 
 from airview_herald.airview._notes import Asker, Notes
-from airview_herald.airview._watermark import Watermark
+from airview_herald.airview._watermark import Watermark, highest
 from airview_herald.airview.models import Application
 from airview_herald.airview.readings import RecordedApplication
 from airview_herald.errors import (
@@ -125,6 +125,8 @@ class BareApplications:
             raise self._given_up(asker, application, "no list had the ids before it")
         try:
             await asker.sender.transport.wait_until(doubt.until, asker.operation)
+            # Before the list is asked for: others make applications while it is on its way.
+            known = self._watermark.known(application.type)
             every = await asker.backend.get_applications(application.type)
             found = await self._candidates(asker, application, doubt.above, every)
         except DeadlineError as late:
@@ -133,7 +135,7 @@ class BareApplications:
         except BaseException:
             self._tell(asker, application, doubt)
             raise
-        if self._watermark.is_contradicted(application.type, every):
+        if highest(every) < known:
             self._watermark.clear()
             raise self._given_up(asker, application, "the server has lost applications since")
         if len(found) > 1:

@@ -40,7 +40,7 @@ from airview_herald.transport._operation import Operation, Patience
 logger = logging.getLogger("airview_herald")
 
 _OUT_OF_PATIENCE = "the server is not to be had"
-_SKIPPED_AT_ONCE = 64
+_AT_ONCE = 64
 
 
 class Run:
@@ -158,6 +158,7 @@ class Run:
 
     def _begin_nothing(self) -> None:
         """Let nothing new begin: take no event, and send no request."""
+        self._full = False
         self._pulling.cancel()
         self._slots.shut()
 
@@ -188,7 +189,7 @@ class Run:
                     continue
                 await self._finish(held)
                 self._room.set()
-                if not held.index % _SKIPPED_AT_ONCE:
+                if not held.index % _AT_ONCE:
                     await checkpoint()
 
     async def _wait_for_room(self) -> None:
@@ -207,8 +208,9 @@ class Run:
             return None
         if journal is not None and not journal.reaches(1):
             return None
-        for event in self._producer.take_at_once():
-            held = self._admit(event)
+        self._taken.extend(self._producer.take_at_once())
+        while self._taken:
+            held = self._admit(self._taken.popleft())
             if held.ticket is not None:
                 return held
             await self._finish(held)
@@ -330,6 +332,9 @@ class Run:
         following: Held | None = held
         while following is not None:
             await self._bring(following)
+            if not following.index % _AT_ONCE:
+                # A transport in memory may have waited for nothing.
+                await checkpoint()
             following = await self._next_at_once()
         self._room.set()
 

@@ -44,6 +44,7 @@ class Watermark:
         self._looks: Memory[str, _Listing] = Memory(0)
         self._made: dict[str, int] = {}
         self._made_at = -math.inf
+        self._forgotten = 0
 
     def made(self, kind: str, identifier: int, sent_at: float) -> None:
         """Note an application that this client has made.
@@ -56,22 +57,18 @@ class Watermark:
         self._made[kind] = max(identifier, self._made.get(kind, 0))
         self._made_at = max(self._made_at, sent_at)
 
-    def is_contradicted(self, kind: str, every: Iterable[RecordedApplication]) -> bool:
-        """Return whether the server has lost applications: a high id that it had is not there.
-
-        Args:
-            kind: A type of applications.
-            every: All of them.
-        """
+    def known(self, kind: str) -> int:
+        """Return the highest id of an application of a type that the server has told of, or 0."""
         listing = self._listings.get(kind)
-        known = max(0 if listing is None else listing.highest, self._made.get(kind, 0))
-        return _highest(every) < known
+        return max(0 if listing is None else listing.highest, self._made.get(kind, 0))
 
     def clear(self) -> None:
         """Forget it: the server was restored, and gives lower ids again."""
         self._listings.clear()
+        self._looks.clear()
         self._made.clear()
         self._made_at = -math.inf
+        self._forgotten += 1
 
     async def before(self, asker: Asker, kind: str) -> int | None:
         """Return the highest id before a request to come; those who ask at once share a look.
@@ -83,16 +80,21 @@ class Watermark:
         Returns:
             The id, or `None`: the server does not tell. It can be recorded to all the same.
         """
+
+        async def look(_: bool) -> _Listing:  # noqa: FBT001 - as `Memory.resolve` calls it
+            return await self._look(asker, kind)
+
         listing = self._listings.get(kind)
-        if listing is None or self._is_old(listing, asker.sender.transport.clock()):
-
-            async def look(_: bool) -> _Listing:  # noqa: FBT001 - as `Memory.resolve` calls it
-                return await self._look(asker, kind)
-
+        while listing is None or self._is_old(listing, asker.sender.transport.clock()):
+            forgotten = self._forgotten
             try:
                 listing = await self._looks.resolve(kind, look, asker.expired)
             except (DecodeError, StatusError):
                 return None
+            if forgotten == self._forgotten:
+                self._listings[kind] = listing
+                break
+            listing = None  # it was of the server as it was before
         return max((listing.highest, *self._made.values()))
 
     def _is_old(self, listing: _Listing, now: float) -> bool:
@@ -103,10 +105,9 @@ class Watermark:
         asked = clock()
         every = await asker.backend.get_applications(kind)
         news_for = max(_NEWS, _SHARE * (clock() - asked))
-        listing = _Listing(_highest(every), asked, news_for)
-        self._listings[kind] = listing
-        return listing
+        return _Listing(highest(every), asked, news_for)
 
 
-def _highest(every: Iterable[RecordedApplication]) -> int:
+def highest(every: Iterable[RecordedApplication]) -> int:
+    """Return the highest id in a list, or 0."""
     return max((row.id for row in every), default=0)

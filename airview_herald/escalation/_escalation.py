@@ -169,8 +169,8 @@ class Escalation:
             [first, *_] = groups[control_id].values()
             try:
                 blocking, severity = await self._gravity(control_id, first[0])
-                failed = None
-            except AirViewHeraldError as error:
+                failed: Exception | None = None
+            except Exception as error:  # noqa: BLE001 - a caller's auth or transport may raise anything
                 blocking, severity, failed = False, None, error
             for events in groups[control_id].values():
                 alert = Alert(

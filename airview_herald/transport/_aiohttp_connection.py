@@ -80,6 +80,10 @@ class AiohttpConnection(Connection):
         # The socket itself is asked: the event loop may not have looked at it for long.
         return not self.is_available() or self._is_readable()
 
+    def retire(self) -> None:
+        """Let it serve no other request: what is left of an answer would be the next one's."""
+        self._reusable = False
+
     async def aclose(self) -> None:
         """Close it at once, whatever is still to be written or read."""
         transport = self._protocol.transport
@@ -361,6 +365,8 @@ class _Body(httpx.AsyncByteStream):
     async def aclose(self) -> None:
         if not self._closed:
             self._closed = True
+            if not self._payload.at_eof():
+                self._connection.retire()
             await self._release(self._connection)
 
 

@@ -160,6 +160,7 @@ def test_the_fixtures_and_the_marker_are_listed(run_pytest):
     assert "@pytest.mark.airview_sandbox(**arguments)" in run_pytest("", "--markers")
 
 
+@pytest.mark.alone
 def test_a_sandbox_takes_no_time(run_pytest):
     """None costs 0.3 seconds, not even the first, which imports what serves."""
     code = """

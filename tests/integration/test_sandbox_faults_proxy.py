@@ -143,6 +143,7 @@ def test_a_delay(sandbox, proxied):
     assert proxy.struck == {"delay": 1}
 
 
+@pytest.mark.alone
 def test_tiny_segments():
     """All comes through, a few bytes at a time."""
     with (
