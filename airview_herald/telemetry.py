@@ -273,9 +273,8 @@ class OpenTelemetry(Telemetry):
 
     def _failed(self, span: Span, error: BaseException) -> None:
         span.set_attribute("error.type", _type(error))
-        ours = isinstance(error, errors.AirViewHeraldError)
-        # The words of other people's errors may hold anything.
-        span.set_status(self._trace.StatusCode.ERROR, str(error) if ours else None)
+        # The words of an error may quote what the service answered.
+        span.set_status(self._trace.StatusCode.ERROR, type(error).__name__)
         if isinstance(error, errors.AirViewHeraldError) and error.ambiguous:
             span.set_attribute("airview_herald.ambiguous", value=True)
 
