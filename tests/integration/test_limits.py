@@ -271,7 +271,7 @@ async def test_timeouts_lower_the_concurrency_of_a_batch(connect, event):
         in_flight += 1
         peaks.append((time.monotonic(), in_flight))
         try:
-            await anyio.sleep(0.5 if hangs else 0.005)
+            await anyio.sleep(0.5 if hangs else 0.02)
             return await bare_airview.answer(request)
         finally:
             in_flight -= 1
