@@ -6,10 +6,15 @@ import os
 from urllib.parse import quote, quote_plus
 
 import pytest
+from hypothesis import settings
 
 from airview_herald._secret import Secret
 from airview_herald.errors import AirViewHeraldError
 from airview_herald.transport import AiohttpTransport, _connections
+
+# How long an example takes says nothing where four tests run at a time.
+settings.register_profile("suite", deadline=None)
+settings.load_profile("suite")
 
 _MEASURED = "COVERAGE_PROCESS_"
 _SETTINGS = ("AIRVIEW_", "ALERTLOGIC_", _MEASURED)
