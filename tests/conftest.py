@@ -6,15 +6,10 @@ import os
 from urllib.parse import quote, quote_plus
 
 import pytest
-from hypothesis import settings
 
 from airview_herald._secret import Secret
 from airview_herald.errors import AirViewHeraldError
 from airview_herald.transport import AiohttpTransport, _connections
-
-# How long an example takes says nothing where four tests run at a time.
-settings.register_profile("suite", deadline=None)
-settings.load_profile("suite")
 
 _MEASURED = "COVERAGE_PROCESS_"
 _SETTINGS = ("AIRVIEW_", "ALERTLOGIC_", _MEASURED)
@@ -33,6 +28,15 @@ def pytest_addoption(parser):
         default="pooled",
         help="what carries the requests of clients made without http=; aiohttp leaves trio out",
     )
+
+
+def pytest_configure(config):
+    """Judge no example by how long it takes, which says nothing where four tests run at a time."""
+    if config.pluginmanager.hasplugin("hypothesispytest"):
+        from hypothesis import settings  # noqa: PLC0415 - not where the documentation is built
+
+        settings.register_profile("suite", deadline=None)
+        settings.load_profile("suite")
 
 
 def pytest_collection_modifyitems(config, items):
