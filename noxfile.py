@@ -81,7 +81,7 @@ _LOWEST = (
     ),
 )
 # Most tests wait for most of their time, so that more of them than processors run at once.
-_TOGETHER = ("-m", "not proof and not alone", "--numprocesses", "4", "--dist", "worksteal")
+_TOGETHER = ("-m", "not proof and not alone", "--numprocesses", "3", "--dist", "worksteal")
 _ALONE = ("-m", "alone and not proof")
 _NONE_CHOSEN = 5
 VERSIONS = nox.project.python_versions(PYPROJECT)
