@@ -31,7 +31,7 @@ def pytest_addoption(parser):
 
 
 def pytest_configure(config):
-    """Judge no example by how long it takes, which says nothing where several tests run at a time."""
+    """Judge no example by how long it takes: several tests run at a time."""
     if config.pluginmanager.hasplugin("hypothesispytest"):
         from hypothesis import settings  # noqa: PLC0415 - not where the documentation is built
 
