@@ -201,6 +201,7 @@ def test_a_second_seed_is_refused(sandbox):
     assert sandbox.snapshot() == before
 
 
+@pytest.mark.alone
 def test_ten_thousand_notifications(sandbox, client):
     """They are added by one call, in well under two seconds, and counted."""
     notifications = [{**INCIDENT, "created": {"at": at, "by": "x"}} for at in range(10_000)]

@@ -235,6 +235,7 @@ async def test_no_slot_is_lost_to_ten_thousand_cancellations(backend):
         assert transport.in_use == 0
 
 
+@pytest.mark.alone
 async def test_a_cancelled_tls_handshake_leaves_no_socket(backend, server_tls, client_tls):
     """An https request cancelled at any turn of the event loop frees its slot and its socket."""
     finished = False
