@@ -260,7 +260,8 @@ async def test_a_cancelled_tls_handshake_leaves_no_socket(backend, server_tls, c
                     await anyio.lowlevel.checkpoint()
                 scope.cancel()
             assert transport.open_connections == 0
-        assert server.connections > 1
+        # A server counts what has shaken hands, which none of those that were cancelled may have.
+        assert turns > 3
         with anyio.fail_after(5):
             await server.all_closed.wait()
 
