@@ -203,6 +203,8 @@ def matrix(session: nox.Session) -> None:
         for chosen in (_ALONE, _TOGETHER):
             session.run(
                 pytest, "-q", *chosen, *session.posargs,
+                # The session's own is another one, and IPython says so.
+                env={"VIRTUAL_ENV": str(venv.absolute())},
                 external=True, success_codes=[0, _NONE_CHOSEN],
             )  # fmt: skip
         ran.append(version)
