@@ -12,19 +12,19 @@ import anyio
 import anyio.abc
 from anyio.lowlevel import checkpoint
 
-from airview_herald.airview._coalescing import Coalescing
 from airview_herald.airview._coverage import Coverage
 from airview_herald.airview._held import Held
 from airview_herald.airview._ingest_settings import Events, IngestSettings
 from airview_herald.airview._journal import Journal
 from airview_herald.airview._lanes import Ticket, lane_key
-from airview_herald.airview._notes import Asker, Notes
-from airview_herald.airview._outcomes import SYSTEMIC, IngestReport, Outcome, OutcomeStatus
+from airview_herald.airview._notes import Asker
+from airview_herald.airview._outcomes import SYSTEMIC, OutcomeStatus
 from airview_herald.airview._positions import Verdict
 from airview_herald.airview._producer import Producer
 from airview_herald.airview._reconciling import Reconciler
 from airview_herald.airview._recording import Errand, Recorder, is_saving, may_be_running
 from airview_herald.airview._rules import Rules
+from airview_herald.airview._settling import Settler
 from airview_herald.airview._shelter import Shelter
 from airview_herald.airview._standing import size
 from airview_herald.airview._telling import Teller
@@ -53,14 +53,12 @@ class Run:
     """
 
     def __init__(self, recorder: Recorder, events: Events, settings: IngestSettings) -> None:
-        self.report = IngestReport(concurrency=(settings.concurrency, settings.concurrency))
         self.cause: Exception | None = None
         self._reason = ""
         self._recorder = recorder
         self._events = events
         self._producer = Producer(events)
         self._settings = settings
-        self._coalescing = Coalescing() if settings.coalesce else None
         self._coverage: Coverage | None = None
         self._closing = False
         keeps = settings.state is not None or settings.dead_letters is not None
@@ -69,7 +67,10 @@ class Run:
         self._slots = Slots(settings.concurrency)
         self._pacing = recorder.sender.transport.pacing
         self._patience = Patience(settings.max_cooldown, self._pacing.active)
-        self._notes = Notes()
+        self._settler = Settler(recorder, settings, self._slots, self._journal, self._abort)
+        self._notes = self._settler.notes
+        self._coalescing = self._settler.coalescing
+        self.report = self._settler.report
         self._taken: deque[Any] = deque()
         self._held: dict[int, Held] = {}
         self._room = anyio.Event()
@@ -78,9 +79,6 @@ class Run:
         self._shelter = Shelter(
             settings.grace, self._begin_nothing, self._awaits_answers, self._slots.released
         )
-        self._clock = recorder.sender.transport.clock
-        self._telemetry = recorder.sender.transport.telemetry
-        self._began = self._clock()
         self._teller = Teller(settings, self.report, size(events), self._abort)
 
     async def open(self) -> None:
@@ -94,11 +92,12 @@ class Run:
 
     async def execute(self) -> None:
         """Run to the end; afterwards the report is closed and `cause` says what ended it early."""
-        with self._telemetry.span("ingest", self._facts):
+        telemetry = self._recorder.sender.transport.telemetry
+        with telemetry.span("ingest", lambda: self._settler.facts(self.cause)):
             await self._execute()
 
     async def _execute(self) -> None:
-        self._began = self._clock()
+        self._settler.begin()
         if self._settings.reconcile is not None:
             self._coverage = self._recorder.coverages.begin(self._settings.reconcile.applications)
         try:
@@ -317,9 +316,10 @@ class Run:
         verdict = Verdict.SEND if self._journal is None else self._journal.take(held)
         if verdict is not Verdict.SEND:
             skipped = verdict is Verdict.SKIP
-            self._settle(held, OutcomeStatus.SKIPPED if skipped else OutcomeStatus.NOT_ATTEMPTED)
+            status = OutcomeStatus.SKIPPED if skipped else OutcomeStatus.NOT_ATTEMPTED
+            self._settler.settle(held, status)
         elif broken is not None:
-            self._settle(held, OutcomeStatus.FAILED, broken)
+            self._settler.settle(held, OutcomeStatus.FAILED, broken)
         else:
             held.lane = lane_key(event)
             held.ticket = self._recorder.admit(event)
@@ -345,12 +345,11 @@ class Run:
             newer = await self._record(held, held.ticket)
         except CooldownError as error:
             if may_be_running(held.errand.operation, error):
-                self._settle(held, OutcomeStatus.UNKNOWN, error)
+                self._settler.settle(held, OutcomeStatus.UNKNOWN, error)
             self._abort(error, _OUT_OF_PATIENCE)
             return
         except AirViewHeraldError as error:
-            unsure = may_be_running(held.errand.operation, error)
-            self._settle(held, OutcomeStatus.UNKNOWN if unsure else OutcomeStatus.FAILED, error)
+            self._settler.fail(held, error)
             if isinstance(error, SYSTEMIC):
                 self._abort(error, "no event can be recorded")
         except Exception as error:  # noqa: BLE001 - a caller's auth or transport may raise anything
@@ -358,7 +357,7 @@ class Run:
             return
         else:
             status = OutcomeStatus.RECORDED if newer is None else OutcomeStatus.SKIPPED
-            self._settle(held, status, newer=newer)
+            self._settler.settle(held, status, newer=newer)
         await self._finish(held)
 
     async def _finish(self, held: Held) -> None:
@@ -377,55 +376,6 @@ class Run:
         await self._recorder.record(held.errand, ticket, self._notes)
         return None
 
-    def _settle(
-        self,
-        held: Held,
-        status: OutcomeStatus,
-        error: AirViewHeraldError | None = None,
-        newer: Held | None = None,
-    ) -> None:
-        """Give an event its one outcome, and put its account on the run's."""
-        operation = held.errand.operation
-        held.outcome = Outcome(
-            event=held.errand.event,
-            index=held.index,
-            status=status,
-            stage=held.errand.stage,
-            requests=operation.requests,
-            attempts=operation.retries + 1 if operation.requests else 0,
-            error=error,
-            superseded_by=None if newer is None else newer.index,
-            closing=held.closing,
-            technical_control_id=held.errand.technical_control_id,
-            resource_id=held.errand.resource_id,
-        )
-        if self._coalescing is not None and held.ticket is not None:
-            self._coalescing.settle(held, held.ticket, status)
-        if self._journal is not None:
-            self._journal.settle(held, newer)
-        self.report.charge(operation)
-        report = self.report
-        if len(report.mismatches) < len(self._notes.mismatches):
-            report.mismatches = tuple(self._notes.mismatches)
-        if report.orphans or self._notes.orphans:
-            report.orphans = tuple(self._notes.orphans)
-        report.elapsed = self._clock() - self._began
-        report.concurrency = self._slots.extremes
-        report.add(held.outcome)
-        self._telemetry.settled(status)
-        most = self._settings.max_failures
-        if most is not None and error is not None and report.failed + report.unknown >= most:
-            reason = f"{most} events were not recorded, as many as max_failures; the last"
-            self._abort(error, reason)
-
-    def _facts(self) -> dict[str, int | str]:
-        """Return what the run came to, for its span."""
-        names = ("inputs", *OutcomeStatus, "requests", "retries", "throttled")
-        facts = {f"airview_herald.{name}": getattr(self.report, name) for name in names}
-        if self.cause is not None:
-            facts["error.type"] = type(self.cause).__name__
-        return facts
-
     def _abort(self, error: Exception, reason: str) -> None:
         self._blame(error, reason)
         self._shelter.end()
@@ -440,21 +390,7 @@ class Run:
             self._admit(event)
         self._taken.clear()
         for held in self._held.values():
-            operation = held.errand.operation
-            if held.ticket is not None:
-                held.ticket.leave(settle=self._recorder.settle(operation))
-            if held.outcome is None:
-                self._settle_left_over(held)
+            self._settler.leave(held)
         self.report.hold(-len(self._held))
         self._held.clear()
-        self.report.elapsed = self._clock() - self._began
-
-    def _settle_left_over(self, held: Held) -> None:
-        newer = None if self._coalescing is None else self._coalescing.overtaken_by(held)
-        if may_be_running(held.errand.operation):
-            self._settle(held, OutcomeStatus.UNKNOWN)
-        elif newer is not None:
-            # Sent again, from its letter say, it would put an older state over a newer one.
-            self._settle(held, OutcomeStatus.SKIPPED, newer=newer)
-        else:
-            self._settle(held, OutcomeStatus.NOT_ATTEMPTED)
+        self._settler.end()
