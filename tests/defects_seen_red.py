@@ -102,7 +102,7 @@ DEFECTS = {
         'update(f"/applications/{application.id}", body)',
         'update(f"/applications/{application.id}", {**body, "environmentId": 1})',
     ),
-    20: Defect("airview/_client.py", "async def ingest(", "async def persist("),
+    20: Defect("airview/_batches.py", "async def ingest(", "async def persist("),
     21: Defect(
         "_memory.py",
         "            flight = self._flights.get(key)\n",
