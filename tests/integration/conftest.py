@@ -4,6 +4,7 @@ import os
 
 import pytest
 from command_line import CommandLine
+from faulty import Faulty
 
 from airview_herald import AirView, Herald
 from airview_herald.airview import (
@@ -16,6 +17,8 @@ from airview_herald.airview import (
     TechnicalControlAction,
 )
 from airview_herald.sandbox import Sandbox
+from airview_herald.sources import write_jsonl
+from airview_herald.transport import PooledTransport, Retry
 
 
 @pytest.fixture
@@ -38,6 +41,23 @@ def connect(sandbox):
         return AirView(url or sandbox.airview_url, **settings | options)
 
     return make
+
+
+@pytest.fixture
+def quick(connect):
+    """Make clients for which a server is done within a moment."""
+
+    def make(url=None, **options):
+        return connect(url, **{"settle": 0.02, "retry": Retry(attempts=1, base=0)} | options)
+
+    return make
+
+
+@pytest.fixture
+async def faulty():
+    """Real connections that can lose requests and answers."""
+    async with Faulty(PooledTransport()) as transport:
+        yield transport
 
 
 @pytest.fixture
@@ -78,6 +98,19 @@ def event():
 
 
 @pytest.fixture
+def many(event):
+    """Three hundred events about a hundred resources, numbered in their data."""
+    states = ["FLAGGED", "MONITORING", "UNRESPONSIVE"]
+    return [event(f"i-{n % 100}", states[n // 100], additional_data=str(n)) for n in range(300)]
+
+
+@pytest.fixture
+def state(tmp_path):
+    """Where a batch keeps what is done."""
+    return tmp_path / "state.db"
+
+
+@pytest.fixture
 def cli(sandbox, tmp_path, empty_home, measured):
     """Run `airview-herald` against the sandbox."""
     return CommandLine(
@@ -94,3 +127,14 @@ def cli(sandbox, tmp_path, empty_home, measured):
             "ALERTLOGIC_SECRET_KEY": sandbox.herald.secret_key,
         },
     )
+
+
+@pytest.fixture
+def write(cli, event):
+    """Write events into a file of the folder."""
+
+    def make(name, resources, **changes):
+        write_jsonl([event(each, **changes) for each in resources], cli.folder / name)
+        return name
+
+    return make

@@ -31,23 +31,13 @@ def path(tmp_path):
     return tmp_path / "dead.jsonl"
 
 
-@pytest.fixture
-def client(connect):
-    """Make clients for which a server is done within a moment."""
-
-    def make(url=None, **options):
-        return connect(url, **{"settle": 0.01, "retry": Retry(attempts=1, base=0)} | options)
-
-    return make
-
-
 def letters(path):
     """Return what each line says, and its event's data."""
     rows = [json.loads(line) for line in path.read_text().splitlines()]
     return [(row["dead_letter"], row.get("additional_data")) for row in rows]
 
 
-async def test_each_kind_of_failure_has_its_letter(client, event, path, monkeypatch):
+async def test_each_kind_of_failure_has_its_letter(quick, event, path, monkeypatch):
     """Failed, unknown and not attempted events are there with their errors, and no others."""
     told = [anyio.Event() for _ in range(6)]
 
@@ -66,7 +56,7 @@ async def test_each_kind_of_failure_has_its_letter(client, event, path, monkeypa
         if outcome.index == 3:
             raise ZeroDivisionError
 
-    async with client() as airview:
+    async with quick() as airview:
         faults, backend = Faults([]), type(airview.backend)
         faults.plan["in doubt"] = ["lost"]
         save = faults.over(backend.save_monitored_resource)
@@ -96,11 +86,11 @@ async def test_each_kind_of_failure_has_its_letter(client, event, path, monkeypa
     assert "input 2 was nothing that JSON holds: 'no event'" in source.problems[0].reason
 
 
-async def test_letters_are_sent_again(sandbox, client, event, path, tmp_path):
+async def test_letters_are_sent_again(sandbox, quick, event, path, tmp_path):
     """What is read back is recorded in another batch; what that recorded is superseded."""
     sandbox.force("PUT", "/monitored-resources/", 422, times=7)
     events = [event(f"i-{n}", additional_data=str(n)) for n in range(20)]
-    async with client() as airview:
+    async with quick() as airview:
         report = await airview.ingest(events, dead_letters=path)
         assert (report.failed, report.recorded) == (7, 13)
         # A file is not read and written by one batch.
@@ -112,7 +102,7 @@ async def test_letters_are_sent_again(sandbox, client, event, path, tmp_path):
     assert source.superseded == 7
 
 
-async def test_a_newer_event_supersedes_as_soon_as_it_is_recorded(sandbox, client, event, path):
+async def test_a_newer_event_supersedes_as_soon_as_it_is_recorded(sandbox, quick, event, path):
     """The mark is there while the batch goes on: a kill leaves nothing to put things in order."""
     sandbox.force("PUT", "/monitored-resources/", 422, times=1)
 
@@ -123,16 +113,16 @@ async def test_a_newer_event_supersedes_as_soon_as_it_is_recorded(sandbox, clien
             while [each["superseded"] for each, _ in letters(path)] != [1]:  # noqa: ASYNC110 - a file has no event to wait for
                 await anyio.sleep(0.01)
 
-    async with client() as airview:
+    async with quick() as airview:
         report = await airview.ingest(produce(), dead_letters=path)
     assert (report.failed, report.recorded) == (1, 1)
     assert list(read_jsonl(path)) == []
 
 
-async def test_a_cancelled_batch_leaves_its_letters(sandbox, client, event, path):
+async def test_a_cancelled_batch_leaves_its_letters(sandbox, quick, event, path):
     """What was taken and not attempted is kept, in the order of the input."""
     events = [event("i-1", additional_data=str(n)) for n in range(100)]
-    async with client() as airview:
+    async with quick() as airview:
         with anyio.CancelScope() as scope:
             await airview.ingest(events, dead_letters=path, on_outcome=lambda _: scope.cancel())
     kept = [int(each.additional_data) for each in read_jsonl(path)]
@@ -141,7 +131,7 @@ async def test_a_cancelled_batch_leaves_its_letters(sandbox, client, event, path
     assert len(kept) >= 98
 
 
-async def test_what_a_newer_event_has_overtaken_has_no_letter(sandbox, client, event, path):
+async def test_what_a_newer_event_has_overtaken_has_no_letter(sandbox, quick, event, path):
     """A batch that ends before older events have made way says of them that they are needless."""
     events = [event("i-1", additional_data=str(n)) for n in range(5)]
 
@@ -149,7 +139,7 @@ async def test_what_a_newer_event_has_overtaken_has_no_letter(sandbox, client, e
         assert outcome.index == 4
         raise ZeroDivisionError
 
-    async with client() as airview:
+    async with quick() as airview:
         with pytest.raises(IngestAborted) as caught:
             await airview.ingest(events, dead_letters=path, coalesce=True, grace=0, on_outcome=fail)
     report = caught.value.report
@@ -161,11 +151,11 @@ async def test_what_a_newer_event_has_overtaken_has_no_letter(sandbox, client, e
 
 @pytest.mark.parametrize("state", [None, "state.db"])
 async def test_events_that_reconciliation_adds_have_letters_too(
-    sandbox, client, event, path, tmp_path, state
+    sandbox, quick, event, path, tmp_path, state
 ):
     """What should be closed and could not be is kept like the input."""
     options = {} if state is None else {"state": tmp_path / state}
-    async with client() as airview:
+    async with quick() as airview:
         await airview.ingest([event("i-1"), event("i-2", additional_data="x")])
         sandbox.force("PUT", "/monitored-resources/", 422)
 
@@ -184,12 +174,12 @@ async def test_events_that_reconciliation_adds_have_letters_too(
 
 
 async def test_a_file_that_cannot_be_used_is_told_before_anything_is_sent(
-    sandbox, client, event, path, tmp_path
+    sandbox, quick, event, path, tmp_path
 ):
     """A mistyped path costs neither a file nor a request, and a state is not left locked."""
     path.write_text("mine\n")
     state = tmp_path / "state.db"
-    async with client() as airview:
+    async with quick() as airview:
         with pytest.raises(ConfigurationError, match="holds something else than dead letters"):
             await airview.ingest([event("i-1")], dead_letters=path, state=state)
         with pytest.raises(ConfigurationError, match="holds something else than dead letters"):
@@ -201,10 +191,10 @@ async def test_a_file_that_cannot_be_used_is_told_before_anything_is_sent(
     assert path.read_text() == "mine\n"
 
 
-async def test_two_batches_do_not_share_a_file(client, event, path):
+async def test_two_batches_do_not_share_a_file(quick, event, path):
     """The file of dead letters has one writer."""
     refused = []
-    async with client() as airview:
+    async with quick() as airview:
 
         async def second(_):
             with pytest.raises(ConfigurationError, match="is in use by another run") as caught:

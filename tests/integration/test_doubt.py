@@ -25,13 +25,6 @@ _CREATES = [
 ]
 
 
-@pytest.fixture
-async def faulty():
-    """Real connections that can lose requests and answers."""
-    async with Faulty(PooledTransport()) as transport:
-        yield transport
-
-
 def _counts(sandbox):
     return {table: len(rows) for table, rows in sandbox.snapshot().items() if rows}
 
@@ -87,27 +80,13 @@ async def test_an_application_that_is_placed_late_is_made_once(sandbox, connect,
 
 
 @pytest.mark.parametrize("path", ["/controls/", "/technical-controls/", "/resources/"])
-async def test_a_create_that_was_cancelled_is_looked_for(sandbox, connect, event, path):
+async def test_a_create_that_was_cancelled_is_looked_for(sandbox, connect, event, faulty, path):
     """A cancelled create may still be running: the next one to ask waits, looks, and adopts it."""
-
-    class Stalling(Faulty):
-        async def handle_async_request(self, request):
-            response = await super().handle_async_request(request)
-            if request.method == "POST" and request.url.path.endswith(path) and not stalled:
-                stalled.append(request)
-                await response.aclose()
-                await anyio.sleep_forever()
-            return response
-
-    stalled = []
-    async with (
-        Stalling(PooledTransport()) as transport,
-        connect(http=transport, settle=_SETTLE) as airview,
-    ):
+    faulty.order("POST", path, processed=True, stalls=True)
+    async with connect(http=faulty, settle=_SETTLE) as airview:
         with anyio.move_on_after(0.5) as scope:
             await airview.handle_compliance_event(event("i-1"))
         await airview.handle_compliance_event(event("i-1"))
-    assert stalled
     assert scope.cancelled_caught
     assert _counts(sandbox) == _ONE_OF_EACH
 

@@ -18,13 +18,6 @@ NEW = {name: NOTE[name] for name in NOTE if name != "id"}
 
 
 @pytest.fixture
-def sandbox():
-    """A sandbox, running."""
-    with Sandbox() as sandbox:
-        yield sandbox
-
-
-@pytest.fixture
 def client(sandbox):
     """A client that is logged in."""
     with logged_in(sandbox) as client:

@@ -6,21 +6,12 @@ import httpx
 import pytest
 from herald_login import authenticate, logged_in
 
-from airview_herald.sandbox import Sandbox
-
 A = "/herald/v2/12345678"
 ANY = "/herald/v2/{account_id}"
 TYPES = "/herald/v2/notification_types"
 NOTIFICATION = {"type": "a/b", "notification_data": {}, "asset_data": {}, "payload": {}}
 # Long enough to be told from an answer without it.
 DELAY = 0.05
-
-
-@pytest.fixture
-def sandbox():
-    """A sandbox, running."""
-    with Sandbox() as sandbox:
-        yield sandbox
 
 
 @pytest.fixture

@@ -27,13 +27,6 @@ HERALD = (
 
 
 @pytest.fixture
-def sandbox():
-    """A sandbox, running."""
-    with Sandbox() as sandbox:
-        yield sandbox
-
-
-@pytest.fixture
 def client(sandbox):
     """A client that is logged in."""
     with logged_in(sandbox) as client:

@@ -3,21 +3,12 @@
 import anyio
 import attrs
 import pytest
-from faulty import Faulty
 
 from airview_herald.airview import Application, Environment, OutcomeStatus, _watermark
 from airview_herald.sandbox import Sandbox
-from airview_herald.transport import PooledTransport
 
 _SETTLE = 0.2
 _ENVIRONMENT = Environment("Production", "PRD")
-
-
-@pytest.fixture
-async def faulty():
-    """Real connections that can lose requests and answers."""
-    async with Faulty(PooledTransport()) as transport:
-        yield transport
 
 
 def _placed(sandbox):
@@ -62,23 +53,13 @@ async def test_an_older_equal_application_is_not_adopted(
 async def test_an_equal_application_that_is_placed_is_not_adopted(sandbox, connect, event, faulty):
     """One that is in an environment when the request has surely ended is somebody else's."""
 
-    class Overtaken(Faulty):
-        async def handle_async_request(self, request):
-            posts = request.url.path.endswith("/airview/applications/") and request.method == "POST"
-            if posts and not overtaken:
-                overtaken.append(request)
-                await other.handle_compliance_event(
-                    event("i-9", application=_named("Payments", "elsewhere"))
-                )
-                self.order("POST", "/applications/", processed=False)
-            return await super().handle_async_request(request)
+    async def overtake():
+        await other.handle_compliance_event(
+            event("i-9", application=_named("Payments", "elsewhere"))
+        )
 
-    overtaken = []
-    async with (
-        Overtaken(PooledTransport()) as transport,
-        connect() as other,
-        connect(http=transport, settle=_SETTLE) as airview,
-    ):
+    faulty.order("POST", "/airview/applications/", processed=False, before=overtake)
+    async with connect() as other, connect(http=faulty, settle=_SETTLE) as airview:
         report = await airview.ingest([event("i-1")])
     assert (report.recorded, report.orphans) == (1, ())
     assert _placed(sandbox) == ([1, 2], [1, 2])
@@ -87,21 +68,11 @@ async def test_an_equal_application_that_is_placed_is_not_adopted(sandbox, conne
 async def test_two_equal_candidates_are_left_alone(sandbox, connect, event, faulty, caplog):
     """When two may be it, neither is adopted and none is made: the doubt is told, and kept."""
 
-    class Overtaken(Faulty):
-        async def handle_async_request(self, request):
-            posts = request.url.path.endswith("/airview/applications/") and request.method == "POST"
-            if posts and not overtaken:
-                overtaken.append(request)
-                await other.backend.create_application(event("x").application)
-                self.order("POST", "/applications/", processed=True)
-            return await super().handle_async_request(request)
+    async def overtake():
+        await other.backend.create_application(event("x").application)
 
-    overtaken = []
-    async with (
-        Overtaken(PooledTransport()) as transport,
-        connect() as other,
-        connect(http=transport, settle=_SETTLE) as airview,
-    ):
+    faulty.order("POST", "/airview/applications/", processed=True, before=overtake)
+    async with connect() as other, connect(http=faulty, settle=_SETTLE) as airview:
         report = await airview.ingest([event("i-1"), event("i-2")])
         (orphan,) = report.orphans
         assert (orphan.name, orphan.id) == ("Payments", None)
@@ -165,24 +136,10 @@ async def test_an_application_that_another_call_knows_is_not_adopted(
     assert _placed(sandbox)[0] == sorted(_placed(sandbox)[1]) == [1, 2]
 
 
-async def test_a_cancelled_request_is_settled_by_the_next(sandbox, connect, event):
+async def test_a_cancelled_request_is_settled_by_the_next(sandbox, connect, event, faulty):
     """What was cancelled while it was sent may have landed: it is looked for first."""
-
-    class Stalling(Faulty):
-        async def handle_async_request(self, request):
-            response = await super().handle_async_request(request)
-            posts = request.url.path.endswith("/airview/applications/") and request.method == "POST"
-            if posts and not stalled:
-                stalled.append(request)
-                await response.aclose()
-                await anyio.sleep_forever()
-            return response
-
-    stalled = []
-    async with (
-        Stalling(PooledTransport()) as transport,
-        connect(http=transport, settle=_SETTLE) as airview,
-    ):
+    faulty.order("POST", "/airview/applications/", processed=True, stalls=True)
+    async with connect(http=faulty, settle=_SETTLE) as airview:
         with anyio.move_on_after(0.5) as scope:
             await airview.handle_compliance_event(event("i-1"))
         await airview.handle_compliance_event(event("i-1"))

@@ -23,33 +23,9 @@ from airview_herald.airview._notes import Notes
 from airview_herald.airview._state import StateFile
 from airview_herald.errors import IngestAborted
 from airview_herald.sandbox import Sandbox
-from airview_herald.transport import Retry
 
-STATES = ["FLAGGED", "MONITORING", "UNRESPONSIVE"]
 _KINDS = LOOKS.keys() - {"service", "resource_type"}
 _ENVIRONMENT = Environment("Production", "PRD")
-
-
-@pytest.fixture
-def state(tmp_path):
-    """Where the state goes."""
-    return tmp_path / "state.db"
-
-
-@pytest.fixture
-def client(connect):
-    """Make clients for which a server is done within a moment."""
-
-    def make(url=None, **options):
-        return connect(url, **{"settle": 0.02, "retry": Retry(attempts=1, base=0)} | options)
-
-    return make
-
-
-@pytest.fixture
-def many(event):
-    """Three hundred events about a hundred resources, numbered in their data."""
-    return [event(f"i-{n % 100}", STATES[n // 100], additional_data=str(n)) for n in range(300)]
 
 
 @pytest.fixture
@@ -146,9 +122,9 @@ def _kept(airview, state):
 
 
 @pytest.mark.parametrize("lost", ["nothing", "system", *sorted(_KINDS), "resource"])
-async def test_the_newest_of_each_table_is_looked_for(client, event, state, lost):
+async def test_the_newest_of_each_table_is_looked_for(quick, event, state, lost):
     """A server that has another id for what was newest, or none, has lost something."""
-    async with client() as airview:
+    async with quick() as airview:
         await airview.ingest([event(f"i-{n}") for n in range(3)], state=state)
         with _kept(airview, state) as (ids, reading):
             assert {kind for kind, *_ in ids.definitions} == _KINDS
@@ -163,9 +139,9 @@ async def test_the_newest_of_each_table_is_looked_for(client, event, state, lost
     assert (seen is not None) is (lost == "nothing")
 
 
-async def _resume(restored, client, events, state, change, allowance=None):
+async def _resume(restored, quick, events, state, change, allowance=None):
     """Cut a batch short, change the server's database, and go on; return the report."""
-    async with client(restored.url) as airview:
+    async with quick(restored.url) as airview:
         first = await cut_short(airview, events, 120, state=state, concurrency=4)
     assert first.recorded >= 120 - 1
     with restored.down() as connection:
@@ -173,7 +149,7 @@ async def _resume(restored, client, events, state, change, allowance=None):
     with pytest.MonkeyPatch.context() as patch:
         if allowance is not None:
             patch.setattr(_continuity, "_LOOKS_AT_FIRST", allowance)
-        async with client(restored.url) as airview:
+        async with quick(restored.url) as airview:
             return await airview.ingest(events, state=state)
 
 
@@ -220,10 +196,10 @@ def _rename_environment(_, connection):
 @pytest.mark.parametrize("number", [1, 3, 5])
 @pytest.mark.parametrize("replace", [_replace_place, _replace_check])
 async def test_a_row_that_was_replaced_is_found_out(
-    restored, client, varied, state, replace, number
+    restored, quick, varied, state, replace, number
 ):
     """One row in the middle, whatever its place in the table: everything is sent again."""
-    report = await _resume(restored, client, varied, state, partial(replace, number))
+    report = await _resume(restored, quick, varied, state, partial(replace, number))
     assert report.server_restored
     assert (report.recorded, report.skipped) == (200, 0)
     rows = restored.sandbox.snapshot()["monitored_resource"]
@@ -231,50 +207,48 @@ async def test_a_row_that_was_replaced_is_found_out(
 
 
 @pytest.mark.parametrize("replace", [_lose_application, _rename_environment])
-async def test_lists_tell_of_all_rows_without_an_allowance(
-    restored, client, varied, state, replace
-):
+async def test_lists_tell_of_all_rows_without_an_allowance(restored, quick, varied, state, replace):
     """Environments and applications cost one request each, however many there are."""
-    report = await _resume(restored, client, varied, state, partial(replace, 3), allowance=-99)
+    report = await _resume(restored, quick, varied, state, partial(replace, 3), allowance=-99)
     assert report.server_restored
     assert (report.recorded, report.skipped) == (200, 0)
 
 
-async def test_an_application_that_was_renamed_is_still_there(restored, client, varied, state):
+async def test_an_application_that_was_renamed_is_still_there(restored, quick, varied, state):
     """A name may be changed: the application is looked for by its reference."""
 
     def rename(connection):
         connection.execute("UPDATE application SET name = 'New' WHERE id = 3")
 
-    report = await _resume(restored, client, varied, state, rename, allowance=-99)
+    report = await _resume(restored, quick, varied, state, rename, allowance=-99)
     assert not report.server_restored
     assert report.skipped > 0
 
 
-async def test_a_list_that_is_not_to_be_had_is_gone_on_without(restored, client, varied, state):
+async def test_a_list_that_is_not_to_be_had_is_gone_on_without(restored, quick, varied, state):
     """A server that does not list its applications can be recorded to all the same."""
-    async with client(restored.url) as airview:
+    async with quick(restored.url) as airview:
         await cut_short(airview, varied, 120, state=state, concurrency=4)
     restored.sandbox.force("GET", "/applications/", 404)
-    async with client(restored.url) as airview:
+    async with quick(restored.url) as airview:
         report = await airview.ingest(varied, state=state)
     assert report.skipped > 0
     assert report.recorded + report.skipped == 200
 
 
-async def test_a_credential_without_the_list_ends_the_run(restored, client, varied, state):
+async def test_a_credential_without_the_list_ends_the_run(restored, quick, varied, state):
     """What no request would be granted is not gone on without."""
-    async with client(restored.url) as airview:
+    async with quick(restored.url) as airview:
         await cut_short(airview, varied, 120, state=state, concurrency=4)
     restored.sandbox.force("GET", "/applications/", 403, times=1)
-    async with client(restored.url) as airview:
+    async with quick(restored.url) as airview:
         with pytest.raises(IngestAborted, match="what was kept of an earlier run cannot be"):
             await airview.ingest(varied, state=state)
         report = await airview.ingest(varied, state=state)
     assert report.skipped > 0
 
 
-async def test_looks_go_round(restored, client, varied, state, monkeypatch):
+async def test_looks_go_round(restored, quick, varied, state, monkeypatch):
     """With an allowance for some, those that were seen longest ago are looked at, resume by resume.
 
     So however often a run is killed, looking costs no more than the allowance, and everything is
@@ -286,7 +260,7 @@ async def test_looks_go_round(restored, client, varied, state, monkeypatch):
     spent = []
     for number in range(1, 8):
         before = len(restored.sandbox.requests)
-        async with client(restored.url) as airview:
+        async with quick(restored.url) as airview:
             await cut_short(airview, varied, 25 * number, state=state, concurrency=1)
             looks = [
                 request.query
@@ -303,17 +277,17 @@ async def test_looks_go_round(restored, client, varied, state, monkeypatch):
 
 @pytest.mark.parametrize("with_backup", [False, True])
 async def test_a_restored_server_gets_everything_again(
-    restored, client, event, many, state, caplog, with_backup
+    restored, quick, event, many, state, caplog, with_backup
 ):
     """Ids and outcomes of a server that has lost rows are dropped, and that is said."""
-    async with client(restored.url) as airview:
+    async with quick(restored.url) as airview:
         await airview.ingest([event("i-0"), event("i-1")])
     backup = restored.back_up() if with_backup else None
-    async with client(restored.url) as airview:
+    async with quick(restored.url) as airview:
         first = await cut_short(airview, many, 200, state=state, concurrency=8)
         assert not first.server_restored
     restored.set_back(backup)
-    async with client(restored.url) as airview:
+    async with quick(restored.url) as airview:
         report = await airview.ingest(many, state=state)
     assert report.server_restored
     assert (report.recorded, report.skipped) == (300, 0)
@@ -324,11 +298,11 @@ async def test_a_restored_server_gets_everything_again(
 
 
 async def test_a_server_that_is_restored_meanwhile_gets_everything_with_the_next_run(
-    client, many, state, caplog
+    quick, many, state, caplog
 ):
     """What a run had recorded before the server was restored is not taken for recorded."""
     with Sandbox() as before, Sandbox() as after:
-        async with client(before.airview_url) as airview:
+        async with quick(before.airview_url) as airview:
             await cut_short(airview, many, 150, state=state, concurrency=4)
             sender = airview.backend._sender
             options = attrs.evolve(sender.transport.options, base_url=after.airview_url)

@@ -16,9 +16,6 @@ from airview_herald.airview._positions import Step
 from airview_herald.airview._state import StateFile
 from airview_herald.errors import ConfigurationError, IngestAborted, InputError, RequestTimeoutError
 from airview_herald.sources import read_jsonl, write_jsonl
-from airview_herald.transport import Retry
-
-STATES = ["FLAGGED", "MONITORING", "UNRESPONSIVE"]
 
 
 def closed(report):
@@ -38,28 +35,6 @@ def saves(sandbox):
     ]
 
 
-@pytest.fixture
-def state(tmp_path):
-    """Where the state goes."""
-    return tmp_path / "state.db"
-
-
-@pytest.fixture
-def client(connect):
-    """Make clients for which a server is done within a moment."""
-
-    def make(url=None, **options):
-        return connect(url, **{"settle": 0.02, "retry": Retry(attempts=1, base=0)} | options)
-
-    return make
-
-
-@pytest.fixture
-def many(event):
-    """Three hundred events about a hundred resources, numbered in their data."""
-    return [event(f"i-{n % 100}", STATES[n // 100], additional_data=str(n)) for n in range(300)]
-
-
 async def cut_short(airview, events, after, **options):
     """Leave a batch after some outcomes, and return its report."""
     async with airview.stream(events, **options) as run:
@@ -72,15 +47,15 @@ async def cut_short(airview, events, after, **options):
     return run.report
 
 
-async def test_a_batch_goes_on_where_it_was(sandbox, client, many, state):
+async def test_a_batch_goes_on_where_it_was(sandbox, quick, many, state):
     """What is recorded is skipped without a request; the rows are those of a whole run."""
-    async with client() as airview:
+    async with quick() as airview:
         first = await cut_short(airview, many, 120, state=state, concurrency=8)
     assert 0 < first.recorded < 300
     before = saves(sandbox)
     sandbox.requests.clear()
     outcomes = []
-    async with client() as airview:
+    async with quick() as airview:
         report = await airview.ingest(many, state=str(state), on_outcome=outcomes.append)
     assert closed(report)
     assert (report.inputs, report.skipped) == (300, first.recorded)
@@ -98,12 +73,12 @@ async def test_a_batch_goes_on_where_it_was(sandbox, client, many, state):
     assert sorted(int(row["additional_data"]) for row in rows) == list(range(200, 300))
 
 
-async def test_what_is_known_of_the_server_is_not_asked_for_again(sandbox, client, many, state):
+async def test_what_is_known_of_the_server_is_not_asked_for_again(sandbox, quick, many, state):
     """The ids in the file cost one look at each, and at the list of applications."""
-    async with client() as airview:
+    async with quick() as airview:
         await cut_short(airview, many, 150, state=state, concurrency=8)
     sandbox.requests.clear()
-    async with client() as airview:
+    async with quick() as airview:
         await airview.ingest(many, state=state)
     looks = [request.path for request in sandbox.requests if request.method == "GET"]
     assert sorted(path.rpartition("/airview/")[2] for path in looks) == [
@@ -120,10 +95,10 @@ async def test_what_is_known_of_the_server_is_not_asked_for_again(sandbox, clien
     }
 
 
-async def test_a_finished_batch_is_refused_unless_told_to_begin_anew(sandbox, client, event, state):
+async def test_a_finished_batch_is_refused_unless_told_to_begin_anew(sandbox, quick, event, state):
     """The same input again is either a mistake or asked for."""
     events = [event(f"i-{n}") for n in range(20)]
-    async with client() as airview:
+    async with quick() as airview:
         await airview.ingest(events, state=state)
         sandbox.requests.clear()
         with pytest.raises(ConfigurationError, match="is of a run that has finished"):
@@ -132,7 +107,7 @@ async def test_a_finished_batch_is_refused_unless_told_to_begin_anew(sandbox, cl
             async with airview.stream(events, state=State(state)):
                 pass
         assert len(sandbox.requests) == 0
-    async with client() as airview:
+    async with quick() as airview:
         other = [event(f"i-{n}", "MONITORING") for n in range(30)]
         report = await airview.ingest(other, state=State(state, restart=True))
     assert (report.recorded, report.skipped) == (30, 0)
@@ -140,9 +115,9 @@ async def test_a_finished_batch_is_refused_unless_told_to_begin_anew(sandbox, cl
     assert report.requests == 10 + 30 + 7
 
 
-async def test_cancelling_keeps_what_was_done(sandbox, client, many, state):
+async def test_cancelling_keeps_what_was_done(sandbox, quick, many, state):
     """A cancellation writes what is left: nothing recorded is sent again."""
-    async with client() as airview:
+    async with quick() as airview:
         with anyio.CancelScope() as scope:
             recorded = 0
 
@@ -162,7 +137,7 @@ async def test_cancelling_keeps_what_was_done(sandbox, client, many, state):
 
 
 @pytest.mark.parametrize("ending", ["producer", "callback"])
-async def test_however_a_batch_ended_it_goes_on(sandbox, client, many, state, ending):
+async def test_however_a_batch_ended_it_goes_on(sandbox, quick, many, state, ending):
     """A producer or callback that raised leaves a file to go on with."""
 
     def produce():
@@ -173,7 +148,7 @@ async def test_however_a_batch_ended_it_goes_on(sandbox, client, many, state, en
         if outcome.index == 150:
             raise LookupError("the screen is gone")
 
-    async with client() as airview:
+    async with quick() as airview:
         options = {"on_outcome": fail} if ending == "callback" else {}
         with pytest.raises(IngestAborted, match="is gone") as caught:
             await airview.ingest(
@@ -186,25 +161,25 @@ async def test_however_a_batch_ended_it_goes_on(sandbox, client, many, state, en
     assert len(sandbox.snapshot()["monitored_resource"]) == 100
 
 
-async def test_a_source_of_files_goes_on(sandbox, client, many, state, tmp_path):
+async def test_a_source_of_files_goes_on(sandbox, quick, many, state, tmp_path):
     """Events that are read from a file are the same ones when they are read again."""
     path = tmp_path / "events.jsonl"
     write_jsonl(many, path)
-    async with client() as airview:
+    async with quick() as airview:
         first = await cut_short(airview, read_jsonl(path), 100, state=state, concurrency=8)
-    async with client() as airview:
+    async with quick() as airview:
         report = await airview.ingest(many, state=state)
     assert report.skipped == first.recorded
     assert closed(report)
 
 
-async def test_an_input_that_differs_is_refused(sandbox, client, many, state):
+async def test_an_input_that_differs_is_refused(sandbox, quick, many, state):
     """Nothing of another input is sent, and what was to be sent of it is told."""
-    async with client() as airview:
+    async with quick() as airview:
         first = await cut_short(airview, many, 200, state=state, concurrency=2)
     sandbox.requests.clear()
     other = [attrs.evolve(many[0], additional_data="other"), *many[1:]]
-    async with client() as airview:
+    async with quick() as airview:
         with pytest.raises(IngestAborted, match=r"this is another input: events: are not") as told:
             await airview.ingest(other, state=state)
         assert isinstance(told.value.__cause__, InputError)
@@ -219,7 +194,7 @@ async def test_an_input_that_differs_is_refused(sandbox, client, many, state):
     assert report.recorded + report.skipped == 300
 
 
-async def test_bad_events_and_refusals_are_done(sandbox, client, event, state):
+async def test_bad_events_and_refusals_are_done(sandbox, quick, event, state):
     """What the rules or the server refuse is refused once."""
     sandbox.force("PUT", "/monitored-resources/", 422, times=1)
     events = [event("i-1"), event(""), "no event", event("i-2"), event("i-3")]
@@ -229,16 +204,16 @@ async def test_bad_events_and_refusals_are_done(sandbox, client, event, state):
             yield each
         await anyio.sleep_forever()
 
-    async with client() as airview:
+    async with quick() as airview:
         first = await cut_short(airview, slowly(), 5, state=state, concurrency=1)
         assert (first.failed, first.recorded) == (3, 2)
         report = await airview.ingest(events, state=state)
     assert (report.skipped, report.inputs) == (5, 5)
 
 
-async def test_what_failed_for_all_is_tried_again(sandbox, client, many, state):
+async def test_what_failed_for_all_is_tried_again(sandbox, quick, many, state):
     """A token that has run out refuses no event in particular."""
-    async with client() as airview:
+    async with quick() as airview:
         sandbox.force("PUT", "/monitored-resources/", 403, body=b'{"code": 403}')
         with pytest.raises(IngestAborted) as caught:
             await airview.ingest(many, state=state, concurrency=4)
@@ -279,9 +254,9 @@ def losing(monkeypatch):
     return lambda airview: Losing(monkeypatch, airview)
 
 
-async def test_an_event_in_doubt_is_tried_again(sandbox, client, many, state, losing):
+async def test_an_event_in_doubt_is_tried_again(sandbox, quick, many, state, losing):
     """What may not have landed is sent by the next run; what landed is sent once more."""
-    async with client() as airview:
+    async with quick() as airview:
         losing(airview).landing |= {"250": True, "260": False}
         first = await airview.ingest(many, state=state)
         assert (first.unknown, first.recorded) == (2, 298)
@@ -293,24 +268,24 @@ async def test_an_event_in_doubt_is_tried_again(sandbox, client, many, state, lo
 
 
 async def test_an_event_in_doubt_is_left_when_a_newer_one_is_recorded(
-    sandbox, client, many, state, losing
+    sandbox, quick, many, state, losing
 ):
     """An older state never goes over a newer one, not in the next run either."""
-    async with client() as airview:
+    async with quick() as airview:
         losing(airview).landing |= {"7": False, "150": True}
         first = await airview.ingest(many, state=state)
         assert first.unknown == 2
     with pytest.raises(ConfigurationError, match="finished"):
-        async with client() as airview:
+        async with quick() as airview:
             await airview.ingest(many, state=state)
     rows = sandbox.snapshot()["monitored_resource"]
     assert sorted(int(row["additional_data"]) for row in rows) == list(range(200, 300))
 
 
-async def test_a_superseded_event_is_done_with_its_winner(sandbox, client, event, state, losing):
+async def test_a_superseded_event_is_done_with_its_winner(sandbox, quick, event, state, losing):
     """As long as the newest is in doubt, the next run has both; then neither."""
     events = [event("i-0"), *(event("i-1", additional_data=data) for data in ("old", "new"))]
-    async with client() as airview:
+    async with quick() as airview:
         losing(airview).landing |= {"new": False}
         first = await airview.ingest(events, state=state, coalesce=True)
         assert (first.recorded, first.unknown, first.skipped) == (1, 1, 1)
@@ -319,10 +294,10 @@ async def test_a_superseded_event_is_done_with_its_winner(sandbox, client, event
     assert saves(sandbox) == ["", "old", "new"]
 
 
-async def test_a_superseded_event_is_not_sent_after_its_winner(sandbox, client, event, state):
+async def test_a_superseded_event_is_not_sent_after_its_winner(sandbox, quick, event, state):
     """What was passed over when the run was cut short is not sent by the next."""
     events = [event("i-1", additional_data=str(n)) for n in range(200)]
-    async with client() as airview:
+    async with quick() as airview:
         async with airview.stream(events, state=state, coalesce=True, window=50) as run:
             async for outcome in run:
                 if outcome.status == "recorded":
@@ -334,9 +309,9 @@ async def test_a_superseded_event_is_not_sent_after_its_winner(sandbox, client, 
     assert min(map(int, saves(sandbox))) > newest
 
 
-async def test_events_that_are_coalesced_may_overtake(client, event, state):
+async def test_events_that_are_coalesced_may_overtake(quick, event, state):
     """The file is told that what waits may be passed over: a white-box look, for want of a kill."""
-    async with client() as airview:
+    async with quick() as airview:
         for coalesce in (False, True):
             options = {"state": State(state, restart=True), "coalesce": coalesce}
             async with airview.stream([event("i-1")], **options) as run:
@@ -345,9 +320,9 @@ async def test_events_that_are_coalesced_may_overtake(client, event, state):
 
 
 @pytest.mark.parametrize("asked", [True, Reconciliation("DELETED")])
-async def test_reconciling_knows_what_was_skipped(sandbox, client, event, state, asked):
+async def test_reconciling_knows_what_was_skipped(sandbox, quick, event, state, asked):
     """What an earlier run has recorded is listed by the input all the same."""
-    async with client() as airview:
+    async with quick() as airview:
         await airview.ingest([event(f"i-{n}") for n in range(60)])
         events = [event(f"i-{n}") for n in range(50)]
         await cut_short(airview, events, 30, state=state, concurrency=4)
@@ -356,13 +331,13 @@ async def test_reconciling_knows_what_was_skipped(sandbox, client, event, state,
     assert report.skipped >= 30
     assert closed(report)
     with pytest.raises(ConfigurationError, match="finished"):
-        async with client() as airview:
+        async with quick() as airview:
             await airview.ingest(events, state=state, reconcile=asked)
 
 
-async def test_reconciling_that_was_cut_short_is_done_again(sandbox, client, event, state, losing):
+async def test_reconciling_that_was_cut_short_is_done_again(sandbox, quick, event, state, losing):
     """A batch is finished when its reconciliation is."""
-    async with client() as airview:
+    async with quick() as airview:
         await airview.ingest([event(f"i-{n}") for n in range(20)])
         events = [event(f"i-{n}", additional_data="x") for n in range(10)]
         losing(airview).landing |= {"": False}
@@ -372,10 +347,10 @@ async def test_reconciling_that_was_cut_short_is_done_again(sandbox, client, eve
     assert (second.skipped, second.reconciled, second.recorded) == (10, 1, 1)
 
 
-async def test_one_batch_at_a_time_has_the_file(sandbox, client, many, state):
+async def test_one_batch_at_a_time_has_the_file(sandbox, quick, many, state):
     """A second task is refused, and the first goes on undisturbed."""
     refused = []
-    async with client() as airview:
+    async with quick() as airview:
 
         async def second(outcome):
             if outcome.index == 100:
@@ -389,11 +364,11 @@ async def test_one_batch_at_a_time_has_the_file(sandbox, client, many, state):
 
 
 async def test_a_run_that_is_cancelled_before_it_begins_gives_its_files_back(
-    client, many, state, tmp_path
+    quick, many, state, tmp_path
 ):
     """A file is not held by a stream that was entered and never came to run."""
     files = {"state": state, "dead_letters": tmp_path / "dead.jsonl"}
-    async with client() as airview:
+    async with quick() as airview:
         with anyio.CancelScope() as scope:
             async with airview.stream(many, **files):
                 scope.cancel()
@@ -401,11 +376,11 @@ async def test_a_run_that_is_cancelled_before_it_begins_gives_its_files_back(
     assert report.recorded == 3
 
 
-async def test_a_file_of_another_system_is_refused(sandbox, client, many, state):
+async def test_a_file_of_another_system_is_refused(sandbox, quick, many, state):
     """The file is bound to the server, the system and the referencing type."""
-    async with client() as airview:
+    async with quick() as airview:
         await cut_short(airview, many, 10, state=state)
-    async with client(system_name="other") as airview:
+    async with quick(system_name="other") as airview:
         with pytest.raises(ConfigurationError, match="is of the system name 'ccf', not 'other'"):
             await airview.ingest(many, state=state)
 
@@ -420,18 +395,18 @@ async def test_a_file_of_another_system_is_refused(sandbox, client, many, state)
         ({"dead_letters": "a\0b"}, "dead_letters: must be the path of a file"),
     ],
 )
-async def test_paths_that_cannot_be(client, options, told):
+async def test_paths_that_cannot_be(quick, options, told):
     """What is no path is named before anything is opened."""
-    async with client() as airview:
+    async with quick() as airview:
         with pytest.raises(InputError, match=told):
             await airview.ingest([], **options)
         with pytest.raises(InputError, match=told):
             airview.stream([], **options)
 
 
-async def test_an_empty_batch_finishes(client, state):
+async def test_an_empty_batch_finishes(quick, state):
     """Nothing to do is done at once."""
-    async with client() as airview:
+    async with quick() as airview:
         report = await airview.ingest([], state=state)
         assert (report.inputs, report.requests) == (0, 0)
         with pytest.raises(ConfigurationError, match="finished"):
@@ -439,13 +414,13 @@ async def test_an_empty_batch_finishes(client, state):
 
 
 async def test_a_server_that_cannot_be_asked_costs_nothing_that_is_kept(
-    sandbox, client, many, state
+    sandbox, quick, many, state
 ):
     """When what is kept cannot be checked, the run ends before it begins, and the file stays."""
-    async with client() as airview:
+    async with quick() as airview:
         first = await cut_short(airview, many, 100, state=state, concurrency=4)
     sandbox.force("GET", "/systems/", 401, times=1)
-    async with client() as airview:
+    async with quick() as airview:
         with pytest.raises(IngestAborted, match="what was kept of an earlier run cannot be"):
             await airview.ingest(many, state=state)
         report = await airview.ingest(many, state=state)
@@ -483,7 +458,7 @@ def disk(monkeypatch):
     return Disk(monkeypatch)
 
 
-async def test_saves_wait_for_what_is_not_written(sandbox, client, many, state, disk):
+async def test_saves_wait_for_what_is_not_written(sandbox, quick, many, state, disk):
     """However slow the disk, no more outcomes than two for each request can be lost."""
     found = []
 
@@ -501,7 +476,7 @@ async def test_saves_wait_for_what_is_not_written(sandbox, client, many, state, 
         found.append(before)
         disk.free.set()
 
-    async with client() as airview, anyio.create_task_group() as tasks:
+    async with quick() as airview, anyio.create_task_group() as tasks:
         tasks.start_soon(hold)
         report = await airview.ingest(many, state=state, concurrency=8)
     assert report.recorded == 300
@@ -509,19 +484,19 @@ async def test_saves_wait_for_what_is_not_written(sandbox, client, many, state, 
     assert found[0] <= 2 * 8 + 2 * 8
 
 
-async def test_saves_do_not_wait_for_the_clock(sandbox, client, many, state, monkeypatch):
+async def test_saves_do_not_wait_for_the_clock(sandbox, quick, many, state, monkeypatch):
     """When enough is due it is written at once, and saves that wait for that go on."""
     monkeypatch.setattr(_journal, "_INTERVAL", 3600)
-    async with client(settle=0.0) as airview:
+    async with quick(settle=0.0) as airview:
         with anyio.fail_after(30):
             report = await airview.ingest(many, state=state, concurrency=4)
     assert report.recorded == 300
 
 
-async def test_what_is_handed_over_while_the_files_are_busy_is_not_lost(client, event, state):
+async def test_what_is_handed_over_while_the_files_are_busy_is_not_lost(quick, event, state):
     """A run that is cancelled while a step waits for the files writes that step: white-box."""
     released = threading.Event()
-    async with client() as airview:
+    async with quick() as airview:
         run = airview.stream([event("i-1")], state=state)._run
         journal = run._journal
         await journal.open()
@@ -538,7 +513,7 @@ async def test_what_is_handed_over_while_the_files_are_busy_is_not_lost(client, 
         await journal.aclose()
 
 
-async def test_what_is_done_is_written_soon(sandbox, client, event, state, disk):
+async def test_what_is_done_is_written_soon(sandbox, quick, event, state, disk):
     """An outcome is written though no other follows it."""
 
     async def slowly():
@@ -548,20 +523,20 @@ async def test_what_is_done_is_written_soon(sandbox, client, event, state, disk)
         disk.written.clear()
         assert await anyio.to_thread.run_sync(disk.written.wait, 10)
 
-    async with client() as airview:
+    async with quick() as airview:
         report = await airview.ingest(slowly(), state=state)
     assert report.recorded == 1
 
 
 @pytest.mark.parametrize("times", [1, 1000])
-async def test_a_disk_that_is_full_ends_the_batch(sandbox, client, many, state, disk, times):
+async def test_a_disk_that_is_full_ends_the_batch(sandbox, quick, many, state, disk, times):
     """What cannot be kept is not gone on with, not even when there is room again."""
 
     def fill(outcome):
         if outcome.index == 50:
             disk.full = times
 
-    async with client() as airview:
+    async with quick() as airview:
         with pytest.raises(IngestAborted, match="cannot be kept: state: no space left") as caught:
             await airview.ingest(many, state=state, on_outcome=fill, concurrency=4)
         assert closed(caught.value.report)
@@ -605,10 +580,10 @@ class Hanging(httpx.AsyncBaseTransport):
     ],
 )
 async def test_a_file_says_whether_requests_may_be_running(
-    sandbox, client, event, state, method, path, settled
+    sandbox, quick, event, state, method, path, settled
 ):
     """A create or a save that was cut off may be running still; a look does not matter."""
-    async with Hanging(method, path) as http, client(http=http, settle=0.0) as airview:
+    async with Hanging(method, path) as http, quick(http=http, settle=0.0) as airview:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(partial(airview.ingest, [event("i-1")], state=state))
             await http.met.wait()
@@ -618,11 +593,11 @@ async def test_a_file_says_whether_requests_may_be_running(
         file.abandon()
 
 
-async def test_a_run_waits_for_what_the_last_one_has_left(sandbox, client, event, state, caplog):
+async def test_a_run_waits_for_what_the_last_one_has_left(sandbox, quick, event, state, caplog):
     """Requests of a run that was killed may still be running: lanes stay closed until then."""
     caplog.set_level(logging.INFO)
     events = [event("i-1")]
-    async with client(settle=0.3) as airview:
+    async with quick(settle=0.3) as airview:
         file = StateFile.open(str(state), airview._recorder.sender.config, restart=False)
         file.write(Step(), Ids())
         file.abandon()

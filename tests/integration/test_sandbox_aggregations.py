@@ -43,13 +43,6 @@ ROWS = [
 
 
 @pytest.fixture
-def sandbox():
-    """A sandbox, running."""
-    with Sandbox() as sandbox:
-        yield sandbox
-
-
-@pytest.fixture
 def client(sandbox):
     """A client of a sandbox that has all but monitored states."""
     with httpx.Client(base_url=sandbox.airview_url) as client:

@@ -3,8 +3,6 @@
 import httpx
 import pytest
 
-from airview_herald.sandbox import Sandbox
-
 NOT_FOUND = b'{"code":404,"status":"Not Found"}\n'
 FAULT = b'{"code":500,"status":"Internal Server Error"}\n'
 INTEGRITY = (
@@ -24,13 +22,6 @@ def placed(*references, **fields):
     """Return a body for POST /application-environments/ with (type, reference) pairs."""
     pairs = [{"type": kind, "reference": reference} for kind, reference in references]
     return {"applicationId": 1, "environmentId": 1, "references": pairs, **fields}
-
-
-@pytest.fixture
-def sandbox():
-    """A sandbox, running."""
-    with Sandbox() as sandbox:
-        yield sandbox
 
 
 @pytest.fixture

@@ -3,8 +3,6 @@
 import httpx
 import pytest
 
-from airview_herald.sandbox import Sandbox
-
 NOT_FOUND = b'{"code":404,"status":"Not Found"}\n'
 FAULT = b'{"code":500,"status":"Internal Server Error"}\n'
 INTEGRITY = (
@@ -40,13 +38,6 @@ CREATES = [
     ("/resource-types-controls/", LINK),
     ("/technical-controls/", TECHNICAL_CONTROL),
 ]
-
-
-@pytest.fixture
-def sandbox():
-    """A sandbox, running."""
-    with Sandbox() as sandbox:
-        yield sandbox
 
 
 @pytest.fixture

@@ -35,13 +35,6 @@ SPOILED = {
 
 
 @pytest.fixture
-def sandbox():
-    """A sandbox, running."""
-    with Sandbox() as sandbox:
-        yield sandbox
-
-
-@pytest.fixture
 def only(sandbox):
     """Strike every request with one kind, once each."""
 

@@ -16,13 +16,6 @@ REFUSED = dict.fromkeys(["too_many", "unavailable", "unavailable_empty", "unavai
 
 
 @pytest.fixture
-def sandbox():
-    """A sandbox, running."""
-    with Sandbox() as sandbox:
-        yield sandbox
-
-
-@pytest.fixture
 def client(sandbox):
     """A client of its AirView."""
     with httpx.Client(base_url=sandbox.airview_url) as client:

@@ -18,13 +18,6 @@ STORED = b'{"id":1,"name":"s","stage":"MONITOR"}\n'
 
 
 @pytest.fixture
-def sandbox():
-    """A sandbox, running."""
-    with Sandbox() as sandbox:
-        yield sandbox
-
-
-@pytest.fixture
 def proxied(sandbox):
     """Put proxies before its AirView that strike every connection with one kind."""
     proxies = []

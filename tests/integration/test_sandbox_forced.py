@@ -12,13 +12,6 @@ SYSTEM = {"name": "s", "stage": "MONITOR"}
 
 
 @pytest.fixture
-def sandbox():
-    """A sandbox, running."""
-    with Sandbox() as sandbox:
-        yield sandbox
-
-
-@pytest.fixture
 def client(sandbox):
     """A client of its AirView."""
     with httpx.Client(base_url=sandbox.airview_url) as client:

@@ -3,8 +3,6 @@
 import httpx
 import pytest
 
-from airview_herald.sandbox import Sandbox
-
 FAULT = b'{"code":500,"status":"Internal Server Error"}\n'
 UNIQUE = (
     b'{"code":400,"message":"Unique Constraint Error, check reference field",'
@@ -24,13 +22,6 @@ CREATES = [
     ("/controls/", {"name": "c", "qualityModel": "SECURITY", "severity": "LOW"}),
     (LINKS, LINK),
 ]
-
-
-@pytest.fixture
-def sandbox():
-    """A sandbox, running."""
-    with Sandbox() as sandbox:
-        yield sandbox
 
 
 @pytest.fixture

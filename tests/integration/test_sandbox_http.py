@@ -7,19 +7,10 @@ import socket
 import httpx
 import pytest
 
-from airview_herald.sandbox import Sandbox
-
 NOT_FOUND = b'{"code":404,"status":"Not Found"}\n'
 NOT_ALLOWED = b'{"code":405,"status":"Method Not Allowed"}\n'
 FAULT = b'{"code":500,"status":"Internal Server Error"}\n'
 INVALID_JSON = b'{"code":400,"errors":{"json":["Invalid JSON body."]},"status":"Bad Request"}\n'
-
-
-@pytest.fixture
-def sandbox():
-    """A sandbox, running."""
-    with Sandbox() as sandbox:
-        yield sandbox
 
 
 @pytest.fixture
