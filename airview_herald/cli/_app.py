@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import inspect
 import logging
 import os
 import signal
 import sys
-from collections.abc import Coroutine, Sequence
-from contextlib import suppress
+import threading
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from cyclopts import App, CycloptsError, MissingArgumentError
@@ -24,6 +27,9 @@ Settings are options, else variables of the environment. Credentials are never o
 `AIRVIEW_SCOPE`; for Herald `ALERTLOGIC_*`, or a profile of `~/.alertlogic/config`."""
 _HERE = "airview_herald.cli"
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_CANCELLATIONS = 2
+# Seconds to close files and tell how it ended, for who has asked twice.
+_MOMENT = 1.0
 
 
 def application() -> App:
@@ -119,25 +125,59 @@ def _run(arguments: Sequence[str]) -> int:
 
 def _interruptible(command: Coroutine[Any, Any, int]) -> int:
     """Run a command that Ctrl-C and SIGTERM cancel; once more, and it ends at once."""
+    signals = _Signals()
 
     async def supervised() -> int:
-        task = asyncio.current_task()
-        assert task is not None  # noqa: S101 - for the type checker
-        loop = asyncio.get_running_loop()
-        # Where the loop has no signals, on Windows, Ctrl-C still is asyncio's.
-        with suppress(NotImplementedError):
-            for number in _SIGNALS:
-                loop.add_signal_handler(number, task.cancel)
-        try:
+        with signals.cancelling():
             return await command
-        finally:
-            with suppress(NotImplementedError):
-                for number in _SIGNALS:
-                    loop.remove_signal_handler(number)
-                    # It ends already, and says how.
-                    signal.signal(number, signal.SIG_IGN)
 
     return asyncio.run(supervised())
+
+
+class _Signals:
+    """What Ctrl-C and SIGTERM do to a command, until the process ends.
+
+    The first cancels it, and so does the second, which is not waited for: a batch closes its
+    files then, and tells how it ended. Should that take longer than a moment, say because nobody
+    reads what it tells, the process ends without. A command that is through has only that moment.
+    """
+
+    def __init__(self) -> None:
+        self._heard = 0
+        self._cancel: Callable[[], object] | None = None
+
+    @contextmanager
+    def cancelling(self) -> Iterator[None]:
+        """Let signals cancel what is within the block."""
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - for the type checker
+        self._cancel = partial(task.get_loop().call_soon_threadsafe, task.cancel)
+        # Not the event loop's handlers: it hears nothing while something holds it up.
+        for number in _SIGNALS:
+            signal.signal(number, self._hear)
+        # Behind the last thread Python forgets what it does at a signal, and would be killed by it.
+        atexit.register(_hear_nothing)
+        try:
+            yield
+        finally:
+            self._cancel = None
+
+    def _hear(self, *_: object) -> None:
+        self._heard += 1
+        if self._cancel is not None and self._heard <= _CANCELLATIONS:
+            self._cancel()
+        if self._cancel is None or self._heard == _CANCELLATIONS:
+            moment = threading.Timer(_MOMENT, os._exit, (ExitCode.INTERRUPTED,))
+            moment.daemon = True
+            try:
+                moment.start()
+            except RuntimeError:  # Python ends, and begins no more threads
+                os._exit(ExitCode.INTERRUPTED)
+
+
+def _hear_nothing() -> None:
+    for number in _SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
 
 
 def _mistake(error: CycloptsError) -> str:

@@ -18,7 +18,7 @@ import attrs
 
 from airview_herald.airview import Application, ComplianceEvent
 from airview_herald.cli._ends import UsageError
-from airview_herald.cli._pipes import InterruptibleReader
+from airview_herald.cli._pipes import InterruptibleReader, opened_pipe
 from airview_herald.sources import (
     JsonLines,
     SarifEvents,
@@ -151,8 +151,7 @@ class Inputs(Iterable[ComplianceEvent]):
                 yield regular
             return
         with contextlib.ExitStack() as stack:
-            stdin = file == STDIN
-            descriptor = 0 if stdin else stack.enter_context(Path(file).open("rb", 0)).fileno()
+            descriptor = 0 if file == STDIN else stack.enter_context(opened_pipe(file))
             self._pipe = InterruptibleReader(descriptor, _name(file))
             if self._ended:
                 self._pipe.end()

@@ -4,11 +4,36 @@ from __future__ import annotations
 
 import io
 import os
-import select
+import selectors
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 _PATIENCE = 0.1
+# `select` knows no descriptors beyond 1023, and `epoll` no regular files.
+_Selector = getattr(selectors, "PollSelector", selectors.SelectSelector)
+
+
+@contextmanager
+def opened_pipe(path: str) -> Iterator[int]:
+    """Open what may be a named pipe, without waiting for somebody to write to it.
+
+    Args:
+        path: Where it is.
+
+    Yields:
+        Its descriptor.
+    """
+    # Of the two Windows has the second only.
+    flags = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    descriptor = os.open(path, os.O_RDONLY | flags)
+    try:
+        if os.name == "posix":
+            os.set_blocking(descriptor, True)
+        yield descriptor
+    finally:
+        os.close(descriptor)
 
 
 class InterruptibleReader(io.RawIOBase):
@@ -39,12 +64,15 @@ class InterruptibleReader(io.RawIOBase):
             InterruptedError: It was ended.
         """
         # Windows can wait for sockets only; there a read is not interrupted.
-        while os.name == "posix" and not self._ready():
-            if self._ended.is_set():
-                raise InterruptedError(0, "reading was interrupted", self.name)
+        if os.name == "posix":
+            self._wait()
         content = os.read(self._descriptor, len(buffer))
         buffer[: len(content)] = content
         return len(content)
 
-    def _ready(self) -> bool:
-        return bool(select.select([self._descriptor], [], [], _PATIENCE)[0])
+    def _wait(self) -> None:
+        with _Selector() as selector:
+            selector.register(self._descriptor, selectors.EVENT_READ)
+            while not selector.select(_PATIENCE):
+                if self._ended.is_set():
+                    raise InterruptedError(0, "reading was interrupted", self.name)
