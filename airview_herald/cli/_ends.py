@@ -22,6 +22,8 @@ from airview_herald.errors import (
 
 # What no terminal should act on, wherever it came from.
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
+# What errors call an argument, and is an option here.
+_OPTIONS = {"`State(path, restart=True)`": "--restart", "max_failures;": "--max-failures;"}
 _PAINT = {"error": "\x1b[1;31m", "warning": "\x1b[33m", "interrupted": "\x1b[33m"}
 _SYSTEMIC = (AuthenticationError, ForbiddenError, IngestAborted, TransportError, UnauthorizedError)
 
@@ -65,7 +67,10 @@ def told(error: BaseException) -> str:
         return f"{error.filename or 'input or output'}: {error.strerror}"
     if not isinstance(error, AirViewHeraldError | UsageError):
         return on_one_line(f"{type(error).__name__}: {error}")
-    parts = [str(error)]
+    message = str(error)
+    for argument, option in _OPTIONS.items():
+        message = message.replace(argument, option)
+    parts = [message]
     if isinstance(error, StatusError):
         parts += [f"{each.subscriber}: {each.error}" for each in error.subscribers_failed]
         parts += [f"not done: {error.unprocessed_items}"] if error.unprocessed_items else []

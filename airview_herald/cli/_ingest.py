@@ -113,13 +113,13 @@ def _close(
         code = ExitCode.FAILED
     reason = None
     if isinstance(ended, IngestAborted):
-        reason = str(ended)
+        reason = told(ended)
         cause = ended.__cause__
         unusable = not report.inputs and isinstance(cause, AirViewHeraldError | OSError)
         code = ExitCode.ABORTED
         if unusable and code_of(cause) is ExitCode.USAGE:  # type: ignore[arg-type]
             code = ExitCode.USAGE
-        complain(told(ended))
+        complain(reason)
     elif ended is not None:
         reason, code = "interrupted", ExitCode.INTERRUPTED
         complain("nothing more was sent", "interrupted")

@@ -13,6 +13,7 @@ from airview_herald.cli._output import Json, Output
 from airview_herald.herald._settings import Settings
 
 _NOWHERE = "neither AirView (AIRVIEW_BASE_URL) nor Herald (ALERTLOGIC_*, a profile) is configured"
+_COLUMNS = ("service", "url", "credential", "account", "system", "system_id")
 
 
 async def whoami(  # noqa: PLR0913 - the options that there are
@@ -35,30 +36,28 @@ async def whoami(  # noqa: PLR0913 - the options that there are
         profile: Herald: the section of `~/.alertlogic/config`.
         endpoint: Herald: `production`, `integration`, `map`, or a URL.
     """
+    asked = [_herald(Account(profile=profile, endpoint=endpoint))]
+    if base_url:
+        server = Server(base_url=base_url, token_file=token_file)
+        asked.insert(0, _airview(server, system_name))
     rows: list[dict[str, Any]] = []
     codes: list[int] = []
-    asked = []
-    if base_url:
-        asked.append(_airview(Server(base_url=base_url, token_file=token_file), system_name))
-    account = Account(profile=profile, endpoint=endpoint)
-    settings = Settings.find(profile=profile, global_endpoint=endpoint)
-    if settings.access_key_id is not None:
-        asked.append(_herald(account, settings))
-    if not asked:
-        raise UsageError("whoami", _NOWHERE)
     for each in asked:
         try:
-            rows.append(await each)
+            row = await each
         except Exception as error:  # noqa: BLE001 - one service does not hide the other
             complain(told(error))
             codes.append(code_of(error))
-    columns = ("service", "url", "credential", "account", "system", "system_id")
+        else:
+            rows += [] if row is None else [row]
+    if not rows and not codes:
+        raise UsageError("whoami", _NOWHERE)
     if rows:
-        Output(json).rows(rows, columns)
+        Output(json).rows(rows, _COLUMNS)
     return max(codes, default=ExitCode.DONE)
 
 
-async def _airview(server: Server, system_name: str | None) -> dict[str, Any]:
+async def _airview(server: Server, system_name: str | None) -> dict[str, Any] | None:
     credential = server.credential()
     async with server.client(credential) as airview:
         # Any name is a question that only a credential has answered.
@@ -73,7 +72,11 @@ async def _airview(server: Server, system_name: str | None) -> dict[str, Any]:
     }
 
 
-async def _herald(account: Account, settings: Settings) -> dict[str, Any]:
+async def _herald(account: Account) -> dict[str, Any] | None:
+    """Return what holds for Herald; `None` if it is not configured."""
+    settings = Settings.find(profile=account.profile, global_endpoint=account.endpoint)
+    if settings.access_key_id is None:
+        return None
     async with account.client() as herald:
         login = await herald.get_login_account_id()
     return {
