@@ -7,9 +7,10 @@ None of them is imported before it is asked for.
 from __future__ import annotations
 
 import sys
+import threading
 import uuid
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any, Protocol, TextIO
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TextIO
 
 from airview_herald import _html as html
 from airview_herald.airview._standing import Standing
@@ -29,8 +30,8 @@ class Bar(Protocol):
         """Show a standing."""
         ...
 
-    def close(self, standing: Standing) -> None:
-        """Show the last standing, and leave the screen as it was found."""
+    def close(self) -> None:
+        """Leave the last standing on the screen, and that as it was found."""
         ...
 
 
@@ -45,6 +46,10 @@ def open_bar(total: int | None) -> Bar | None:
     stream = sys.stderr
     if stream is None:  # a program without a console
         return None
+    # While one of them is shown rich stands between the program and its terminal.
+    terminal = getattr(stream, "rich_proxied_file", None)
+    if RichBar.is_on(terminal):
+        return RichBar(terminal, total)
     if stream.isatty():
         if find_spec("rich") is not None:
             return RichBar(stream, total)
@@ -75,9 +80,8 @@ class NotebookBar:
         else:
             self._handle.update(shown, raw=True)
 
-    def close(self, standing: Standing) -> None:
-        """Show the last standing."""
-        self.show(standing)
+    def close(self) -> None:
+        """Leave it as it is."""
 
 
 def _notebook_html(standing: Standing) -> str:
@@ -95,27 +99,32 @@ def _notebook_html(standing: Standing) -> str:
 class RichBar:
     """rich's bar, which goes on moving while nothing is heard.
 
+    Bars of batches that run at the same time share the last lines of their terminal; apart they
+    would write over one another. One that is through moves up, above those that go on.
+
     Args:
         stream: The terminal.
         total: How many events there are; `None` when that is not known.
     """
 
-    def __init__(self, stream: TextIO, total: int | None) -> None:
-        from rich.console import Console  # noqa: PLC0415 - an extra's
-        from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn  # noqa: PLC0415
+    # A terminal is the whole process's, and so is what is shown on it.
+    _shown: ClassVar[dict[TextIO, Progress]] = {}
+    _changing: ClassVar[threading.Lock] = threading.Lock()
 
-        self._progress: Progress = Progress(
-            BarColumn(bar_width=32, complete_style="cyan", pulse_style="cyan"),
-            TextColumn("[bold]{task.fields[count]}"),
-            TextColumn("{task.fields[facts]}"),
-            TextColumn("[bold red]{task.fields[troubles]}"),
-            SpinnerColumn(),
-            console=Console(file=stream),
-        )
-        self._task: TaskID = self._progress.add_task(
-            "", total=total, count="", facts="", troubles=""
-        )
-        self._progress.start()
+    @classmethod
+    def is_on(cls, stream: TextIO | None) -> bool:
+        """Return whether a terminal has a bar."""
+        return stream in cls._shown
+
+    def __init__(self, stream: TextIO, total: int | None) -> None:
+        self._stream = stream
+        with self._changing:
+            progress = self._shown.get(stream) or _rich_progress(stream)
+            self._progress: Progress = progress
+            self._task: TaskID = progress.add_task("", total=total, count="", facts="", troubles="")
+            if stream not in self._shown:
+                progress.start()
+                self._shown[stream] = progress
 
     def show(self, standing: Standing) -> None:
         """Show a standing."""
@@ -128,10 +137,31 @@ class RichBar:
             troubles=" · ".join(standing.troubles),
         )
 
-    def close(self, standing: Standing) -> None:
-        """Show the last standing, and give the cursor back."""
-        self.show(standing)
-        self._progress.stop()
+    def close(self) -> None:
+        """Leave the last standing; the last bar gives the cursor back."""
+        progress = self._progress
+        with self._changing:
+            if len(progress.tasks) == 1:
+                del self._shown[self._stream]
+                progress.stop()
+                return
+            [task] = (task for task in progress.tasks if task.id == self._task)
+            progress.remove_task(self._task)
+            progress.print(progress.make_tasks_table([task]))
+
+
+def _rich_progress(stream: TextIO) -> Progress:
+    from rich.console import Console  # noqa: PLC0415 - an extra's
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn  # noqa: PLC0415
+
+    return Progress(
+        BarColumn(bar_width=32, complete_style="cyan", pulse_style="cyan"),
+        TextColumn("[bold]{task.fields[count]}"),
+        TextColumn("{task.fields[facts]}"),
+        TextColumn("[bold red]{task.fields[troubles]}"),
+        SpinnerColumn(),
+        console=Console(file=stream),
+    )
 
 
 class TqdmBar:
@@ -142,10 +172,18 @@ class TqdmBar:
         total: How many events there are; `None` when that is not known.
     """
 
+    # As for rich's: the terminal is the whole process's.
+    _shown: ClassVar[list[tqdm[Any]]] = []
+    _changing: ClassVar[threading.Lock] = threading.Lock()
+
     def __init__(self, stream: TextIO, total: int | None) -> None:
         from tqdm import tqdm  # noqa: PLC0415 - an extra's
 
-        self._bar: tqdm[Any] = tqdm(total=total, unit=" events", file=stream, dynamic_ncols=True)
+        with self._changing:
+            self._bar: tqdm[Any] = tqdm(
+                total=total, unit=" events", file=stream, dynamic_ncols=True
+            )
+            self._shown.append(self._bar)
 
     def show(self, standing: Standing) -> None:
         """Show a standing."""
@@ -153,10 +191,16 @@ class TqdmBar:
         self._bar.n = standing.done
         self._bar.set_postfix_str(", ".join((*standing.skipped, *standing.troubles)))
 
-    def close(self, standing: Standing) -> None:
-        """Show the last standing, and end the line."""
-        self.show(standing)
-        self._bar.close()
+    def close(self) -> None:
+        """End the line; bars that go on move below it, which tqdm leaves where they were."""
+        with self._changing:
+            self._shown.remove(self._bar)
+            for bar in (self._bar, *self._shown):
+                bar.clear()
+            self._bar.close()
+            for place, bar in enumerate(self._shown):
+                bar.pos = place
+                bar.refresh()
 
 
 class Lines:
@@ -172,13 +216,9 @@ class Lines:
 
     def show(self, standing: Standing) -> None:
         """Write a line when it is time."""
-        if standing.report.elapsed >= self._next:
+        if standing.ended or standing.report.elapsed >= self._next:
             self._next = standing.report.elapsed + _LINES
-            self._write(standing)
+            print(f"airview-herald: {standing.line}", file=self._stream, flush=True)
 
-    def close(self, standing: Standing) -> None:
-        """Write the last line."""
-        self._write(standing)
-
-    def _write(self, standing: Standing) -> None:
-        print(f"airview-herald: {standing.line}", file=self._stream, flush=True)
+    def close(self) -> None:
+        """Leave what is written."""

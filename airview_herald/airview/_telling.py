@@ -95,16 +95,20 @@ class _Bar:
             self._bar = open_bar(self._total)
         self.show()
 
-    def show(self) -> None:
+    def show(self, *, ended: bool = False) -> None:
         if self._bar is not None:
             with self._unharmed():
-                self._bar.show(self._watch.look())
+                self._bar.show(self._watch.look(ended=ended))
 
     def close(self) -> None:
-        if self._bar is not None:
+        self.show(ended=True)
+        self._leave()
+
+    def _leave(self) -> None:
+        bar, self._bar = self._bar, None
+        if bar is not None:
             with self._unharmed():
-                self._bar.close(self._watch.look(ended=True))
-            self._bar = None
+                bar.close()
 
     @contextmanager
     def _unharmed(self) -> Iterator[None]:
@@ -112,4 +116,5 @@ class _Bar:
             yield
         except Exception:
             logger.warning("the bar of a batch's progress cannot be shown", exc_info=True)
-            self._bar = None
+            # It may have hidden the cursor, or have a thread that draws it.
+            self._leave()

@@ -7,7 +7,9 @@ import subprocess
 import sys
 
 import pytest
+import screen
 
+from airview_herald.airview import _telling
 from airview_herald.errors import InputError
 
 # What hides the packages that are named, and runs a batch with a bar.
@@ -43,8 +45,8 @@ except* KeyboardInterrupt:
 LINE = r"airview-herald: 300 of 300, in \d\.\d s, [\d,]+/s, 1 failed"
 
 
-def _command(sandbox, backend, count, hidden):
-    return [sys.executable, "-c", PROGRAM, sandbox.airview_url, backend, str(count), *hidden]
+def _command(sandbox, backend, count, hidden, program=PROGRAM):
+    return [sys.executable, "-c", program, sandbox.airview_url, backend, str(count), *hidden]
 
 
 @pytest.fixture
@@ -53,25 +55,25 @@ def run_in_terminal(sandbox, anyio_backend_name):
     pty = pytest.importorskip("pty", reason="a terminal is what this is about")
     termios = pytest.importorskip("termios")
 
-    def run(*hidden, count=300, interrupt_at=None):
+    def run(*hidden, count=300, interrupt_at=None, program=PROGRAM):
         ours, theirs = pty.openpty()
         termios.tcsetwinsize(theirs, (24, 120))
         with subprocess.Popen(
-            _command(sandbox, anyio_backend_name, count, hidden),
+            _command(sandbox, anyio_backend_name, count, hidden, program),
             stdout=subprocess.PIPE,
             stderr=theirs,
             text=True,
             env=os.environ | {"TERM": "xterm-256color"},
-        ) as program:
+        ) as process:
             os.close(theirs)
             shown = b""
             while (part := _read(ours)) is not None:
                 shown += part
                 if interrupt_at is not None and interrupt_at in shown:
-                    program.send_signal(signal.SIGINT)
+                    process.send_signal(signal.SIGINT)
                     interrupt_at = None
             os.close(ours)
-            return program.stdout.read(), shown.decode()
+            return process.stdout.read(), shown.decode()
 
     return run
 
@@ -121,6 +123,37 @@ def test_a_run_that_is_interrupted_gives_the_terminal_back(run_in_terminal):
     assert shown.rindex("\x1b[?25h") > shown.rindex("\x1b[?25l")
 
 
+# Two batches at once, the second longer and begun later, with something printed in between.
+TWO = PROGRAM.replace(
+    """        report = await airview.ingest(events, concurrency=8, progress=True)
+        print(report.recorded, "recorded")
+""",
+    """        async def ingest(count):
+            await airview.ingest(events[:count], concurrency=8, progress=True)
+            if hidden != ["rich"]:  # what is printed beside a bar of tqdm's is beside it
+                print("said in between", file=sys.stderr)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(ingest, len(events) // 2)
+            await anyio.sleep(0.2)
+            tasks.start_soon(ingest, len(events))
+""",
+)
+
+
+@pytest.mark.parametrize("hidden", [(), ("rich",), ("rich", "tqdm")], ids=["rich", "tqdm", "lines"])
+def test_two_batches_at_once_in_a_terminal(run_in_terminal, hidden):
+    """Each has a bar of its own; in the end the account of each is there, once and whole."""
+    _, shown = run_in_terminal(*hidden, count=600, program=TWO)
+    accounts = [line for line in screen.lines(shown) if "in between" not in line]
+    assert len(accounts) == 2
+    for count, account in zip((300, 600), accounts, strict=True):
+        assert re.search(rf"\b{count}(?: of |/){count}\b", account)
+        assert account.count("events/s" if hidden == ("rich",) else "/s") == 1
+    assert screen.lines(shown).count("said in between") == (0 if hidden == ("rich",) else 2)
+    if not hidden:
+        assert shown.count("\x1b[?25l") == shown.count("\x1b[?25h") == 1
+
+
 def test_a_line_in_a_log(sandbox, anyio_backend_name):
     """What is no terminal gets no bar, whatever is installed."""
     done = subprocess.run(
@@ -145,7 +178,8 @@ class Publisher(DisplayPublisher):
 InteractiveShell.display_pub_class.default_value = Publisher
 shell = InteractiveShell.instance(display_pub_class=Publisher)
 shell.kernel = object()
-""" + PROGRAM + """
+"""
+ONE_IN_A_KERNEL = KERNEL + PROGRAM + """
 first, *_, last = Publisher.published
 assert not first[3] and last[3], "the first is a new output, the others update it"
 assert len({str(each[2]) for each in Publisher.published}) == 1
@@ -155,10 +189,8 @@ print(len(Publisher.published), *first[:2], *last[:2], sep="\\n")
 
 def test_the_bar_of_a_notebook(sandbox, anyio_backend_name):
     """It is one output, updated as the batch goes on, with a text for where there is no HTML."""
-    arguments = [sandbox.airview_url, anyio_backend_name, "300"]
-    done = subprocess.run(
-        [sys.executable, "-c", KERNEL, *arguments], capture_output=True, text=True, check=True
-    )
+    command = _command(sandbox, anyio_backend_name, 300, (), ONE_IN_A_KERNEL)
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
     recorded, updates, *first, text, markup = done.stdout.splitlines()
     assert (recorded, done.stderr) == ("299 recorded", "")
     assert 3 <= int(updates) <= 100
@@ -167,6 +199,25 @@ def test_the_bar_of_a_notebook(sandbox, anyio_backend_name):
     assert '<progress style="width:18em;max-width:100%" value="300" max="300">' in markup
     assert "<strong>300 of 300</strong> in" in markup
     assert "<strong>1 failed</strong>" in markup
+
+
+TWO_IN_A_KERNEL = (
+    KERNEL
+    + TWO
+    + """
+ids = {str(each[2]): each[0] for each in Publisher.published}
+assert sum(not each[3] for each in Publisher.published) == len(ids)
+print(*ids.values(), sep="\\n")
+"""
+)
+
+
+def test_two_batches_at_once_in_a_notebook(sandbox, anyio_backend_name):
+    """Each is an output of its own under the cell, in the order in which they began."""
+    command = _command(sandbox, anyio_backend_name, 300, (), TWO_IN_A_KERNEL)
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    accounts = done.stdout.splitlines()
+    assert [account.partition(", ")[0] for account in accounts] == ["150 of 150", "300 of 300"]
 
 
 class _Broken:
@@ -190,6 +241,33 @@ async def test_a_bar_that_cannot_be_shown_ends_no_batch(connect, event, monkeypa
     assert report.recorded == 1
     told = [record for record in caplog.records if "progress" in record.getMessage()]
     assert [record.exc_info[1].errno for record in told] == [28]
+
+
+class _Fading:
+    """A bar that is shown once, and then no more."""
+
+    def __init__(self):
+        self.shown, self.closed = 0, 0
+
+    def show(self, _):
+        self.shown += 1
+        if self.shown > 1:
+            raise OSError(5, "Input/output error")
+
+    def close(self):
+        self.closed += 1
+
+
+async def test_a_bar_that_is_shown_no_more_is_closed(connect, event, monkeypatch, caplog):
+    """It has hidden the cursor, say, and nobody else gives that back."""
+    bar = _Fading()
+    monkeypatch.setattr(_telling, "open_bar", lambda _: bar)
+    async with connect() as airview:
+        report = await airview.ingest([event("i-1"), event("i-2")], progress=True)
+    assert (report.recorded, bar.closed) == (2, 1)
+    assert [record.levelname for record in caplog.records if "progress" in record.msg] == [
+        "WARNING"
+    ]
 
 
 async def test_a_program_without_a_console_shows_nothing(connect, event, monkeypatch, caplog):
