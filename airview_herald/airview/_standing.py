@@ -85,8 +85,33 @@ class Standing:
         return ", ".join((self.count, *self.facts, *self.troubles))
 
 
+class Pace:
+    """How fast a batch goes: the rate of the last seconds, so that it follows what is sent.
+
+    Args:
+        began: When it began, in seconds of any clock.
+    """
+
+    def __init__(self, began: float = 0.0) -> None:
+        self._samples: deque[tuple[float, int]] = deque([(began, 0)])
+
+    def at(self, now: float, done: int) -> float:
+        """Note where the batch is, and return how many events a second it has done lately.
+
+        Args:
+            now: The same clock's time.
+            done: Events that have their outcome.
+        """
+        samples = self._samples
+        samples.append((now, done))
+        while samples[1][0] <= now - _MEMORY:
+            samples.popleft()
+        then, before = samples[0]
+        return (done - before) / (now - then) if now > then else 0.0
+
+
 class Watch:
-    """Tell standings of a report, and remember how fast it went.
+    """Tell standings of a report.
 
     Args:
         report: The live report.
@@ -96,7 +121,7 @@ class Watch:
     def __init__(self, report: IngestReport, total: int | None) -> None:
         self._report = report
         self._total = total
-        self._samples: deque[tuple[float, int]] = deque([(0.0, 0)])
+        self._pace = Pace()
 
     def look(self, *, ended: bool = False) -> Standing:
         """Return how far it has come by now."""
@@ -104,17 +129,9 @@ class Watch:
         done = sum(getattr(report, status.value) for status in OutcomeStatus)
         # Reconciliation adds events.
         total = None if self._total is None else max(self._total, report.inputs)
-        then, before = (0.0, 0) if ended else self._earlier(report.elapsed, done)
-        passed = report.elapsed - then
-        return Standing(report, done, total, (done - before) / passed if passed else 0.0, ended)
-
-    def _earlier(self, now: float, done: int) -> tuple[float, int]:
-        """Return where it was some seconds ago, and note where it is now."""
-        samples = self._samples
-        samples.append((now, done))
-        while samples[1][0] <= now - _MEMORY:
-            samples.popleft()
-        return samples[0]
+        # At the end it is that of the whole.
+        pace = Pace() if ended else self._pace
+        return Standing(report, done, total, pace.at(report.elapsed, done), ended)
 
 
 def size(events: Any) -> int | None:

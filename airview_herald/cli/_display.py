@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import time
-from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -15,13 +14,12 @@ from rich.table import Table
 from rich.text import Text
 
 from airview_herald.airview import IngestReport
+from airview_herald.airview._standing import Pace
 from airview_herald.cli._ends import on_one_line
 from airview_herald.cli._inputs import Inputs
 
 _REFRESHES = 8
 _WIDTH = 40
-# Seconds over which the rate is measured.
-_SPAN = 5.0
 
 
 class Display:
@@ -42,7 +40,7 @@ class Display:
         self._report = report
         self._concurrency = concurrency
         self._began = time.monotonic()
-        self._samples: deque[tuple[float, int]] = deque([(self._began, 0)])
+        self._pace = Pace(self._began)
 
     @contextmanager
     def showing(self) -> Iterator[None]:
@@ -61,9 +59,6 @@ class Display:
         report = self._report
         through = report.inputs - report.held
         now = time.monotonic()
-        self._samples.append((now, through))
-        while len(self._samples) > 2 and now - self._samples[0][0] > _SPAN:  # noqa: PLR2004 - a pair
-            self._samples.popleft()
         share = self._share(through)
         line = Table.grid(padding=(0, 2))
         line.add_row(
@@ -76,7 +71,7 @@ class Display:
             "" if share is None else f"{share:4.0%}",
             self._left(now - self._began, share),
         )  # fmt: skip
-        return Group(Text(), line, self._counts(now))
+        return Group(Text(), line, self._counts(self._pace.at(now, through)))
 
     def _share(self, through: int) -> float | None:
         """Return how much of the input is through; what is held is not."""
@@ -94,11 +89,8 @@ class Display:
             return _clock(elapsed)
         return f"{_clock(elapsed)}, {_clock(elapsed / share - elapsed)} left"
 
-    def _counts(self, now: float) -> Text:
+    def _counts(self, rate: float) -> Text:
         report = self._report
-        began, before = self._samples[0]
-        through = self._samples[-1][1]
-        rate = (through - before) / (now - began) if now > began else 0.0
         failed = report.failed + report.unknown + self._inputs.problem_count
         lowest, highest = report.concurrency
         limit = f"{lowest}–{highest}" if lowest != highest else f"{self._concurrency}"  # noqa: RUF001 - a range
