@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import logging
 import time
 from abc import abstractmethod
 from collections.abc import AsyncGenerator, Callable, Generator
@@ -13,6 +14,8 @@ import httpx
 
 from airview_herald._secret import Secret
 from airview_herald.errors import AirViewHeraldError, DeadlineError
+
+logger = logging.getLogger("airview_herald")
 
 # A request's extension: called with the error of each token that is asked for, or with `None`.
 REFRESHED = "airview_herald.refreshed"
@@ -141,5 +144,9 @@ class RefreshingAuth(httpx.Auth):
 
 
 def _tell(request: httpx.Request, error: AirViewHeraldError | None) -> None:
+    """Tell who watches, who can spoil neither the token nor the error."""
     if (refreshed := request.extensions.get(REFRESHED)) is not None:
-        refreshed(error)
+        try:
+            refreshed(error)
+        except Exception:
+            logger.warning("what watches the fetching of tokens raised", exc_info=True)

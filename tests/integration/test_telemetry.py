@@ -314,6 +314,26 @@ async def test_a_token_that_is_refused_is_a_refresh_with_an_error(sandbox, conne
     assert (attributes, point.value) == ({"error.type": "401"}, 1)
 
 
+@pytest.mark.parametrize("raised", [RuntimeError, ConfigurationError])
+async def test_a_token_is_had_though_it_cannot_be_told_of(sandbox, connect, caplog, raised):
+    """What the telling raises goes to the log; neither a token nor an error is lost for it."""
+
+    class Full(OpenTelemetry):
+        def token_refreshed(self, error):
+            raise raised(f"no space left for {error}")
+
+    for secret, outcome in (("sandbox-secret", []), ("not-the-secret", AuthenticationError)):
+        auth = ClientCredentials(sandbox.token_url, "sandbox-client", secret)
+        async with connect(telemetry=Full(), auth=auth) as airview:
+            if outcome == []:
+                assert await airview.backend.get_environments() == outcome
+            else:
+                with pytest.raises(outcome):
+                    await airview.backend.get_environments()
+    assert [request.path for request in sandbox.requests].count("/oauth2/token") == 2
+    assert "what watches the fetching of tokens raised" in caplog.text
+
+
 async def test_tokens_of_a_credential_count_and_those_given_do_not(connect, told):
     """What asks elsewhere for its tokens is seen too; what is handed over is not asked for."""
 
