@@ -17,6 +17,7 @@ import aiohttp
 import httpx
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.http import HttpProcessingError
+from aiohttp.http_exceptions import TransferEncodingError
 
 from airview_herald.transport._connection_pool import Connection
 
@@ -281,6 +282,9 @@ class AiohttpConnection(Connection):
 
     def _translated(self, error: Exception, request: httpx.Request) -> httpx.TransportError:
         """Return the exception that httpx's own transport would raise."""
+        if isinstance(error, TransferEncodingError):
+            # The message of one parser is what the server sent, and nothing else.
+            return httpx.RemoteProtocolError("The body's chunks are broken", request=request)
         if isinstance(error, HttpProcessingError):
             reason = " ".join(error.message.split())[:_LONGEST_REASON]
             return httpx.RemoteProtocolError(reason, request=request)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import ssl
 
 import attrs
@@ -40,6 +41,8 @@ _TELLTALES = (
     httpx.InvalidURL,
     httpx.LocalProtocolError,
 )
+# What parsers quote of an answer that is none, which may be anything: a request's own head, say.
+_QUOTATION = re.compile(r"""[:\s]+(?:bytearray\()?b?["'].*""", re.DOTALL)
 
 
 class FailedAttempt(Exception):  # noqa: N818 - it never leaves the send path
@@ -64,12 +67,13 @@ def from_httpx(caught: BaseException, facts: RequestFacts) -> FailedAttempt:
         fate = Fate.VERDICT
     reason = type(caught).__name__
     telltale = isinstance(caught, _TELLTALES)
-    if str(caught) and not telltale:
-        reason += f": {caught}"
+    words = _QUOTATION.sub("", str(caught))
+    if words and not telltale:
+        reason += f": {words}"
     error = kind(f"{facts.method} {facts.url}: {reason}", facts)
     if isinstance(caught, httpx.RequestError):
         # The exception itself holds the request, and with it the credential.
-        caught = type(caught)(str(caught))
+        caught = type(caught)(words)
     error.__cause__ = None if telltale else caught
     return FailedAttempt(error, Failure(fate))
 

@@ -3,6 +3,7 @@
 import gzip
 import socket
 import struct
+import traceback
 import zlib
 
 import anyio
@@ -11,6 +12,9 @@ import pytest
 from anyio.abc import SocketAttribute
 from backends import BACKENDS
 from counting import serving
+
+from airview_herald.errors import RequestFacts
+from airview_herald.transport._failures import from_httpx
 
 HEAD = b"HTTP/1.1 200 OK\r\n"
 ZIPPED = gzip.compress(b'{"id": 1}')
@@ -71,6 +75,15 @@ NONSENSE = {
     "chunk": HEAD + b"Transfer-Encoding: chunked\r\n\r\nxyz\r\nabc\r\n0\r\n\r\n",
     "cut chunk": HEAD + b"Transfer-Encoding: chunked\r\n\r\n5\r\nab",
     "no last chunk": HEAD + b"Transfer-Encoding: chunked\r\n\r\n2\r\nab\r\n",
+}
+
+ECHO = b"Authorization: Bearer s3cret\x1b[2J\r\n"
+ECHOES = {
+    "status": ECHO,
+    "status in quotes": b'HTTP/1.1 200" ' + ECHO,
+    "header": HEAD + b"X " + ECHO,
+    "value": HEAD + b"Content-Length: " + ECHO + b"\r\n",
+    "chunk": HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + ECHO + b"\r\n",
 }
 
 BEGINNINGS = {
@@ -162,6 +175,25 @@ async def test_an_answer_that_is_none_is_a_protocol_error(backend, name):
             await call(transport, request)
         assert caught.value.request is request
         assert (server.requests, transport.open_connections) == (1, 0)
+
+
+@BACKENDS
+@pytest.mark.parametrize("name", ECHOES)
+async def test_an_error_repeats_nothing_of_an_answer_that_is_none(backend, name):
+    """What a gateway says may be the request itself, with its token, or not fit to be shown."""
+
+    async def answer(stream, _served):
+        await stream.send(ECHOES[name])
+        return False
+
+    async with serving(answer) as server, backend() as transport:
+        with pytest.raises(httpx.RemoteProtocolError) as caught:
+            await call(transport, get(server.url, read=5))
+    error = from_httpx(caught.value, RequestFacts(method="GET", url=server.url)).error
+    told = "".join(traceback.format_exception(error))
+    assert "RemoteProtocolError: " in str(error)
+    assert "s3cret" not in told
+    assert "\x1b" not in told
 
 
 @BACKENDS
