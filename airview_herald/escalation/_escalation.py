@@ -66,7 +66,7 @@ class Escalation:
         self._describe = describe
         self._since = since
         self._open: bool | None = None
-        self._before: frozenset[_Pair] = frozenset()
+        self._known: set[_Pair] = set()
         self._found: dict[_Pair, ComplianceEvent] = {}
 
     async def __aenter__(self) -> Self:
@@ -82,7 +82,7 @@ class Escalation:
             await self._herald.get_notification_types()
         except ForbiddenError:
             logger.debug("the credential may not read notification types; it may still send")
-        self._before = await self._flagged()
+        self._known = await self._flagged()
         self._open = True
         return self
 
@@ -127,12 +127,14 @@ class Escalation:
             return
         pair = (first, second)
         if outcome.event.status == MonitoredResourceState.FLAGGED:
-            if pair not in self._before:
+            if pair not in self._known:
                 self._found[pair] = outcome.event
         elif outcome.status is OutcomeStatus.RECORDED:
+            # Flagged once more, within the block even, it has come back.
+            self._known.discard(pair)
             self._found.pop(pair, None)
 
-    async def _flagged(self) -> frozenset[_Pair]:
+    async def _flagged(self) -> set[_Pair]:
         """Return what is FLAGGED, by the ids of technical control and resource.
 
         A technical control's id is of one system. `/compliance/` tells in which applications
@@ -152,7 +154,7 @@ class Escalation:
 
         applications = {row.application_id for row in rows if row.application_id is not None}
         await for_each(applications, look, at_once=_READS_AT_ONCE)
-        return frozenset(pairs)
+        return pairs
 
     async def _grouped(self) -> list[Alert]:
         """Return an alert for each technical control and application that people are to hear of.
@@ -237,10 +239,10 @@ def escalate(
 ) -> Escalation:
     """Watch a run, and send what became FLAGGED in it, and is grave, through Herald.
 
-    What this client's system had FLAGGED before the block is told to nobody again. What the
-    outcomes that are noted inside add to it is sent at the end of the block: a notification for
-    each technical control and application, with all their resources. Each is sent once; one whose
-    answer is lost is not sent again.
+    What this client's system had FLAGGED before the block is told to nobody again, unless the
+    block itself recorded that it was mended first. What the outcomes that are noted inside add to
+    it is sent at the end of the block: a notification for each technical control and application,
+    with all their resources. Each is sent once; one whose answer is lost is not sent again.
 
     Routes: `GET /compliance/` and, for each application with findings,
     `GET /aggregations/compliance/{id}` before; `GET /technical-controls/{id}` and

@@ -167,6 +167,19 @@ async def test_what_is_fine_again_at_the_end_is_not_told(night):
     assert told(await night(found("i-1"), found("i-1", status="MONITORING"))) == []
 
 
+async def test_what_is_mended_and_breaks_again_in_one_run_is_told(night):
+    """It is news, as in two runs; unless AirView was never told that it was mended."""
+    await night(found("i-1"), found("i-2"))
+    mended = found("i-1", status="MONITORING")
+    back = await night(mended, found("i-1"), found("i-2"))
+    assert told(back) == [("encrypted", "payments", "i-1")]
+    assert told(await night(found("i-1"), mended, found("i-1"), mended)) == []
+    newest_only = await night(
+        found("i-2", status="MONITORING"), found("i-2"), ingest={"coalesce": True}
+    )
+    assert told(newest_only) == []
+
+
 async def test_what_is_refused_is_not_told(sandbox, night):
     """AirView does not have it: it is news whenever it is recorded."""
     sandbox.force("PUT", "/monitored-resources/", 400, times=1)
