@@ -1,4 +1,9 @@
-"""What share of the last requests came to nothing; older ones count less and less."""
+"""What share of the last requests came to nothing; older ones count less and less.
+
+It begins as if 20 requests had gone well, since one failure alone says nothing: four in a row are
+17 in a hundred then. Who looks at it only in trouble need not count what goes well before. Once a
+few hundred are counted it takes eleven in a row to be more than 15 in a hundred.
+"""
 
 from __future__ import annotations
 

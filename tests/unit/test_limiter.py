@@ -53,6 +53,28 @@ def test_a_few_failures_among_many_answers_change_nothing():
     assert law.limit < 8
 
 
+def test_a_share_is_counted_from_the_first_failure_on():
+    """Four in a row are too many at first, and eleven once more is known; whatever came before."""
+    for answers, enough in ((0, 4), (500, 4)):
+        law = ConcurrencyLaw(64)
+        for now in range(answers):
+            assert law.untroubled, now  # so that nobody tells it of these
+        fell = _failures_until_it_falls(law)
+        assert fell == enough
+    law = ConcurrencyLaw(64)
+    law.failed(sent_at=1.0, now=2.0)
+    _succeed(law, 300, at=3.0)
+    assert _failures_until_it_falls(law) == 11
+
+
+def _failures_until_it_falls(law):
+    for count in range(1, 100):
+        law.failed(sent_at=4.0, now=5.0)
+        if law.limit < 64:
+            return count
+    return None
+
+
 def test_it_is_told_of_answers_only_when_something_has_failed():
     """Until then nothing need be noted, and again when it is long ago."""
     law = ConcurrencyLaw(8)
