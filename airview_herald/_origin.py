@@ -1,12 +1,16 @@
-"""Which URLs are usable, and which hosts may see a credential without TLS."""
+"""Which URLs are usable, where they lead, and which hosts may see a credential without TLS."""
 
 from __future__ import annotations
 
 import ipaddress
+from typing import Final
 
 import httpx
 
 from airview_herald.errors import ConfigurationError
+
+# What a URL means that names no port.
+PORTS: Final = {"http": 80, "https": 443}
 
 
 def checked_url(url: str, field: str, *, allow_http: bool) -> str:

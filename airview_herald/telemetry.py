@@ -24,6 +24,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from airview_herald import errors
+from airview_herald._origin import PORTS
 from airview_herald._version import __version__
 
 if typing.TYPE_CHECKING:
@@ -37,7 +38,6 @@ _Facts = Mapping[str, str | int | float | bool]
 
 _SCOPE = "airview_herald"
 _ID = re.compile(r"(?<=/)\d+(?=/|$)")
-_PORTS = {"http": 80, "https": 443}
 _TOO_MANY = 429
 _ERRORS = 400
 # In seconds, as the conventions want them.
@@ -194,7 +194,7 @@ class OpenTelemetry(Telemetry):
             "http.request.method": method,
             "url.full": base_url + path,
             "server.address": parts.hostname or "",
-            "server.port": parts.port or _PORTS.get(parts.scheme, 0),
+            "server.port": parts.port or PORTS.get(parts.scheme, 0),
         }
         if operation:
             attributes["airview_herald.operation"] = operation
@@ -220,11 +220,10 @@ class OpenTelemetry(Telemetry):
         """
         self._propagator.inject(request.headers)
         url = request.url
-        scheme = url.raw_scheme.decode("ascii")
         where: dict[str, Any] = {
             "http.request.method": request.method,
             "server.address": url.raw_host.decode("ascii"),
-            "server.port": url.port or _PORTS.get(scheme, 0),
+            "server.port": url.port or PORTS.get(url.scheme, 0),
         }
         said: dict[str, Any] = {}
 

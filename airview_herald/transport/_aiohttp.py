@@ -34,16 +34,14 @@ class AiohttpTransport(PoolingTransport["AiohttpConnection"]):
     Proxies are not handled. An instance belongs to the event loop it is first used in.
 
     Args:
-        max_connections: How many connections may be open at once, over all origins.
-        keepalive_expiry: Seconds an idle connection may be used again. The default stays below
-            the 5 seconds after which uvicorn, Node.js and Apache close theirs.
-        verify: How to verify servers: an `ssl.SSLContext`; true for httpx's default context, made
-            at the first https request; or false to accept any certificate.
-        clock: Monotonic seconds, for `keepalive_expiry`.
+        max_connections: As for `PooledTransport`, like all the others.
+        keepalive_expiry: Seconds an idle connection may be used again.
+        verify: How to verify servers.
+        clock: Monotonic seconds.
 
     Raises:
         ConfigurationError: If aiohttp is not installed, or is a release that lacks what is used.
-        ValueError: If `max_connections` is below 1 or `keepalive_expiry` is negative.
+        ValueError: If a number is out of its range.
     """
 
     def __init__(

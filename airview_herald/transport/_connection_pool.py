@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Final, Generic, Self, TypeVar
 import anyio
 import httpx
 
+from airview_herald._origin import PORTS
+
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable
 
     Origin = tuple[bytes, bytes, int]
 
-_PORTS: Final = {b"http": 80, b"https": 443}
 _SWEEP: Final = 4  # how many stale connections one request closes in passing
 
 
@@ -57,22 +58,7 @@ C = TypeVar("C", bound=Connection)
 
 
 class PoolingTransport(httpx.AsyncBaseTransport, ABC, Generic[C]):
-    """Hand out connections in constant time, at most so many at once.
-
-    Idle connections wait on a stack per origin. The one used last is used next, so a load that
-    shrinks leaves the others to expire. A slot is the right to have one connection open; at the cap
-    the requests wait in the order they came.
-
-    Args:
-        max_connections: How many connections may be open at once, over all origins.
-        keepalive_expiry: Seconds an idle connection may be used again.
-        verify: How to verify servers: an `ssl.SSLContext`; true for httpx's default context, made
-            at the first https request; or false to accept any certificate.
-        clock: Monotonic seconds, for `keepalive_expiry`.
-
-    Raises:
-        ValueError: If `max_connections` is below 1 or `keepalive_expiry` is negative.
-    """
+    """Hand out connections in constant time, at most so many at once; see `PooledTransport`."""
 
     def __init__(
         self,
@@ -139,14 +125,12 @@ class PoolingTransport(httpx.AsyncBaseTransport, ABC, Generic[C]):
             name = type(self).__name__
             raise RuntimeError(f"{name} is closed: it cannot send requests any more")
         url = request.url
-        scheme = url.raw_scheme
-        if scheme not in _PORTS:
-            raise httpx.UnsupportedProtocol(
-                f"Neither http nor https: {url.scheme!r}", request=request
-            )
-        if scheme == b"https" and self._ssl_context is None:
+        scheme = url.scheme
+        if scheme not in PORTS:
+            raise httpx.UnsupportedProtocol(f"Neither http nor https: {scheme!r}", request=request)
+        if scheme == "https" and self._ssl_context is None:
             self._ssl_context = httpx.create_ssl_context(self._verify)
-        return (scheme, url.raw_host, url.port or _PORTS[scheme])
+        return (url.raw_scheme, url.raw_host, url.port or PORTS[scheme])
 
     def _take(self, origin: Origin) -> C | None:
         """Take a slot and a connection for it, or return None at the cap."""
