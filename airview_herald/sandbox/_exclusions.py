@@ -1,5 +1,7 @@
 """Routes of exclusions: today's one, and those that releases before May 2023 had for its items."""
 
+from functools import partial
+
 from airview_herald.sandbox._answers import (
     CONFLICT,
     CREATED,
@@ -52,6 +54,15 @@ _FIND_ITEMS = """
     JOIN technical_control ON technical_control.id = exclusion_resource.technical_control_id
     WHERE technical_control.system_id = ? ORDER BY exclusion_resource.id
 """
+_ADD_ITEMS = """
+    INSERT INTO exclusion_resource (technical_control_id, resource_id, state)
+    SELECT DISTINCT technical_control.id, resource_id, 'PENDING'
+    FROM excluded_resource
+    JOIN monitored_resource USING (resource_id)
+    JOIN technical_control ON technical_control.id = technical_control_id
+    WHERE exclusion_id = ? AND control_id = ?
+    ORDER BY technical_control.id, resource_id
+"""
 _FIND_REFERENCES = """
     SELECT application_environment_reference.type, application_environment_reference.reference
     FROM application_environment_reference
@@ -62,7 +73,7 @@ _FIND_REFERENCES = """
 _SET_STATE = "UPDATE exclusion_resource SET state = ? WHERE id = ?"
 
 
-async def _create_exclusion(call: Call) -> Answer:
+async def _create_exclusion(call: Call, *, items: bool = False) -> Answer:
     values = call.load(_EXCLUSION)
     if not values.keys() >= {"resources", "summary", "is_limited_exclusion"}:
         return message(400, INCOMPLETE)
@@ -76,6 +87,8 @@ async def _create_exclusion(call: Call) -> Answer:
         for resource in resources:
             pair = {"exclusion_id": exclusion, "resource_id": resource}
             call.database.insert("excluded_resource", pair)
+        if items:
+            call.database.write(_ADD_ITEMS, exclusion, values["control_id"])
     return CREATED
 
 
@@ -111,6 +124,7 @@ async def _put_exclusion_resource(call: Call) -> Answer:
 
 PATHS = {"/exclusions/": {"POST": _create_exclusion}}
 RETIRED_PATHS = {
+    "/exclusions/": {"POST": partial(_create_exclusion, items=True)},
     "/systems/<int>/exclusion-resources/": {"GET": _get_exclusion_resources},
     "/exclusion-resources/<int>/": {"PUT": _put_exclusion_resource},
 }

@@ -96,7 +96,8 @@ class Sandbox:
             `contains` looks at no case; an unknown field, and an enumeration beside a value,
             match nothing.
         exclusion_resources: Whether to serve the exclusion-resource routes of releases before
-            May 2023, which are 404 otherwise; `add_exclusion_resource` fills them.
+            May 2023, which are 404 otherwise. `POST /exclusions/` fills them then, with what it
+            names of what is monitored, and so does `add_exclusion_resource`.
         latency: Seconds added before each answer.
         require_token: Whether AirView's routes answer 401 to callers without a token of this
             sandbox that still holds. Herald's always do.

@@ -140,7 +140,9 @@ def test_exclusions_are_read_and_decided(cli, event):
     with Sandbox(exclusion_resources=True) as older:
         environ = {"AIRVIEW_BASE_URL": older.airview_url}
         cli("ingest", "events.jsonl", **environ)
-        older.add_exclusion_resource(1, 1)
+        exclusion = {"summary": "Accepted", "isLimitedExclusion": False}
+        body = exclusion | {"controlId": 1, "resources": [1]}
+        httpx.post(f"{older.airview_url}/exclusions/", json=body).raise_for_status()
         [row] = cli("exclusions", "list", **environ).rows
         assert (row["reference"], row["state"]) == ("i-1", "PENDING")
         done = cli("exclusions", "set", row["id"], "ACTIVE", **environ)
@@ -188,6 +190,23 @@ def test_whoami_shows_one_service_though_the_other_fails(cli, strict, sandbox):
     none = cli("whoami", **neither)
     assert none.code == 2
     assert "neither AirView" in none.err
+
+
+def test_whoami_shows_airview_though_heralds_file_is_broken(cli, tmp_path):
+    """A profile that cannot be used is a line of its own, and its exit code counts."""
+    file = tmp_path / "config"
+    file.write_text("access_key_id = without a section\n")
+    done = cli(
+        "whoami", ALERTLOGIC_CONFIG=str(file),
+        ALERTLOGIC_ACCESS_KEY_ID=None, ALERTLOGIC_SECRET_KEY=None,
+    )  # fmt: skip
+    assert done.code == 2
+    assert [row["service"] for row in done.rows] == ["AirView"]
+    assert done.err.startswith(f"error: {file}")
+    assert done.err.count("\n") == 1
+    lost = cli("whoami", "--profile", "nobody's")
+    assert (lost.code, [row["service"] for row in lost.rows]) == (2, ["AirView"])
+    assert "nobody's" in lost.err
 
 
 def test_a_profile_is_herald_s_own(cli, sandbox, tmp_path):

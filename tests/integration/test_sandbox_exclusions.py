@@ -101,6 +101,22 @@ def test_an_exclusion_is_stored_and_answered_with_null(client, sandbox):
     assert tables["exclusion_resource"] == []
 
 
+def test_an_exclusion_has_the_items_that_the_retired_routes_decide_on(client, sandbox):
+    """One, still to be decided, for each technical control of the control and resource it has."""
+    of_it = {**TECHNICAL_CONTROL, "reference": "ec2-b", "controlId": 1}
+    assert client.post("/technical-controls/", json=of_it).json()["id"] == 3
+    for technical_control, resource in ((1, 1), (3, 1), (3, 2), (3, 1)):
+        pair = {"technicalControlId": technical_control, "resourceId": resource}
+        flagged = {"monitoringState": "FLAGGED"}
+        answer = client.put("/monitored-resources/", params=pair, json=flagged)
+        assert answer.status_code == 204
+    assert client.post("/exclusions/", json={**EXCLUSION, "resources": [1]}).status_code == 201
+    items = sandbox.snapshot()["exclusion_resource"]
+    assert items == [{"id": 1, "technical_control_id": 3, "resource_id": 1, "state": "PENDING"}]
+    assert client.post("/exclusions/", json={**EXCLUSION, "resources": [2, 2]}).status_code == 400
+    assert len(sandbox.snapshot()["exclusion_resource"]) == 1
+
+
 def test_no_text_of_an_exclusion_is_too_long(client):
     """Summary and notes have no maximum, and no resources are fine."""
     body = {**EXCLUSION, "summary": "x" * 10_000, "notes": "y" * 10_000, "resources": []}
