@@ -9,6 +9,7 @@ from cyclopts import Group, Parameter
 
 from airview_herald.airview import AirView
 from airview_herald.cli._credentials import Credential, airview_credential
+from airview_herald.cli._file_names import FileName
 from airview_herald.transport._options import TIMEOUT
 
 _CONNECTION = Group.create_ordered("Connection")
@@ -33,7 +34,7 @@ class Server:
 
     base_url: Annotated[str, Parameter(env_var="AIRVIEW_BASE_URL")]
     token_file: Annotated[
-        str | None, Parameter(env_var="AIRVIEW_TOKEN_FILE", allow_leading_hyphen=True)
+        FileName | None, Parameter(env_var="AIRVIEW_TOKEN_FILE", allow_leading_hyphen=True)
     ] = None
     timeout: float | None = None
     allow_http: Annotated[bool, Parameter(negative=(), show_default=False)] = False

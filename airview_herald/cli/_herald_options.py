@@ -8,6 +8,7 @@ import attrs
 from cyclopts import Group, Parameter
 
 from airview_herald.cli._credentials import token_in
+from airview_herald.cli._file_names import FileName
 from airview_herald.herald import Herald
 from airview_herald.transport._options import TIMEOUT
 
@@ -34,7 +35,7 @@ class Account:
     account_id: str | None = None
     endpoint: str | None = None
     residency: str | None = None
-    token_file: Annotated[str | None, Parameter(allow_leading_hyphen=True)] = None
+    token_file: Annotated[FileName | None, Parameter(allow_leading_hyphen=True)] = None
     timeout: float | None = None
     allow_http: Annotated[bool, Parameter(negative=(), show_default=False)] = False
 

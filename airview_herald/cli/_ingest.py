@@ -14,6 +14,7 @@ from airview_herald.airview import AirView, IngestReport, Mismatch, Outcome, Out
 from airview_herald.cli import _accounts
 from airview_herald.cli._airview_options import System
 from airview_herald.cli._ends import ExitCode, UsageError, code_of, complain, told
+from airview_herald.cli._file_names import FileName
 from airview_herald.cli._ingest_options import BATCH, SOURCES, Batch, Sources
 from airview_herald.cli._inputs import STDIN, Inputs, found_files
 from airview_herald.cli._output import Json, Output
@@ -27,7 +28,7 @@ _SHORT = 60
 
 
 async def ingest(  # noqa: PLR0913 - groups of options
-    files: Annotated[tuple[str, ...], Parameter(negative=(), allow_leading_hyphen=True)],
+    files: Annotated[tuple[FileName, ...], Parameter(negative=(), allow_leading_hyphen=True)],
     /,
     *,
     system: System,

@@ -9,6 +9,7 @@ from cyclopts import Group, Parameter
 
 from airview_herald.airview import Application, Reconciliation, State
 from airview_herald.cli._ends import UsageError
+from airview_herald.cli._file_names import FileName
 from airview_herald.cli._inputs import Format, Reading
 from airview_herald.sources import encode_reference
 
@@ -40,9 +41,9 @@ class Batch:
 
     concurrency: int = 64
     window: int | None = None
-    state: str | None = None
+    state: FileName | None = None
     restart: _Flag = False
-    dead_letters: str | None = None
+    dead_letters: FileName | None = None
     reconcile: _Flag = False
     reconcile_state: Literal["MONITORING", "DELETED"] = "MONITORING"
     coalesce: _Flag = False
@@ -90,7 +91,7 @@ class Sources:
     """
 
     format: Format = "auto"
-    base: str | None = None
+    base: FileName | None = None
     application: str | None = None
     application_reference: str | None = None
     control_action: Literal["LOG", "INCIDENT", "TASK", "VULNERABILITY"] | None = None

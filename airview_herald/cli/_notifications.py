@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from cyclopts import Parameter
 
 from airview_herald.cli._ends import ExitCode, UsageError, complain
+from airview_herald.cli._file_names import FileName
 from airview_herald.cli._herald_options import CONFIGURED, Account
 from airview_herald.cli._json_files import read_object
 from airview_herald.cli._output import Json, Output, as_row
@@ -89,7 +90,7 @@ async def show_(
 
 
 async def send_(
-    file: Annotated[str, Parameter(allow_leading_hyphen=True)],
+    file: Annotated[FileName, Parameter(allow_leading_hyphen=True)],
     /,
     *,
     account: Account = CONFIGURED,

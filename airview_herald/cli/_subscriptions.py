@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from cyclopts import Parameter
 
 from airview_herald.cli._ends import ExitCode, UsageError
+from airview_herald.cli._file_names import FileName
 from airview_herald.cli._herald_options import CONFIGURED, Account
 from airview_herald.cli._json_files import read_object
 from airview_herald.cli._output import Json, Output, as_row
@@ -16,7 +17,7 @@ _FIELDS = (
     "name", "notification_type", "external_id", "active", "options", "filters", "template",
     "suppression_interval",
 )  # fmt: skip
-_File = Annotated[str, Parameter(allow_leading_hyphen=True)]
+_File = Annotated[FileName, Parameter(allow_leading_hyphen=True)]
 _Kind = Literal["user", "connection"]
 
 

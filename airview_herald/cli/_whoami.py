@@ -8,6 +8,7 @@ from cyclopts import Parameter
 
 from airview_herald.cli._airview_options import Server
 from airview_herald.cli._ends import ExitCode, UsageError, code_of, complain, told
+from airview_herald.cli._file_names import FileName
 from airview_herald.cli._herald_options import Account
 from airview_herald.cli._output import Json, Output
 from airview_herald.herald._settings import Settings
@@ -21,7 +22,7 @@ async def whoami(  # noqa: PLR0913 - the options that there are
     base_url: Annotated[str | None, Parameter(env_var="AIRVIEW_BASE_URL")] = None,
     system_name: Annotated[str | None, Parameter(env_var="AIRVIEW_SYSTEM_NAME")] = None,
     token_file: Annotated[
-        str | None, Parameter(env_var="AIRVIEW_TOKEN_FILE", allow_leading_hyphen=True)
+        FileName | None, Parameter(env_var="AIRVIEW_TOKEN_FILE", allow_leading_hyphen=True)
     ] = None,
     profile: str | None = None,
     endpoint: str | None = None,

@@ -222,24 +222,6 @@ def test_shells_are_given_their_completion(here, shell):
     assert "unsubscribe" in done.out
 
 
-def test_bash_completes_commands_and_options(cli):
-    """What is printed works in bash."""
-    (cli.folder / "complete").write_text(cli("completion", "bash").out)
-    script = (
-        "source ./complete; "
-        "COMP_WORDS=(airview-herald $1 $2); COMP_CWORD=$(( $# )); "
-        "_airview_herald; echo ${COMPREPLY[@]}"
-    )
-    found = [
-        subprocess.run(
-            ["bash", "-c", script, "bash", *words],  # noqa: S607 - whichever the shell is
-            capture_output=True, text=True, check=True, cwd=cli.folder,
-        ).stdout.split()
-        for words in (["notif"], ["ingest", "--dead-"])
-    ]  # fmt: skip
-    assert found == [["notifications"], ["--dead-letters"]]
-
-
 def test_a_closed_pipe_ends_a_reading_silently(cli, sandbox):
     """`| head` gets its lines, and the command ends as a shell says of such: 141."""
     sandbox.herald.seed()
