@@ -48,7 +48,7 @@ def open_bar(total: int | None) -> Bar | None:
         return None
     # While one of them is shown rich stands between the program and its terminal.
     terminal = getattr(stream, "rich_proxied_file", None)
-    if RichBar.is_on(terminal):
+    if terminal is not None and RichBar.is_on(terminal):
         return RichBar(terminal, total)
     if stream.isatty():
         if find_spec("rich") is not None:
@@ -112,7 +112,7 @@ class RichBar:
     _changing: ClassVar[threading.Lock] = threading.Lock()
 
     @classmethod
-    def is_on(cls, stream: TextIO | None) -> bool:
+    def is_on(cls, stream: TextIO) -> bool:
         """Return whether a terminal has a bar."""
         return stream in cls._shown
 

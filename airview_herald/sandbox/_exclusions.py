@@ -15,7 +15,7 @@ from airview_herald.sandbox._answers import (
     plain,
 )
 from airview_herald.sandbox._database import Database, Row, require_members
-from airview_herald.sandbox._http import Call
+from airview_herald.sandbox._http import Call, Methods
 from airview_herald.sandbox._schemas import Field, Schema, boolean, integer, integers, moment, text
 from airview_herald.sandbox._tables import EXCLUSION_STATES
 
@@ -123,7 +123,7 @@ async def _put_exclusion_resource(call: Call) -> Answer:
 
 
 PATHS = {"/exclusions/": {"POST": _create_exclusion}}
-RETIRED_PATHS = {
+RETIRED_PATHS: dict[str, Methods] = {
     "/exclusions/": {"POST": partial(_create_exclusion, items=True)},
     "/systems/<int>/exclusion-resources/": {"GET": _get_exclusion_resources},
     "/exclusion-resources/<int>/": {"PUT": _put_exclusion_resource},
