@@ -182,7 +182,8 @@ class _Teller:
         if outcome.status in _FAILURES:
             error = outcome.error or "no answer came before the end"
             resource = getattr(outcome.event, "resource_reference", "")
-            words = f"input {outcome.index} {outcome.status.value}: {_short(resource)}: {error}"
+            which = f"{_short(resource)}: " if resource else ""
+            words = f"input {outcome.index} {outcome.status.value}: {which}{error}"
             self._tell("failures", _accounts.of_failure(outcome), words)
 
     def problem(self, problem: SourceProblem) -> None:

@@ -82,6 +82,12 @@ def test_a_table_says_the_same_to_people(cli, write):
     assert "InputError  12\n" in done.out
 
 
+def test_what_has_no_name_is_told_without_one(cli, write):
+    """There is nothing to name a resource by whose reference is empty."""
+    done = cli("ingest", write("events.jsonl", [""]), "--no-json")
+    assert done.err == "warning: input 0 failed: resource_reference: must not be empty\n"
+
+
 def test_a_refused_credential_is_3(cli, write):
     """What makes every event fail ends the batch, in one line without the secret."""
     with Sandbox(require_token=True) as strict:
