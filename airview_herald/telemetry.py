@@ -23,8 +23,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 from urllib.parse import urlsplit
 
-from airview_herald import errors
-from airview_herald._origin import PORTS
+from airview_herald import _origin, errors
 from airview_herald._version import __version__
 
 if typing.TYPE_CHECKING:
@@ -194,7 +193,7 @@ class OpenTelemetry(Telemetry):
             "http.request.method": method,
             "url.full": base_url + path,
             "server.address": parts.hostname or "",
-            "server.port": parts.port or PORTS.get(parts.scheme, 0),
+            "server.port": parts.port or _origin.PORTS.get(parts.scheme, 0),
         }
         if operation:
             attributes["airview_herald.operation"] = operation
@@ -223,7 +222,7 @@ class OpenTelemetry(Telemetry):
         where: dict[str, Any] = {
             "http.request.method": request.method,
             "server.address": url.raw_host.decode("ascii"),
-            "server.port": url.port or PORTS.get(url.scheme, 0),
+            "server.port": url.port or _origin.PORTS.get(url.scheme, 0),
         }
         said: dict[str, Any] = {}
 
