@@ -111,8 +111,8 @@ class AimsAuth(RefreshingAuth):
         Route: `POST /aims/v1/authenticate`.
         """
         response = yield self._request({})
-        session = response.headers.get(_SESSION_HEADER)
         if self._mfa_code is not None and _answer(response).get("error") == "mfa_code_required":
+            session = self._session(response)
             code = await _ask(self._mfa_code)
             response = yield self._request({"mfa_code": code}, session)
             yield self._read(response, "the MFA code is wrong")
@@ -134,6 +134,17 @@ class AimsAuth(RefreshingAuth):
             headers=headers,
             content=dump(body) if body else None,
         )
+
+    def _session(self, response: httpx.Response) -> str | None:
+        """Return what the second step goes by, if AIMS says: it is sent back in a header."""
+        session: str | None = response.headers.get(_SESSION_HEADER)
+        try:
+            return session and Secret(session).reveal()
+        except ConfigurationError:
+            facts = RequestFacts("POST", f"{self._url}/aims/v1/authenticate", response.status_code)
+            raise AuthenticationError(
+                f"{facts.url} answered with a session that no header can carry", facts
+            ) from None
 
     def _read(self, response: httpx.Response, wrong: str) -> Token:
         """Return the token in an answer, or say why there is none."""

@@ -511,3 +511,17 @@ def test_a_provider_hides_its_secrets():
         assert secret not in shown
     with pytest.raises(TypeError, match="cannot be pickled"):
         pickle.dumps(auth)
+
+
+@pytest.mark.parametrize("session", [b"\xe2\x82\xac", b"a\tb"])
+async def test_a_session_that_no_header_can_carry_ends_the_login(service, session):
+    """It is what the second step would be sent with."""
+    headers = [(b"x-aims-session-token", session)]
+    service.login_answers = [
+        httpx.Response(401, headers=headers, json={"error": "mfa_code_required"})
+    ]
+    with pytest.raises(AuthenticationError) as caught:
+        await OurTransport(service, key(mfa_code=lambda: "123456")).send()
+    assert str(caught.value) == (
+        f"{AIMS}/aims/v1/authenticate answered with a session that no header can carry"
+    )
