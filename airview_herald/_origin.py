@@ -29,10 +29,9 @@ def checked_url(url: str, field: str, *, allow_http: bool) -> str:
         raise ConfigurationError(f"{field}: must be a text, not {type(url).__name__}")
     if not url.strip():
         raise ConfigurationError(f"{field}: must not be empty")
-    try:
-        parsed = httpx.URL(url)
-    except httpx.InvalidURL as error:
-        raise ConfigurationError(f"{field}: is not a URL: {error}") from None
+    parsed = _parsed(url)
+    if isinstance(parsed, str):
+        raise ConfigurationError(f"{field}: is not a URL{parsed}")
     if parsed.scheme not in {"http", "https"} or not parsed.host:
         raise ConfigurationError(f"{field}: must start with http:// or https:// and name a host")
     if parsed.userinfo:
@@ -45,6 +44,27 @@ def checked_url(url: str, field: str, *, allow_http: bool) -> str:
             "use https, or pass allow_http=True"
         )
     return str(parsed).rstrip("/")
+
+
+def _parsed(url: str) -> httpx.URL | str:
+    """Return a URL taken apart, or what is wrong with it, unless that may quote a password."""
+    try:
+        return httpx.URL(url)
+    except httpx.InvalidURL as error:
+        return "" if "@" in url else f": {error}"
+
+
+def same_origin(url: httpx.URL, other: httpx.URL) -> bool:
+    """Return whether two http(s) URLs have the same scheme, host and port."""
+    return (url.raw_scheme, url.raw_host, _port(url)) == (
+        other.raw_scheme,
+        other.raw_host,
+        _port(other),
+    )
+
+
+def _port(url: httpx.URL) -> int:
+    return url.port or (443 if url.raw_scheme == b"https" else 80)
 
 
 def is_loopback(host: str) -> bool:

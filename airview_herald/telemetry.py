@@ -108,7 +108,8 @@ class OpenTelemetry(Telemetry):
     """Tell OpenTelemetry; needs the extra `otel`.
 
     A client does so by itself if a provider is set up when the client is made. Spans are in the
-    trace of whoever calls, and requests carry its W3C `traceparent` and `tracestate`.
+    trace of whoever calls, and requests carry its W3C `traceparent` and `tracestate`: those to the
+    origin of the service, and none to a token endpoint elsewhere.
 
     Args:
         tracer_provider: Takes the spans; by default the global one.
@@ -211,13 +212,18 @@ class OpenTelemetry(Telemetry):
             span.set_attribute("http.response.status_code", status)
 
     @contextmanager
-    def request(self, request: httpx.Request) -> Iterator[Callable[[int], None]]:
-        """Tell of one request on the wire, and have it carry the trace.
+    def request(self, request: httpx.Request, *, carries: bool) -> Iterator[Callable[[int], None]]:
+        """Tell of one request on the wire.
+
+        Args:
+            request: The request.
+            carries: Whether it is to carry the trace.
 
         Yields:
             To be called with the status of the answer, once that is whole.
         """
-        self._propagator.inject(request.headers)
+        if carries:
+            self._propagator.inject(request.headers)
         url = request.url
         where: dict[str, Any] = {
             "http.request.method": request.method,

@@ -28,6 +28,10 @@ class Head(NamedTuple):
     length: int | None
     closes: bool
 
+    def __repr__(self) -> str:
+        """Show nothing of the headers."""
+        return f"Head(length={self.length}, closes={self.closes})"
+
 
 def head_of(request: httpx.Request) -> Head:
     """Return a request's head.

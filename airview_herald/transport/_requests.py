@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, Never
 
 import httpx
 
@@ -67,28 +67,32 @@ class Requests:
 
     Attributes:
         timeouts: The limits of each request, in seconds.
+        base_url: What each target is below.
     """
 
     def __init__(self, options: Options) -> None:
         self.timeouts: dict[str, float | None] = options.timeout.as_dict()
-        self._base = httpx.URL(options.base_url)
-        self._path = self._base.raw_path.removesuffix(b"/")
+        self.base_url = httpx.URL(options.base_url)
+        self._path = self.base_url.raw_path.removesuffix(b"/")
         headers = {name: value.reveal() for name, value in options.headers.items()}
-        self._headers = httpx.Request("GET", self._base, headers=headers).headers
+        self._headers = httpx.Request("GET", self.base_url, headers=headers).headers
         self._headers_with_body = httpx.Headers(self._headers)
         self._headers_with_body["Content-Type"] = "application/json"
 
+    def __reduce__(self) -> Never:
+        raise TypeError("requests cannot be pickled: their headers may hold credentials")
+
     def base(self) -> httpx.Request:
         """Return a request for the base URL."""
-        return self._request("GET", self._base, None)
+        return self._request("GET", self.base_url, None)
 
     def of(self, call: Call[Any]) -> httpx.Request:
         """Return the request of a call."""
         if not _SENT_AS_IT_STANDS.fullmatch(call.target):
-            return self._request(call.method, httpx.URL(f"{self._base}{call.target}"), call.body)
-        request = self._request(call.method, self._base, call.body)
+            return self._request(call.method, httpx.URL(f"{self.base_url}{call.target}"), call.body)
+        request = self._request(call.method, self.base_url, call.body)
         # Set afterwards: the constructor would have it parsed.
-        request.url = TargetURL(self._base, self._path + call.target.encode("ascii"))
+        request.url = TargetURL(self.base_url, self._path + call.target.encode("ascii"))
         return request
 
     def _request(self, method: str, url: httpx.URL, body: bytes | None) -> httpx.Request:

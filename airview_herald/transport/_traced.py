@@ -7,6 +7,7 @@ from typing import Self, TypeVar
 
 import httpx
 
+from airview_herald._origin import same_origin
 from airview_herald.auth._refreshing import REFRESHED
 from airview_herald.telemetry import OpenTelemetry, Telemetry
 from airview_herald.transport._call import Call, ErrorBody, Reply
@@ -78,7 +79,8 @@ class TracedTransport(Transport):
         return reply
 
     async def _receive(self, request: httpx.Request, operation: Operation) -> httpx.Response:
-        with self.telemetry.request(request) as answered:
+        carries = same_origin(request.url, self._requests.base_url)
+        with self.telemetry.request(request, carries=carries) as answered:
             response = await super()._receive(request, operation)
             answered(response.status_code)
             return response

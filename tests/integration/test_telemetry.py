@@ -7,12 +7,8 @@ import anyio
 import httpx
 import pytest
 from opentelemetry import baggage, context
-from opentelemetry.sdk.metrics import MeterProvider
-from opentelemetry.sdk.metrics.export import InMemoryMetricReader
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
-from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind, StatusCode
+from told import Told
 
 from airview_herald import AirView, Herald
 from airview_herald.airview import Environment
@@ -25,47 +21,9 @@ from airview_herald.errors import (
     IngestAborted,
     StatusError,
 )
+from airview_herald.sandbox import Sandbox
 from airview_herald.telemetry import OpenTelemetry, Telemetry
 from airview_herald.transport import Retry
-
-
-class Told:
-    """What was told so far."""
-
-    def __init__(self):
-        self._spans, self._metrics = InMemorySpanExporter(), InMemoryMetricReader()
-        self.tracers = TracerProvider(shutdown_on_exit=False)
-        self.tracers.add_span_processor(SimpleSpanProcessor(self._spans))
-        self.meters = MeterProvider([self._metrics], shutdown_on_exit=False)
-        self.telemetry = OpenTelemetry(self.tracers, self.meters)
-
-    def spans(self, name=None):
-        """Return the spans that have ended, those of a name or all."""
-        ended = self._spans.get_finished_spans()
-        return [span for span in ended if name in (None, span.name)]
-
-    def points(self, name):
-        """Return a metric's points as (attributes, point)."""
-        data = self._metrics.get_metrics_data()
-        metrics = [
-            metric
-            for resource in (data.resource_metrics if data else ())
-            for scope in resource.scope_metrics
-            for metric in scope.metrics
-            if metric.name == name
-        ]
-        return [(dict(p.attributes), p) for metric in metrics for p in metric.data.data_points]
-
-    def count(self, name, **attributes):
-        """Return the sum of a counter's points that have certain attributes."""
-        wanted = {key.replace("__", "."): value for key, value in attributes.items()}
-        points = self.points(name)
-        return sum(point.value for own, point in points if wanted.items() <= own.items())
-
-    def text(self):
-        """Return all that was told, as it would be sent."""
-        data = self._metrics.get_metrics_data()
-        return "".join(span.to_json() for span in self.spans()) + (data.to_json() if data else "")
 
 
 @pytest.fixture
@@ -346,6 +304,19 @@ async def test_tokens_of_a_credential_count_and_those_given_do_not(connect, told
         async with connect(telemetry=told.telemetry, auth=auth, http=http) as airview:
             await airview.backend.get_environments()
     assert told.count("airview_herald.token_refreshes") == 1
+
+
+async def test_a_token_endpoint_elsewhere_is_sent_no_trace(sandbox, connect, told):
+    """A trace goes where the token goes; a login at the service's own origin is part of it."""
+    with Sandbox() as elsewhere:
+        auth = ClientCredentials(elsewhere.token_url, "sandbox-client", "sandbox-secret")
+        async with connect(telemetry=told.telemetry, auth=auth) as airview:
+            await airview.backend.get_environments()
+        [login] = elsewhere.requests
+    assert "traceparent" not in login.headers
+    assert "traceparent" in sandbox.requests[-1].headers
+    # It is told all the same.
+    assert len(told.points("http.client.request.duration")) == 2
 
 
 async def test_a_sibling_tells_too(connect, told):

@@ -1,8 +1,9 @@
 """Which base URLs are taken."""
 
+import httpx
 import pytest
 
-from airview_herald._origin import checked_url
+from airview_herald._origin import checked_url, same_origin
 from airview_herald.errors import ConfigurationError
 
 
@@ -39,6 +40,7 @@ def test_a_usable_url_is_kept_without_its_trailing_slashes(given, kept):
         ("ftp://airview.example", "must start with http:// or https:// and name a host"),
         ("https:///api", "must start with http:// or https:// and name a host"),
         ("https://airview.example:port", "is not a URL: Invalid port: 'port'"),
+        ("https://me:pa/ss@airview.example", "is not a URL"),
         ("https://me@airview.example", "must not carry credentials; pass auth= instead"),
         ("https://me:pass@airview.example", "must not carry credentials; pass auth= instead"),
         ("https://airview.example/?a=b", "must not have a query or a fragment"),
@@ -53,6 +55,7 @@ def test_a_url_that_cannot_work_is_refused(given, why, allow_http):
     with pytest.raises(ConfigurationError) as caught:
         checked_url(given, "base_url", allow_http=allow_http)
     assert str(caught.value) == f"base_url: {why}"
+    assert caught.value.__context__ is None
 
 
 @pytest.mark.parametrize(
@@ -66,3 +69,18 @@ def test_plain_http_to_another_machine_needs_permission(url):
     ):
         checked_url(url, "token_url", allow_http=False)
     assert checked_url(url, "token_url", allow_http=True) == url
+
+
+@pytest.mark.parametrize(
+    ("other", "same"),
+    [
+        ("https://airview.example:443/elsewhere?a=b", True),
+        ("https://AirView.example", True),
+        ("http://airview.example", False),
+        ("https://airview.example:8443", False),
+        ("https://airview.example.net", False),
+    ],
+)
+def test_an_origin_is_a_scheme_a_host_and_a_port(other, same):
+    """Whatever the path, and whether a usual port is named or not."""
+    assert same_origin(httpx.URL("https://airview.example/api"), httpx.URL(other)) is same

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from airview_herald.transport._call import Call, RetryClass
 from airview_herald.transport._options import TIMEOUT, Options
+from airview_herald.transport._request_head import head_of
 from airview_herald.transport._requests import Requests, TargetURL
 
 BASES = ("https://airview.example.com", "http://127.0.0.1:8080/api", "https://[::1]:8443/a%20b/v1")
@@ -132,3 +133,16 @@ def test_one_request_s_headers_are_not_another_s():
     requests = Requests(options(BASES[0]))
     requests.of(call("PUT", "/", b"1")).headers["Authorization"] = "Bearer x"
     assert "Authorization" not in requests.of(call("PUT", "/", b"1")).headers
+
+
+def test_requests_are_not_pickled():
+    """Their headers are ready to be sent, keys among them."""
+    with pytest.raises(TypeError, match=r"^requests cannot be pickled: "):
+        pickle.dumps(Requests(options(BASES[0], {"X-Key": "planted-key"})))
+
+
+def test_a_head_shows_no_header():
+    """Not among the variables of a traceback either."""
+    headers = {"Authorization": "Bearer planted"}
+    head = head_of(httpx.Request("GET", BASES[0], headers=headers))
+    assert repr(head) == "Head(length=0, closes=False)"
