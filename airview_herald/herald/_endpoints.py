@@ -10,7 +10,7 @@ import attrs
 import httpx
 
 from airview_herald._memory import Memory
-from airview_herald._origin import checked_url, is_loopback
+from airview_herald._origin import checked_url
 from airview_herald.errors import ConfigurationError, DecodeError
 from airview_herald.herald._settings import Settings
 from airview_herald.transport._call import Call, Reply, RetryClass
@@ -124,8 +124,7 @@ def trusted_url(host: str, *, allow_http: bool) -> str:
     parsed = httpx.URL(named)
     if parsed.path != "/":
         raise ConfigurationError(f"{field}: must not have a path")
-    near = parsed.scheme == "http" and is_loopback(parsed.host)
-    if not (near or _HOST.fullmatch(parsed.host)):
+    if not _HOST.fullmatch(parsed.host):
         raise ConfigurationError(
             f"{field}: {parsed.host} is not under alertlogic.com or alertlogic.co.uk; "
             "it is trusted only as a global_endpoint or in an endpoint map"
