@@ -5,7 +5,7 @@ import functools
 import threading
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import overload
 
@@ -21,7 +21,7 @@ _RawHeaders = tuple[tuple[bytes, bytes], ...]
 
 @dataclass(frozen=True, slots=True)
 class RecordedRequest:
-    """A request as it came over the wire.
+    """A request as it came over the wire; shown without headers and body, which hold credentials.
 
     Attributes:
         method: Its method, as sent.
@@ -38,8 +38,8 @@ class RecordedRequest:
     method: str
     path: str
     query: str
-    headers: Mapping[str, str]
-    body: bytes
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
     status: int
     fault: str | None = None
     served: int | None = None

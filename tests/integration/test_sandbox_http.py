@@ -272,3 +272,16 @@ def test_a_body_that_never_arrives_is_not_a_request(sandbox):
         )
     assert httpx.get(f"{sandbox.airview_url}/services/").status_code == 200
     assert [request.method for request in sandbox.requests] == ["GET"]
+
+
+def test_a_recorded_request_shows_no_credential(sandbox):
+    """A failed assertion prints it, in whatever log that ends."""
+    data = {"client_secret": "planted-secret"}
+    httpx.post(sandbox.token_url, data=data, headers={"Authorization": "Bearer planted-token"})
+    [request] = sandbox.requests
+    assert request.headers["authorization"] == "Bearer planted-token"
+    assert b"planted-secret" in request.body
+    assert repr(request) == (
+        "RecordedRequest(method='POST', path='/oauth2/token', query='', status=401, fault=None, "
+        "served=None)"
+    )
