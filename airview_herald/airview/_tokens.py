@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 import httpx
 
+from airview_herald._secret import Secret
 from airview_herald.airview._calls import read_error
 from airview_herald.auth import ClientCredentials
 from airview_herald.transport._connections import Connections
@@ -20,9 +21,9 @@ from airview_herald.transport._send import Transport
 async def get_oauth_token(  # noqa: PLR0913 - as documented
     oauth_endpoint: str,
     client_id: str,
-    client_secret: str,
+    client_secret: str | Secret,
     scope: str | None,
-    additional_headers: Mapping[str, str] | None = None,
+    additional_headers: Mapping[str, str | Secret] | None = None,
     *,
     http: httpx.AsyncBaseTransport | httpx.AsyncClient | None = None,
 ) -> str:
@@ -54,7 +55,7 @@ async def get_oauth_token(  # noqa: PLR0913 - as documented
 
 async def get_azure_token(
     client_id: str,
-    client_secret: str,
+    client_secret: str | Secret,
     tenant_id: str,
     scope: str,
     *,
@@ -77,7 +78,7 @@ async def get_azure_token(
 
 async def get_aws_cognito_token(  # noqa: PLR0913 - as documented
     client_id: str,
-    client_secret: str,
+    client_secret: str | Secret,
     cognito_pool_domain_prefix: str,
     aws_region: str,
     scope: str = "airview/agent_push",

@@ -193,23 +193,24 @@ def _basic(
     """Return the header of a name and a secret, of any letters, or `None` when neither is given."""
     if name is None and secret is None:
         return None
-    parts = []
-    for field, other, value in (
-        (name_field, secret_field, name),
-        (secret_field, name_field, secret),
-    ):
-        text = value.reveal() if isinstance(value, Secret) else value
-        if text is None:
-            raise ConfigurationError(f"{field}: must be given together with {other}")
-        if not isinstance(text, str) or not text:
+    if name is None:
+        raise ConfigurationError(f"{name_field}: must be given together with {secret_field}")
+    if secret is None:
+        raise ConfigurationError(f"{secret_field}: must be given together with {name_field}")
+    # No variable holds what a `Secret` does: a traceback may be shown with its variables.
+    for field, value in ((name_field, name), (secret_field, secret)):
+        if not isinstance(_revealed(value), str) or not _revealed(value):
             raise ConfigurationError(f"{field}: must be a text that is not empty")
-        parts.append(text)
-    if ":" in parts[0]:
+        if _HALF.search(_revealed(value)):
+            raise ConfigurationError(f"{field}: cannot be encoded in UTF-8")
+    if ":" in _revealed(name):
         raise ConfigurationError(f"{name_field}: must not hold a colon, where the secret begins")
-    pair = ":".join(parts)
-    if _HALF.search(pair):
-        raise ConfigurationError(f"{secret_field}: cannot be encoded in UTF-8")
-    return Secret(f"Basic {base64.b64encode(pair.encode()).decode('ascii')}")
+    pair = f"{_revealed(name)}:{_revealed(secret)}".encode()
+    return Secret(f"Basic {base64.b64encode(pair).decode('ascii')}")
+
+
+def _revealed(value: str | Secret) -> str:
+    return value.reveal() if isinstance(value, Secret) else value
 
 
 def _answer(response: httpx.Response) -> dict[str, Any]:

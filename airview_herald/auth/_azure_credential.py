@@ -89,9 +89,11 @@ class AzureCredential(RefreshingAuth):
                 f"{self._name} gave no token within {self._timeout:g} seconds"
             ) from None
         except Exception as error:  # noqa: BLE001 - a credential of any maker may raise anything
-            # The error itself may hold the request that carried the secret.
+            # The error itself may hold the request that carried the secret. To its words
+            # azure-core adds the answer, which may be a page that repeats the request.
+            words = str(error).partition("\nContent: ")[0]
             raise AuthenticationError(
-                f"{self._name} gave no token: {type(error).__name__}: {error}"
+                f"{self._name} gave no token: {type(error).__name__}: {words}"
             ) from None
         yield Token(header, expires - _LEEWAY)
 

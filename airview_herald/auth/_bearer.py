@@ -23,8 +23,8 @@ class BearerToken(httpx.Auth):
     """
 
     def __init__(self, token: str | Secret) -> None:
-        text = _SCHEMES.sub("", Secret(token, "token").reveal(), count=1).strip()
-        self._header = Secret(f"Bearer {Secret(text, 'token').reveal()}")
+        bare = Secret(_SCHEMES.sub("", Secret(token, "token").reveal(), count=1).strip(), "token")
+        self._header = Secret(f"Bearer {bare.reveal()}")
 
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
         """Add the header; see `httpx.Auth.auth_flow`."""

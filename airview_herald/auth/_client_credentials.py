@@ -10,7 +10,7 @@ from typing import Any, Self
 import httpx
 
 from airview_herald._origin import checked_url
-from airview_herald._secret import Secret
+from airview_herald._secret import Secret, masked
 from airview_herald._wire import parse
 from airview_herald.auth._refreshing import RefreshingAuth, Token
 from airview_herald.errors import AuthenticationError, ConfigurationError, DecodeError, RequestFacts
@@ -45,7 +45,7 @@ class ClientCredentials(RefreshingAuth):
         client_secret: str | Secret,
         scope: str | None = None,
         *,
-        headers: Mapping[str, str] | None = None,
+        headers: Mapping[str, str | Secret] | None = None,
         allow_http: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -125,11 +125,9 @@ class ClientCredentials(RefreshingAuth):
             said = ": ".join(
                 str(answer[key]) for key in ("error", "error_description") if answer.get(key)
             )
-            for secret in (self._client_secret, *self._headers.values()):
-                said = said.replace(secret.reveal(), str(secret))
             raise AuthenticationError(
                 f"the token endpoint {self._url} answered {response.status_code}: "
-                f"{said or 'no error in its body'}",
+                f"{self._masked(said) or 'no error in its body'}",
                 facts,
             )
         token = answer.get("access_token")
@@ -142,6 +140,12 @@ class ClientCredentials(RefreshingAuth):
                 "the token endpoint's answer has an access_token that no header can carry", facts
             ) from None
         return Token(header, self._refresh_at(answer))
+
+    def _masked(self, said: str) -> str:
+        """Return what the endpoint said, without what was said to it."""
+        pair = f"{self._client_id.reveal()}:{self._client_secret.reveal()}"
+        secrets: list[str | Secret] = [pair, self._client_secret, *self._headers.values()]
+        return masked(said.encode("utf-8", "replace"), secrets).decode("utf-8", "replace")
 
     def _refresh_at(self, answer: dict[str, Any]) -> float:
         """Without a usable `expires_in` only a 401 tells that a token is spent."""

@@ -118,13 +118,16 @@ class RefreshingAuth(httpx.Auth):
                     _tell(request, error)
                     raise
                 except AirViewHeraldError as error:
-                    flight.error = error
+                    # Told by a fresh one: the frames and the errors behind it hold what was sent
+                    # for a token, and what came back.
+                    flight.error = error.amended()
                     _tell(request, error)
-                    raise
                 finally:
                     self._flight = None
                     flight.landed.set()
                     await obtaining.aclose()
+                if flight.error is not None:
+                    raise flight.error
             self.authorize(request, token)
             response = yield request
             if response.status_code != httpx.codes.UNAUTHORIZED or not self.renewable:

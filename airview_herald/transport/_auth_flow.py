@@ -57,12 +57,14 @@ async def authorized(
     """
     while (outgoing.method, outgoing.url) != (request.method, request.url):
         try:
-            try:
-                response = await errand(outgoing)
-            except AirViewHeraldError as error:
-                outgoing = await flow.athrow(error)
+            answer: httpx.Response | AirViewHeraldError = await errand(outgoing)
+        except AirViewHeraldError as error:
+            answer = error
+        try:
+            if isinstance(answer, AirViewHeraldError):
+                outgoing = await flow.athrow(answer)
             else:
-                outgoing = await flow.asend(response)
+                outgoing = await flow.asend(answer)
         except StopAsyncIteration:
             raise _gave_up("after", outgoing.method, outgoing.url) from None
     return outgoing

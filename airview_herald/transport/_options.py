@@ -61,7 +61,7 @@ class Options:
         bare: bool,
         timeout: float | httpx.Timeout,
         retry: Retry | None,
-        headers: Mapping[str, str] | None,
+        headers: Mapping[str, str | Secret] | None,
         allow_http: bool,
         settle: float,
         on_reply: OnReply | None,
@@ -83,7 +83,7 @@ class Options:
         """
         if not isinstance(settle, int | float) or not settle >= 0:
             raise ConfigurationError("settle: must be seconds, not negative")
-        own = {
+        own: dict[str, str | Secret] = {
             "Accept": "application/json",
             "User-Agent": f"airview-herald/{__version__}",
         }
@@ -105,7 +105,7 @@ class Options:
         *,
         timeout: float | httpx.Timeout | None,
         retry: Retry | None,
-        headers: Mapping[str, str] | None,
+        headers: Mapping[str, str | Secret] | None,
         on_reply: OnReply | None,
     ) -> Self:
         """Return the same options with others in place of some; `None` keeps what is there.
@@ -124,7 +124,7 @@ class Options:
         )
 
 
-def _checked_headers(headers: Mapping[str, str]) -> dict[str, Secret]:
+def _checked_headers(headers: Mapping[str, str | Secret]) -> dict[str, Secret]:
     if not isinstance(headers, Mapping):
         raise ConfigurationError(f"headers: must be a mapping, not {type(headers).__name__}")
     for name in headers:

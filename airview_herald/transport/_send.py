@@ -31,6 +31,7 @@ from airview_herald.transport._failures import (
     from_httpx,
     from_status,
 )
+from airview_herald.transport._masking import without_credential
 from airview_herald.transport._observer import show
 from airview_herald.transport._operation import Operation
 from airview_herald.transport._options import Options
@@ -293,7 +294,7 @@ class Transport(Exchange):
                 try:
                     outgoing = await flow.asend(response)
                 except StopAsyncIteration:
-                    return reply
+                    return reply if response.is_success else without_credential(reply, outgoing)
                 self._answered()
         finally:
             await flow.aclose()

@@ -2,6 +2,7 @@
 
 import base64
 import pickle
+import traceback
 
 import anyio
 import httpx
@@ -525,3 +526,20 @@ async def test_a_session_that_no_header_can_carry_ends_the_login(service, sessio
     assert str(caught.value) == (
         f"{AIMS}/aims/v1/authenticate answered with a session that no header can carry"
     )
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"access_key_id": Secret("a:planted-key"), "secret_key": Secret("planted-secret")},
+        {"access_key_id": "a-key", "username": Secret("robin"), "password": None},
+        {"username": "robin:planted", "password": Secret("planted-secret")},
+    ],
+)
+def test_a_refused_key_is_in_no_variable(given):
+    """What is given as a `Secret` stays one in every frame of a traceback."""
+    with pytest.raises(ConfigurationError) as caught:
+        AimsAuth(**given)
+    for frame, _ in traceback.walk_tb(caught.value.__traceback__):
+        if frame.f_code.co_name != "test_a_refused_key_is_in_no_variable":
+            assert "planted-secret" not in repr(frame.f_locals)

@@ -356,6 +356,10 @@ def test_a_lifetime_that_says_nothing_is_none(lifetime):
             "the token endpoint answered 400: no key **********",
         ),
         (
+            answer(400, error="TXktQ2xpZW50 bXktc2VjcmV0 bXktY2xpZW50Om15LXNlY3JldA=="),
+            "the token endpoint answered 400: TXktQ2xpZW50 ********** **********==",
+        ),
+        (
             httpx.Response(500, text="<html>my-secret"),
             "the token endpoint answered 500: no error in its body",
         ),

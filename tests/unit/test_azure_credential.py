@@ -133,7 +133,17 @@ async def test_a_credential_without_a_token_is_an_authentication_error():
     ) as caught:
         await get(Service(), auth)
     assert caught.value.__cause__ is None
-    assert caught.value.__suppress_context__
+    assert caught.value.__context__ is None
+
+
+async def test_a_page_in_the_words_of_a_credential_is_left_out():
+    """azure-core adds the answer that it got: a proxy's page may repeat the secret in it."""
+    words = "Authentication failed: 502\nContent: <html>client_secret=planted-secret"
+    auth = AzureCredential(Failing(RuntimeError(words)), SCOPE)
+    with pytest.raises(AuthenticationError) as caught:
+        await get(Service(), auth)
+    assert str(caught.value) == "Failing gave no token: RuntimeError: Authentication failed: 502"
+    assert caught.value.__context__ is None
 
 
 async def test_a_credential_that_takes_too_long_is_an_authentication_error():

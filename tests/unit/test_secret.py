@@ -1,12 +1,17 @@
 """`Secret` shows its value to nobody who does not ask for it."""
 
+import base64
 import copy
+import html
+import json
 import pickle
+import traceback
+from urllib.parse import quote, quote_plus
 
 import attrs
 import pytest
 
-from airview_herald._secret import Secret
+from airview_herald._secret import Secret, masked
 from airview_herald.errors import ConfigurationError
 
 VALUE = "hunter2"
@@ -89,3 +94,42 @@ def test_a_secret_fits_in_a_header(value):
         Secret(value, "token")
     assert value not in str(caught.value)
     assert value not in repr(caught.value)
+
+
+@pytest.mark.parametrize("value", ["hunter2\n", "pässword"])
+def test_a_refused_secret_is_in_no_variable(value):
+    """Tools that show the variables of a traceback's frames find it in none of this package's."""
+    with pytest.raises(ConfigurationError) as caught:
+        Secret(value)
+    frames = [frame for frame, _ in traceback.walk_tb(caught.value.__traceback__)]
+    assert frames[-1].f_code.co_name == "__init__"
+    assert value not in map(str, frames[-1].f_locals.values())
+
+
+@pytest.mark.parametrize("secret", ["planted+/=&'\"<", "pässword-7", Secret("planted+/=&")])
+def test_what_repeats_a_secret_is_masked(secret):
+    """In each form in which it may be repeated, and nothing beside it."""
+    text = secret.reveal() if isinstance(secret, Secret) else secret
+    for form in (
+        text,
+        quote(text),
+        quote(text, safe=""),
+        quote_plus(text),
+        html.escape(text),
+        json.dumps(text),
+        base64.b64encode(text.encode()).decode(),
+        base64.urlsafe_b64encode(text.encode()).decode(),
+    ):
+        content = masked(f"before:{form}:after".encode(), ["nowhere", secret]).decode()
+        bare = content.replace('"', "").replace("=", "")
+        assert bare == "before:**********:after"
+
+
+def test_the_longest_of_several_secrets_is_masked_whole():
+    """One that begins another leaves no rest of it."""
+    assert masked(b"token-17-b", ["token", "token-17-b"]) == b"**********"
+
+
+def test_what_is_in_other_words_too_is_not_masked():
+    """A text of a few letters hides nothing and would spoil a lot."""
+    assert masked(b"a product", ["pro"]) == b"a product"
