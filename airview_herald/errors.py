@@ -7,6 +7,7 @@ AirViewHeraldError
 ├── AuthenticationError       no usable credential could be had
 ├── TransportError            no complete answer arrived
 │   ├── ConnectError          no connection: nothing was sent
+│   │   └── TLSError              a certificate that is not trusted, or no TLS in common
 │   ├── RequestTimeoutError   the connection or the answer took too long
 │   ├── DeadlineError         the operation's total time is used up
 │   └── CooldownError         the server keeps a batch waiting for too long
@@ -70,6 +71,7 @@ __all__ = [
     "ServerStatusError",
     "ServiceUnavailableError",
     "StatusError",
+    "TLSError",
     "TooManyRequestsError",
     "TransportError",
     "UnauthorizedError",
@@ -200,6 +202,10 @@ class TransportError(AirViewHeraldError):
 
 class ConnectError(TransportError):
     """No connection could be made: nothing was sent."""
+
+
+class TLSError(ConnectError):
+    """Server and client do not trust each other, or speak no TLS in common; it ends a batch."""
 
 
 class RequestTimeoutError(TransportError):

@@ -13,7 +13,10 @@ from airview_herald.transport import AiohttpTransport, _connections
 
 _MEASURED = "COVERAGE_PROCESS_"
 _SETTINGS = ("AIRVIEW_", "ALERTLOGIC_", _MEASURED)
-_SCRUBBED = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
+_SCRUBBED = (
+    *("http_proxy", "https_proxy", "all_proxy", "no_proxy"),
+    *("ssl_cert_file", "ssl_cert_dir", "sslkeylogfile"),
+)
 # Shorter ones are in other words too.
 _LONG_ENOUGH = 8
 # Held as secrets for being headers or half of a credential, and known to everybody.
@@ -75,7 +78,7 @@ def measured():
 
 @pytest.fixture(autouse=True)
 def _scrubbed_environment(monkeypatch, empty_home, measured):
-    """Keep the caller's proxies, credentials and files out of every test."""
+    """Keep the caller's proxies, certificates, credentials and files out of every test."""
     monkeypatch.setenv("HOME", empty_home)
     monkeypatch.setenv("USERPROFILE", empty_home)
     for name in list(os.environ):

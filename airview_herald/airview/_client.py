@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import copy
+import ssl
 from collections.abc import Mapping
 from typing import Any, Self
 
 import httpx
 
+from airview_herald._secret import Secret
 from airview_herald.airview._backend import Backend
 from airview_herald.airview._batches import Batches
 from airview_herald.airview._calls import read_error
@@ -46,6 +48,9 @@ class AirView(SessionClient, Batches, Operations):
         http: What carries requests: an `httpx.AsyncBaseTransport` or an `httpx.AsyncClient`,
             closed by the caller. By default a `PooledTransport` of the client's own, or httpx's
             own client where the environment names a proxy.
+        verify: How servers are verified, where `http` is not given: an `ssl.SSLContext`, such as
+            `airview_herald.transport.tls_context` makes; true for the system's store of
+            certificates; or false to accept any.
         timeout: Limit of connecting, of each read and write, and of waiting for a connection, in
             seconds; by default 5 for connecting and 30 for the others. The requests of one
             operation end within 120 seconds in all.
@@ -77,9 +82,10 @@ class AirView(SessionClient, Batches, Operations):
         referencing_type: str,
         auth: httpx.Auth | str | None = None,
         http: httpx.AsyncBaseTransport | httpx.AsyncClient | None = None,
+        verify: ssl.SSLContext | bool = True,
         timeout: float | httpx.Timeout = TIMEOUT,
         retry: Retry | None = None,
-        headers: Mapping[str, str] | None = None,
+        headers: Mapping[str, str | Secret] | None = None,
         allow_http: bool = False,
         cache_size: int = 250_000,
         settle: float = 30.0,
@@ -105,7 +111,7 @@ class AirView(SessionClient, Batches, Operations):
             on_reply=on_reply,
         )
         config = BackendConfig(options.base_url, None, system_name, system_stage, referencing_type)
-        session = Session(Connections(http))
+        session = Session(Connections(http, verify=verify))
         transport = transport_for(session.connections, auth, options, read_error, telemetry)
         super().__init__(session, Sender(config, transport, session), cache_size, on_mismatch)
 
@@ -143,7 +149,7 @@ class AirView(SessionClient, Batches, Operations):
         *,
         timeout: float | httpx.Timeout | None = None,
         retry: Retry | None = None,
-        headers: Mapping[str, str] | None = None,
+        headers: Mapping[str, str | Secret] | None = None,
         on_reply: OnReply | None = None,
         on_mismatch: OnMismatch | None = None,
     ) -> Self:

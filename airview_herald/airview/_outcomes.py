@@ -19,6 +19,7 @@ from airview_herald.errors import (
     AuthenticationError,
     ConfigurationError,
     ForbiddenError,
+    TLSError,
     UnauthorizedError,
 )
 from airview_herald.transport._operation import Operation
@@ -26,7 +27,13 @@ from airview_herald.transport._operation import Operation
 KEPT_FAILURES = 1000
 
 # What no event of a run can be recorded for.
-SYSTEMIC = (AuthenticationError, UnauthorizedError, ForbiddenError, ConfigurationError)
+SYSTEMIC = (
+    AuthenticationError,
+    UnauthorizedError,
+    ForbiddenError,
+    ConfigurationError,
+    TLSError,
+)
 
 
 class OutcomeStatus(StrEnum):

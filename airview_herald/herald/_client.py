@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import ssl
 from collections.abc import Mapping
 from typing import Self
 
@@ -57,6 +58,9 @@ class Herald(SessionClient, NotificationOperations, SubscriptionOperations, Inte
         auth: Any `httpx.Auth` in place of the credentials above.
         http: What carries requests: an `httpx.AsyncBaseTransport` or an `httpx.AsyncClient`,
             closed by the caller; as for `AirView`.
+        verify: How servers are verified, where `http` is not given: an `ssl.SSLContext`, such as
+            `airview_herald.transport.tls_context` makes; true for the system's store of
+            certificates; or false to accept any.
         timeout: Limit of connecting, of each read and write, and of waiting for a connection, in
             seconds; by default 5 for connecting and 30 for the others. The requests of one
             operation, those for a token and a host among them, end within 120 seconds in all.
@@ -87,9 +91,10 @@ class Herald(SessionClient, NotificationOperations, SubscriptionOperations, Inte
         residency: str | None = None,
         auth: httpx.Auth | None = None,
         http: httpx.AsyncBaseTransport | httpx.AsyncClient | None = None,
+        verify: ssl.SSLContext | bool = True,
         timeout: float | httpx.Timeout = TIMEOUT,
         retry: Retry | None = None,
-        headers: Mapping[str, str] | None = None,
+        headers: Mapping[str, str | Secret] | None = None,
         allow_http: bool = False,
         on_reply: OnReply | None = None,
         telemetry: Telemetry | None = None,
@@ -141,7 +146,7 @@ class Herald(SessionClient, NotificationOperations, SubscriptionOperations, Inte
             settle=0.0,
             on_reply=on_reply,
         )
-        self._session = Session(Connections(http))
+        self._session = Session(Connections(http, verify=verify))
         transport = transport_for(self._session.connections, auth, options, read_error, telemetry)
         endpoints = Endpoints(settings, allow_http=allow_http)
         super().__init__(Sender(self._session, settings, endpoints, auth, transport))
@@ -154,7 +159,7 @@ class Herald(SessionClient, NotificationOperations, SubscriptionOperations, Inte
         *,
         timeout: float | httpx.Timeout | None = None,
         retry: Retry | None = None,
-        headers: Mapping[str, str] | None = None,
+        headers: Mapping[str, str | Secret] | None = None,
         on_reply: OnReply | None = None,
     ) -> Self:
         """Return a sibling that sends otherwise: `herald.with_options(timeout=2).get_...`.

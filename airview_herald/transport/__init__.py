@@ -10,8 +10,9 @@ from airview_herald.transport._retry import Retry
 if TYPE_CHECKING:
     from airview_herald.transport._aiohttp import AiohttpTransport
     from airview_herald.transport._pool import PooledTransport
+    from airview_herald.transport._tls import tls_context
 
-__all__ = ["AiohttpTransport", "PooledTransport", "Reply", "Retry"]
+__all__ = ["AiohttpTransport", "PooledTransport", "Reply", "Retry", "tls_context"]
 
 # httpcore, which a client loads when it is made, takes longer than all the rest.
 __getattr__: Callable[[str], Any] = lazily(
@@ -19,5 +20,6 @@ __getattr__: Callable[[str], Any] = lazily(
     {
         "AiohttpTransport": "airview_herald.transport._aiohttp",
         "PooledTransport": "airview_herald.transport._pool",
+        "tls_context": "airview_herald.transport._tls",
     },
 )

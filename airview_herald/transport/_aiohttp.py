@@ -40,7 +40,8 @@ class AiohttpTransport(PoolingTransport["AiohttpConnection"]):
         clock: Monotonic seconds.
 
     Raises:
-        ConfigurationError: If aiohttp is not installed, or is a release that lacks what is used.
+        ConfigurationError: If aiohttp is not installed, or is a release that lacks what is used;
+            or if `verify` is neither a context nor a bool.
         ValueError: If a number is out of its range.
     """
 

@@ -12,6 +12,7 @@ import anyio
 import httpx
 
 from airview_herald._origin import PORTS
+from airview_herald.transport._tls import checked_verify, context_for
 
 if TYPE_CHECKING:
     import ssl
@@ -72,7 +73,7 @@ class PoolingTransport(httpx.AsyncBaseTransport, ABC, Generic[C]):
             raise ValueError("max_connections must be at least 1, and keepalive_expiry at least 0")
         self._max_connections = max_connections
         self._keepalive_expiry = keepalive_expiry
-        self._verify = verify
+        self._verify = checked_verify(verify)
         self._ssl_context: ssl.SSLContext | None = None
         self._clock = clock
         self._stacks: dict[Origin, deque[C]] = {}
@@ -118,6 +119,7 @@ class PoolingTransport(httpx.AsyncBaseTransport, ABC, Generic[C]):
         """Return where a request goes; refuse it if the transport cannot send it there.
 
         Raises:
+            ConfigurationError: The environment names a store of certificates that is none.
             RuntimeError: The transport is closed.
             httpx.UnsupportedProtocol: The URL is neither http nor https.
         """
@@ -129,7 +131,7 @@ class PoolingTransport(httpx.AsyncBaseTransport, ABC, Generic[C]):
         if scheme not in PORTS:
             raise httpx.UnsupportedProtocol(f"Neither http nor https: {scheme!r}", request=request)
         if scheme == "https" and self._ssl_context is None:
-            self._ssl_context = httpx.create_ssl_context(self._verify)
+            self._ssl_context = context_for(self._verify)
         return (url.raw_scheme, url.raw_host, url.port or PORTS[scheme])
 
     def _take(self, origin: Origin) -> C | None:

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import urllib.request
+from typing import TYPE_CHECKING
 
 import httpx
 
+from airview_herald._origin import is_loopback
 from airview_herald.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from airview_herald.transport._tls import Verify
 
 
 class Connections:
@@ -17,18 +22,28 @@ class Connections:
 
     Args:
         http: The caller's transport or client, which the caller closes; or `None`.
+        verify: How servers are verified if the backend is ours; see `PooledTransport`.
 
     Raises:
-        ConfigurationError: `http` is neither.
+        ConfigurationError: `http` is neither, or does not go with a `verify`.
     """
 
-    def __init__(self, http: httpx.AsyncBaseTransport | httpx.AsyncClient | None) -> None:
+    def __init__(
+        self,
+        http: httpx.AsyncBaseTransport | httpx.AsyncClient | None,
+        *,
+        verify: Verify = True,
+    ) -> None:
         if http is not None and not isinstance(http, httpx.AsyncBaseTransport | httpx.AsyncClient):
             raise ConfigurationError(
                 "http: must be an httpx.AsyncBaseTransport or an httpx.AsyncClient"
             )
+        if http is not None and verify is not True:
+            raise ConfigurationError(
+                "verify: give it to what is given as http=, which opens connections"
+            )
         self._owned = http is None
-        self._http = _default() if http is None else http
+        self._http = _default(verify=verify) if http is None else http
 
     async def send(self, request: httpx.Request) -> httpx.Response:
         """Send one request once, and return its response with the body still to be read."""
@@ -42,13 +57,36 @@ class Connections:
             await self._http.aclose()
 
 
-def _default() -> httpx.AsyncBaseTransport | httpx.AsyncClient:
-    if _proxied():
-        return httpx.AsyncClient(timeout=None)  # noqa: S113 - each request carries its own timeouts
+def _default(*, verify: Verify) -> httpx.AsyncBaseTransport:
     from airview_herald.transport._pool import PooledTransport  # noqa: PLC0415 - it takes a while
 
-    return PooledTransport()
+    pooled = PooledTransport(verify=verify)
+    return _ByProxies(pooled, verify) if _proxied() else pooled
 
 
 def _proxied() -> bool:
     return any(scheme in urllib.request.getproxies() for scheme in ("http", "https", "all"))
+
+
+class _ByProxies(httpx.AsyncBaseTransport):
+    """Send requests by the proxies of the environment, but for those to this machine.
+
+    A proxy is another machine: a credential that may go to this one without TLS would reach it
+    in plain text.
+    """
+
+    def __init__(self, direct: httpx.AsyncBaseTransport, verify: Verify) -> None:
+        from airview_herald.transport._tls import context_for  # noqa: PLC0415 - likewise
+
+        self._direct = direct
+        # Each request carries its own timeouts.
+        self._client = httpx.AsyncClient(timeout=None, verify=context_for(verify))  # noqa: S113
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        if is_loopback(request.url.host):
+            return await self._direct.handle_async_request(request)
+        return await self._client.send(request, stream=True, auth=None, follow_redirects=False)
+
+    async def aclose(self) -> None:
+        await self._client.aclose()
+        await self._direct.aclose()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import ssl
 
 import attrs
 import httpx
@@ -14,10 +13,12 @@ from airview_herald.errors import (
     DecodeError,
     RequestFacts,
     RequestTimeoutError,
+    TLSError,
     TransportError,
     status_error,
 )
 from airview_herald.transport._call import ErrorBody, Reply
+from airview_herald.transport._handshake import fault_of
 from airview_herald.transport._retry import Failure, Fate, status_failure
 
 HTTPX_ERRORS = (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, httpx.CookieConflict)
@@ -62,28 +63,21 @@ class FailedAttempt(Exception):  # noqa: N818 - it never leaves the send path
 def from_httpx(caught: BaseException, facts: RequestFacts) -> FailedAttempt:
     """Return the failure behind an exception of httpx's."""
     kind, fate = next((_BY_TYPE[c] for c in type(caught).__mro__ if c in _BY_TYPE), _OTHERWISE)
-    if kind is ConnectError and _is_tls(caught):
-        # No later handshake goes better: the certificate is not trusted, or there is no TLS.
-        fate = Fate.VERDICT
     reason = type(caught).__name__
     telltale = isinstance(caught, _TELLTALES)
     words = _QUOTATION.sub("", str(caught))
     if words and not telltale:
         reason += f": {words}"
+    fault = fault_of(caught, httpx.URL(facts.url).netloc.decode("ascii"))
+    if fault is not None:
+        # No later handshake goes better.
+        kind, fate, reason = TLSError, Fate.VERDICT, fault
     error = kind(f"{facts.method} {facts.url}: {reason}", facts)
     if isinstance(caught, httpx.RequestError):
         # The exception itself holds the request, and with it the credential.
         caught = type(caught)(words)
     error.__cause__ = None if telltale else caught
     return FailedAttempt(error, Failure(fate))
-
-
-def _is_tls(error: BaseException | None) -> bool:
-    while error is not None:
-        if isinstance(error, ssl.SSLError):
-            return True
-        error = error.__cause__ or error.__context__
-    return False
 
 
 def from_status(reply: Reply, body: ErrorBody) -> FailedAttempt:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import time
 from typing import TYPE_CHECKING, Final, cast
 
@@ -13,7 +14,6 @@ from airview_herald.transport._body import RequestBody, leave
 from airview_herald.transport._connection_pool import Connection, PoolingTransport, close_all
 
 if TYPE_CHECKING:
-    import ssl
     from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable
 
     from airview_herald.transport._connection_pool import Origin
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 _ERRORS: Final[dict[type, type[httpx.TransportError]]] = {
     # Raised before anything is written, and only for a fresh connection does it get this far.
     httpcore.ConnectionNotAvailable: httpx.ConnectError,
+    # On asyncio httpcore lets out what TLS reads after the handshake: an alert, say.
+    ssl.SSLError: httpx.ReadError,
     **{
         getattr(httpcore, name): getattr(httpx, name)
         for name in (
@@ -52,12 +54,13 @@ class PooledTransport(PoolingTransport["_Pooled"]):
         keepalive_expiry: Seconds an idle connection may be used again. The default stays below
             the 5 seconds after which uvicorn, Node.js and Apache close theirs, so that a request
             seldom meets a connection that is just being closed.
-        verify: How to verify servers: an `ssl.SSLContext`; true for httpx's default context, made
-            at the first https request; or false to accept any certificate.
+        verify: How to verify servers: an `ssl.SSLContext`, such as `tls_context` makes; true for
+            the system's store, read at the first https request; or false to accept any certificate.
         clock: Monotonic seconds, for `keepalive_expiry`.
         network_backend: What opens sockets; by default httpcore's own for the running event loop.
 
     Raises:
+        ConfigurationError: If `verify` is neither a context nor a bool.
         ValueError: If `max_connections` is below 1 or `keepalive_expiry` is negative.
     """
 

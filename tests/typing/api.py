@@ -60,7 +60,7 @@ from airview_herald.airview import (
     get_handler,
     get_oauth_token,
 )
-from airview_herald.auth import BearerToken, ClientCredentials
+from airview_herald.auth import BearerToken, ClientCredentials, Secret
 from airview_herald.errors import (
     IngestAborted,
     InputError,
@@ -80,7 +80,7 @@ from airview_herald.sources import (
     read_sarif,
     write_jsonl,
 )
-from airview_herald.transport import AiohttpTransport, PooledTransport, Retry
+from airview_herald.transport import AiohttpTransport, PooledTransport, Retry, tls_context
 
 APPLICATION = Application("Payments", "123456789012")
 CONTROL = Control("Patch servers", QualityModel.SECURITY, severity=ControlSeverity.HIGH)
@@ -124,10 +124,21 @@ def clients() -> list[AirView]:
             system_stage=SystemStage.MONITOR,
             referencing_type="aws_account_id",
             auth=credentials,
-            http=PooledTransport(),
+            http=PooledTransport(verify=tls_context(ca="ca.pem", system=False)),
             timeout=10.0,
             retry=Retry(attempts=2, base=0.1),
             headers={"Ocp-Apim-Subscription-Key": "key"},
+        ),
+        AirView(
+            URL,
+            system_name="ccf",
+            system_stage=SystemStage.MONITOR,
+            referencing_type="aws_account_id",
+            auth=credentials,
+            verify=tls_context(
+                ca=Path("ca.pem"), cert="client.pem", key="client.key", password=Secret("words")
+            ),
+            headers={"Ocp-Apim-Subscription-Key": Secret("key")},
         ),
         AirView(
             URL,

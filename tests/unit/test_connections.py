@@ -9,6 +9,7 @@ import pytest
 import respx
 from anyio.abc import SocketAttribute
 
+from airview_herald.auth import BearerToken
 from airview_herald.errors import ConfigurationError, ConnectError, RedirectError
 from airview_herald.transport import PooledTransport
 from airview_herald.transport._call import Call, ErrorBody, RetryClass
@@ -75,8 +76,8 @@ async def serve():
     """Start servers that last as long as the test; returns a function that starts one."""
     async with AsyncExitStack() as listeners, anyio.create_task_group() as tasks:
 
-        async def start():
-            listener = await anyio.create_tcp_listener(local_host="127.0.0.1")
+        async def start(local_host="127.0.0.1"):
+            listener = await anyio.create_tcp_listener(local_host=local_host)
             await listeners.enter_async_context(listener)
             server = Proxy(listener)
             tasks.start_soon(listener.serve, server)
@@ -157,6 +158,13 @@ def test_nothing_else_carries_requests(http):
     assert str(caught.value) == "http: must be an httpx.AsyncBaseTransport or an httpx.AsyncClient"
 
 
+def test_verification_is_set_where_connections_are_opened():
+    """A setting that would have no effect is refused."""
+    with pytest.raises(ConfigurationError) as caught:
+        Connections(Watched(), verify=False)
+    assert str(caught.value) == "verify: give it to what is given as http=, which opens connections"
+
+
 async def test_respx_sees_the_pooled_transport():
     """Users' tests may mock our own connections with respx."""
     with respx.mock:
@@ -183,9 +191,9 @@ async def test_a_proxy_of_the_environment_is_used(serve, monkeypatch, variable):
     monkeypatch.setenv(variable, proxy.url)
     connections = Connections(None)
     assert await fetch(connections, "http://airview.invalid") == []
-    client = connections._http
     await connections.aclose()
-    assert client.is_closed
+    with pytest.raises(RuntimeError, match="closed"):
+        await fetch(connections, "http://airview.invalid")
     assert proxy.lines == ["GET http://airview.invalid/environments/?a=b HTTP/1.1"]
 
 
@@ -196,6 +204,19 @@ async def test_a_host_outside_the_proxy_is_reached_directly(serve, monkeypatch):
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     connections = Connections(None)
     assert await fetch(connections, server.url) == []
+    await connections.aclose()
+    assert proxy.lines == []
+    assert server.lines == ["GET /environments/?a=b HTTP/1.1"]
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.2", "localhost"])
+async def test_this_machine_is_reached_without_a_proxy(serve, monkeypatch, host):
+    """A credential may go to this machine without TLS, and so not by way of another one."""
+    proxy, server = await serve(), await serve("0.0.0.0")
+    monkeypatch.setenv("ALL_PROXY", proxy.url)
+    connections = Connections(None)
+    token = BearerToken("planted-token")
+    assert await fetch(connections, server.url.replace("127.0.0.1", host), token) == []
     await connections.aclose()
     assert proxy.lines == []
     assert server.lines == ["GET /environments/?a=b HTTP/1.1"]

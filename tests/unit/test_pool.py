@@ -9,6 +9,7 @@ import httpx
 import pytest
 import respx
 
+from airview_herald.transport import _connection_pool
 from airview_herald.transport._pool import PooledTransport
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -589,7 +590,7 @@ async def test_no_context_is_made_before_the_first_https_request(network, monkey
         made.append(verify)
         return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
-    monkeypatch.setattr(httpx, "create_ssl_context", create)
+    monkeypatch.setattr(_connection_pool, "context_for", create)
     async with PooledTransport(network_backend=network) as transport:
         await call(transport, get("http://a.test/"))
         assert made == []

@@ -29,6 +29,7 @@ from airview_herald.errors import (
     RequestTimeoutError,
     ServiceUnavailableError,
     StatusError,
+    TLSError,
     TooManyRequestsError,
     TransportError,
     UnauthorizedError,
@@ -1260,9 +1261,10 @@ async def test_a_handshake_that_fails_is_not_repeated():
     untrusted = httpx.ConnectError("certificate verify failed")
     untrusted.__cause__ = ssl.SSLCertVerificationError("self-signed certificate")
     case = Case(Server(untrusted, 200))
-    error = await case.fail(ConnectError, call(READ))
+    error = await case.fail(TLSError, call(READ))
     assert error.attempts == 1
     assert not error.ambiguous
+    assert "the certificate of airview.example is not trusted: " in str(error)
 
 
 async def test_the_cause_of_an_error_holds_no_request():
