@@ -2,11 +2,11 @@
 
 import base64
 import logging
-import traceback
-from urllib.parse import quote, quote_plus
+from urllib.parse import quote
 
 import httpx
 import pytest
+from planted_secrets import forms, found_in, shown_by
 
 from airview_herald import Herald
 from airview_herald._secret import Secret
@@ -20,25 +20,6 @@ PASSWORD = "planted pässword&9"
 TOKEN = "planted-token/+=.8"
 API_TOKEN = "planted-api-token?5"
 HEADER = "planted header/6"
-
-
-def forms(*values):
-    """Return each value as it may show: raw, in URLs, in base64, and as the Basic header."""
-    found = set()
-    for value in values:
-        raw = value.encode()
-        found |= {
-            value,
-            quote(value, safe=""),
-            quote(value),
-            quote_plus(value),
-            base64.b64encode(raw).decode(),
-            base64.urlsafe_b64encode(raw).decode(),
-            repr(value)[1:-1],
-            ascii(value)[1:-1],
-            raw.hex(),
-        }
-    return {form.rstrip("=") for form in found}
 
 
 PLANTED = forms(
@@ -56,8 +37,7 @@ PLANTED = forms(
 
 def assert_clean(*texts):
     """Find no planted value in what is shown."""
-    for text in texts:
-        assert [form for form in PLANTED if form in text] == []
+    assert found_in(PLANTED, texts) == []
 
 
 @pytest.fixture
@@ -69,16 +49,6 @@ def shown(caplog):
         for record in caplog.records
         if record.name.startswith("airview_herald")
     ]
-
-
-def everything(error):
-    """Return all that an error shows, its causes and their contexts included."""
-    texts = [str(error), repr(error), *traceback.format_exception(error)]
-    seen = error
-    while seen is not None:
-        texts += [repr(seen), repr(vars(seen)), *getattr(seen, "__notes__", [])]
-        seen = seen.__cause__ or seen.__context__
-    return texts
 
 
 def keys(**options):
@@ -123,7 +93,7 @@ async def test_a_bare_token_is_not_shown(sandbox, shown):
         with pytest.raises(AirViewHeraldError) as caught:
             await herald.get_account_subscriptions()
         assert_clean(repr(herald._sender._auth), repr(vars(herald._sender._auth)))
-    assert_clean(*everything(caught.value), *shown())
+    assert_clean(*shown_by(caught.value), *shown())
     assert sandbox.requests[-1].headers["x-aims-auth-token"] == TOKEN
 
 
@@ -136,7 +106,7 @@ async def test_a_refused_login_shows_no_secret(sandbox, shown, options):
     async with Herald(global_endpoint=sandbox.herald_url, **options) as herald:
         with pytest.raises(AirViewHeraldError) as caught:
             await herald.get_account_subscriptions()
-    assert_clean(*everything(caught.value), *shown())
+    assert_clean(*shown_by(caught.value), *shown())
     assert sandbox.requests[0].headers["authorization"].startswith("Basic ")
 
 
@@ -170,7 +140,7 @@ async def test_an_error_on_the_way_shows_no_secret(shown, handler):
     ) as herald:
         with pytest.raises(AirViewHeraldError) as caught:
             await herald.get_account_subscriptions()
-    assert_clean(*everything(caught.value), *shown())
+    assert_clean(*shown_by(caught.value), *shown())
 
 
 @pytest.mark.parametrize(
@@ -189,7 +159,7 @@ async def test_a_target_that_is_no_json_shows_no_secret(sandbox, call_herald, sh
     async with call_herald() as herald:
         with pytest.raises(InputError, match=r"^body") as caught:
             await herald.test_integration("jira", body)
-    assert_clean(*everything(caught.value), *shown())
+    assert_clean(*shown_by(caught.value), *shown())
     assert len(sandbox.requests) == 0
 
 
@@ -201,7 +171,7 @@ async def test_an_answer_that_repeats_a_target_shows_no_secret(sandbox, call_her
     async with call_herald() as herald:
         with pytest.raises(AirViewHeraldError) as caught:
             await herald.test_integration("jira", {"api_token": API_TOKEN})
-    assert_clean(*everything(caught.value), *shown())
+    assert_clean(*shown_by(caught.value), *shown())
 
 
 @pytest.mark.parametrize(
@@ -222,7 +192,7 @@ def test_a_client_that_cannot_be_made_shows_no_secret(options):
     """A setting is named, its value is not when it is a secret."""
     with pytest.raises(ConfigurationError) as caught:
         Herald(**options)
-    assert_clean(*everything(caught.value))
+    assert_clean(*shown_by(caught.value))
 
 
 def test_a_broken_file_shows_no_secret(tmp_path, monkeypatch):
@@ -241,7 +211,7 @@ def test_a_broken_file_shows_no_secret(tmp_path, monkeypatch):
         monkeypatch.setenv("ALERTLOGIC_CONFIG", str(file))
         with pytest.raises(ConfigurationError, match=str(file)) as caught:
             Herald()
-        assert_clean(*everything(caught.value))
+        assert_clean(*shown_by(caught.value))
 
 
 def test_a_provider_shows_no_secret():
