@@ -13,10 +13,12 @@ import attrs
 
 from airview_herald._records import records
 from airview_herald._rows import rows_html
-from airview_herald.errors import InputError, PaginationError
+from airview_herald.errors import InputError, LimitError, PaginationError
 
 T = TypeVar("T")
 
+# More is nothing that a URL may hold.
+_LONGEST_CURSOR = 8_000
 # How many empty pages in a row are followed, and how many pages are searched for a lost place.
 _PATIENCE = 10
 _OTHER_QUERY = (
@@ -77,7 +79,8 @@ class Paginator(Generic[T]):
 
     Nothing is sent before it is asked for, and nothing more once a loop is left: there is nothing
     to close. Each of the three starts anew, so that a listing can be read again. An iterator whose
-    request failed can be asked again, and goes on where it was.
+    request failed can be asked again, and goes on where it was. One that has read as much as the
+    client's `Limits` allow raises a `LimitError`.
 
     A page without a continuation id is the last one, and so is an empty page that repeats the id
     it was asked for with. Other empty pages are followed, ten in a row at most: a filter of the
@@ -102,12 +105,14 @@ class Paginator(Generic[T]):
         identify: Returns the id of an item, or `None` for one that has none.
         start: The cursor to start from.
         resume: A `resume_token` to go on from.
+        most_pages: Pages that one iterator fetches.
+        most_items: Items that one iterator gives.
 
     Raises:
         InputError: The token is none, is of another query, or is given beside a cursor.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is documented, all but one by keyword
         self,
         fetch: Callable[[str | None], Awaitable[Page[T]]],
         *,
@@ -115,6 +120,8 @@ class Paginator(Generic[T]):
         identify: Callable[[T], str | None],
         start: str | None = None,
         resume: str | None = None,
+        most_pages: int = 10_000,
+        most_items: int = 1_000_000,
     ) -> None:
         if start is not None and resume is not None:
             raise InputError("resume", "cannot be given beside a continuation id")
@@ -125,6 +132,8 @@ class Paginator(Generic[T]):
         self._from = None if resume is None else self._read_token(resume)
         self._start = start if self._from is None else self._from.cursor
         self._place = self._from
+        self._most_pages = most_pages
+        self._most_items = most_items
 
     def __repr__(self) -> str:
         return f"Paginator({self._target!r})"
@@ -135,11 +144,11 @@ class Paginator(Generic[T]):
 
     def __aiter__(self) -> AsyncIterator[T]:
         """Return an iterator over every item."""
-        return _Items(self._pages(), self._give)
+        return _Items(self._pages(), self._give, self._most_items)
 
     def pages(self) -> AsyncIterator[Page[T]]:
         """Return an iterator over every page, as answered; there is at least one."""
-        return _GivenPages(self._pages(), self._give)
+        return _GivenPages(self._pages(), self._give, self._most_items)
 
     @property
     def resume_token(self) -> str | None:
@@ -154,7 +163,7 @@ class Paginator(Generic[T]):
         return base64.urlsafe_b64encode(json.dumps(content).encode()).decode()
 
     def _pages(self) -> _Pages[T]:
-        return _Pages(self._fetch, self._start, self._from, self._identify)
+        return _Pages(self._fetch, self._start, self._from, self._identify, self._most_pages)
 
     def _give(self, item: T, cursor: str | None) -> None:
         """Note that an item is given."""
@@ -185,6 +194,8 @@ class _Pages(Generic[T]):
     cursor: str | None
     behind: _Place | None
     identify: Callable[[T], str | None]
+    most: int
+    fetched: int = 0
     sent: set[str] = attrs.Factory(set)
     empty: int = 0
     searched: int = 0
@@ -194,7 +205,10 @@ class _Pages(Generic[T]):
         """Fetch the next page, or raise `StopAsyncIteration`."""
         while not self.ended:
             cursor = self.cursor
+            if self.fetched >= self.most:
+                raise _beyond("pages", self.most)
             page = await self.fetch(cursor)
+            self.fetched += 1
             self._advance(page)
             rest = self._rest(page)
             if rest is not None:
@@ -211,6 +225,10 @@ class _Pages(Generic[T]):
         if following is None or (not page.items and following == cursor):
             self.ended = True
             return
+        if len(following) > _LONGEST_CURSOR:
+            raise PaginationError(
+                f"the continuation id has {len(following)} characters; {_LONGEST_CURSOR} are sent"
+            )
         if following in self.sent:
             raise PaginationError("the listing turns in a circle: a continuation id came back")
         empty = 0 if page.items else self.empty + 1
@@ -244,9 +262,16 @@ class _GivenPages(AsyncIterator[Page[T]]):
 
     pages: _Pages[T]
     give: Callable[[T, str | None], None]
+    most: int
+    given: int = 0
 
     async def __anext__(self) -> Page[T]:
+        if self.given > self.most:
+            raise _beyond("items", self.most)
         cursor, page = await self.pages.next()
+        self.given += len(page.items)
+        if self.given > self.most:
+            raise _beyond("items", self.most)
         if page.items:
             self.give(page.items[-1], cursor)
         return page
@@ -258,6 +283,8 @@ class _Items(AsyncIterator[T]):
 
     pages: _Pages[T]
     give: Callable[[T, str | None], None]
+    most: int
+    given: int = 0
     cursor: str | None = None
     items: list[T] = attrs.Factory(list)
 
@@ -265,6 +292,19 @@ class _Items(AsyncIterator[T]):
         while not self.items:
             self.cursor, page = await self.pages.next()
             self.items = list(reversed(page.items))
+        if self.given >= self.most:
+            raise _beyond("items", self.most)
+        self.given += 1
         item = self.items.pop()
         self.give(item, self.cursor)
         return item
+
+
+def _beyond(limit: str, most: int) -> LimitError:
+    return LimitError(
+        f"the listing has more than {most} {limit}, and limits.{limit} allows no more; its "
+        "resume_token goes on from here",
+        limit=limit,
+        allowed=most,
+        met=most + 1,
+    )

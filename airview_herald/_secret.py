@@ -13,6 +13,8 @@ from airview_herald.errors import ConfigurationError
 _MASK = "**********"
 # Shorter texts are in other words too.
 _LONG_ENOUGH = 4
+# Far above any token; what reads a request takes no longer head.
+_LONGEST = 65_536
 
 
 class Secret:
@@ -23,8 +25,8 @@ class Secret:
         name: What it is called in an error message.
 
     Raises:
-        ConfigurationError: The value is empty, is not text, or holds a character that no HTTP
-            header may carry (a newline, say).
+        ConfigurationError: The value is empty, is not text, has more than 65,536 characters, or
+            holds one that no HTTP header may carry (a newline, say).
     """
 
     __slots__ = ("_value",)
@@ -95,6 +97,8 @@ def _broken_rule(value: object) -> str:
     """Return the rule for secrets that a value breaks, or nothing."""
     if not isinstance(value, str) or not value:
         return "must be a text that is not empty"
+    if len(value) > _LONGEST:
+        return f"must have at most {_LONGEST} characters, has {len(value)}"
     if not (value.isascii() and value.isprintable()):
         return (
             "must be printable ASCII; it holds a newline, a control character or a letter "

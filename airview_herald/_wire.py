@@ -26,7 +26,7 @@ from cattrs.gen import make_dict_structure_fn, mapping_structure_factory, overri
 
 from airview_herald import _wire_values as values
 from airview_herald._open import LooseRow, Marker, OpenRow, wire_name
-from airview_herald.errors import DecodeError, RequestFacts
+from airview_herald.errors import DecodeError, LimitError, RequestFacts
 
 T = TypeVar("T")
 
@@ -44,6 +44,32 @@ def parse(content: bytes, facts: RequestFacts) -> Any:
         return msgspec.json.decode(content)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise DecodeError(f"the answer is not JSON: {error}", facts) from None
+
+
+def check_depth(value: Any, most: int, facts: RequestFacts) -> None:
+    """Refuse JSON that has more objects and lists within one another than are allowed.
+
+    Raises:
+        LimitError: It has.
+    """
+    level = [value] if isinstance(value, dict | list) else []
+    for _ in range(most):
+        level = [
+            item
+            for each in level
+            for item in (each.values() if type(each) is dict else each)
+            if type(item) is dict or type(item) is list
+        ]
+        if not level:
+            return
+    raise LimitError(
+        f"{facts.method} {facts.url}: the answer's JSON is {most + 1} deep or deeper, "
+        f"and limits.json_depth allows {most}",
+        facts,
+        "json_depth",
+        most,
+        most + 1,
+    )
 
 
 def dump(value: object) -> bytes:

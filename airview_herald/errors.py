@@ -23,6 +23,7 @@ AirViewHeraldError
 │       └── InternalServerError 500, BadGatewayError 502,
 │           ServiceUnavailableError 503, GatewayTimeoutError 504
 ├── DecodeError               the answer is not what the contract says
+├── LimitError                an answer or a listing goes beyond a limit of the client
 ├── PaginationError           a listing does not end, or cannot be continued
 ├── IngestAborted             a batch ended before its input did
 └── EscalationError           findings are recorded, and somebody was not told
@@ -61,6 +62,7 @@ __all__ = [
     "IngestAborted",
     "InputError",
     "InternalServerError",
+    "LimitError",
     "NotFoundError",
     "NotServedError",
     "PaginationError",
@@ -336,6 +338,35 @@ class DecodeError(AirViewHeraldError):
         super().__init__(message, request)
         self.args: tuple[Any, ...] = (message, request, path)
         self.path = path
+
+
+class LimitError(AirViewHeraldError):
+    """An answer or a listing goes beyond one of the client's `Limits`, and is not read on.
+
+    It is not asked for again. `status` is there when the answer's head was read; `ambiguous` says
+    whether the request may have been carried out all the same.
+
+    Args:
+        message: What was met, and what is allowed.
+        request: What may be told of the request.
+        limit: The field of `Limits`, such as `response_bytes`.
+        allowed: What it allows.
+        met: What was met when reading stopped; there may be more.
+    """
+
+    def __init__(
+        self,
+        message: str = "",
+        request: RequestFacts = _NO_REQUEST,
+        limit: str = "",
+        allowed: int = 0,
+        met: int = 0,
+    ) -> None:
+        super().__init__(message, request)
+        self.args: tuple[Any, ...] = (message, request, limit, allowed, met)
+        self.limit = limit
+        self.allowed = allowed
+        self.met = met
 
 
 class PaginationError(AirViewHeraldError):

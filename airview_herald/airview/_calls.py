@@ -11,8 +11,8 @@ from urllib.parse import quote, urlencode
 import httpx
 
 from airview_herald._rows import Rows
-from airview_herald._wire import decode, dump, make_converter
-from airview_herald.errors import DecodeError
+from airview_herald._wire import check_depth, decode, dump, make_converter
+from airview_herald.errors import DecodeError, LimitError
 from airview_herald.transport._call import Call, ErrorBody, Reply, RetryClass
 
 T = TypeVar("T")
@@ -31,7 +31,8 @@ def read_error(reply: Reply) -> ErrorBody:
     """Return what an error body of AirView's says; a gateway's body says nothing."""
     try:
         body = json.loads(reply.content)
-    except (ValueError, RecursionError):
+        check_depth(body, reply.json_depth, reply.facts)
+    except (ValueError, RecursionError, LimitError):
         return ErrorBody(unreadable=bool(reply.content))
     phrase = httpx.codes.get_reason_phrase(reply.status)
     if reply.status in _BARE and body == phrase:
@@ -55,6 +56,11 @@ def target(path: str, query: dict[str, Any]) -> str:
 def read(where: str, decoder: Callable[[Reply], T]) -> Call[T]:
     """Return a call that reads."""
     return Call("GET", where, RetryClass.READ, _OK, decoder)
+
+
+def read_all(where: str, decoder: Callable[[Reply], T]) -> Call[T]:
+    """Return a call that reads rows, all there are: AirView knows no pages."""
+    return Call("GET", where, RetryClass.READ, _OK, decoder, listing=True)
 
 
 def find(path: str, query: dict[str, Any], decoder: Callable[[Reply], T]) -> Call[T | None]:

@@ -24,6 +24,7 @@ from airview_herald.auth import BearerToken
 from airview_herald.errors import ConfigurationError
 from airview_herald.telemetry import Telemetry
 from airview_herald.transport._connections import Connections
+from airview_herald.transport._limits import Limits
 from airview_herald.transport._options import TIMEOUT, OnReply, Options
 from airview_herald.transport._retry import Retry
 from airview_herald.transport._session import Session, SessionClient
@@ -55,6 +56,7 @@ class AirView(SessionClient, Batches, Operations):
             seconds; by default 5 for connecting and 30 for the others. The requests of one
             operation end within 120 seconds in all.
         retry: How requests are repeated.
+        limits: How much of an answer is taken from the server.
         headers: Headers of every request, such as a gateway's subscription key.
         allow_http: Accept a plain http URL of another machine, though credentials travel.
         cache_size: How many ids are remembered, about 260 bytes each.
@@ -85,6 +87,7 @@ class AirView(SessionClient, Batches, Operations):
         verify: ssl.SSLContext | bool = True,
         timeout: float | httpx.Timeout = TIMEOUT,
         retry: Retry | None = None,
+        limits: Limits | None = None,
         headers: Mapping[str, str | Secret] | None = None,
         allow_http: bool = False,
         cache_size: int = 250_000,
@@ -105,6 +108,7 @@ class AirView(SessionClient, Batches, Operations):
             bare=auth is None,
             timeout=timeout,
             retry=retry,
+            limits=limits,
             headers=headers,
             allow_http=allow_http,
             settle=settle,
@@ -144,11 +148,12 @@ class AirView(SessionClient, Batches, Operations):
         config = self._recorder.sender.config
         return f"AirView({config.base_url!r}, system_name={config.system_name!r})"
 
-    def with_options(
+    def with_options(  # noqa: PLR0913 - each is documented, all by keyword
         self,
         *,
         timeout: float | httpx.Timeout | None = None,
         retry: Retry | None = None,
+        limits: Limits | None = None,
         headers: Mapping[str, str | Secret] | None = None,
         on_reply: OnReply | None = None,
         on_mismatch: OnMismatch | None = None,
@@ -161,6 +166,7 @@ class AirView(SessionClient, Batches, Operations):
         Args:
             timeout: As for the class.
             retry: As for the class.
+            limits: As for the class.
             headers: More headers, over those of the same name.
             on_reply: As for the class.
             on_mismatch: As for the class.
@@ -170,7 +176,7 @@ class AirView(SessionClient, Batches, Operations):
         """
         sender = self._recorder.sender
         options = sender.transport.options.changed(
-            timeout=timeout, retry=retry, headers=headers, on_reply=on_reply
+            timeout=timeout, retry=retry, limits=limits, headers=headers, on_reply=on_reply
         )
         sender = sender.over(sender.transport.with_options(options))
         sibling = copy.copy(self)

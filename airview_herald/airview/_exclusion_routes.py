@@ -5,7 +5,7 @@ from __future__ import annotations
 import attrs
 
 from airview_herald._rows import Rows
-from airview_herald.airview._calls import many, read, target, update
+from airview_herald.airview._calls import many, read_all, target, update
 from airview_herald.airview.exclusion_resources import ExclusionResource
 from airview_herald.airview.readings import ApplicationReference
 from airview_herald.transport._call import Call, Reply
@@ -32,7 +32,7 @@ def get_exclusion_resources(
         return Rows(_item(row, referencing_type) for row in rows.values())
 
     where = f"/systems/{system_id}/exclusion-resources/"
-    return read(target(where, {"state": state}), decoder)
+    return read_all(target(where, {"state": state}), decoder)
 
 
 def set_exclusion_resource_state(identifier: int, state: str) -> Call[None]:

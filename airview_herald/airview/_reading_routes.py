@@ -9,7 +9,7 @@ import attrs
 
 from airview_herald._rows import Rows
 from airview_herald.airview import enumerations
-from airview_herald.airview._calls import find, many, one, read, target
+from airview_herald.airview._calls import find, many, one, read, read_all, target
 from airview_herald.airview.enumerations import QualityModel
 from airview_herald.airview.models import TechnicalControl
 from airview_herald.airview.readings import (
@@ -35,7 +35,7 @@ class _QualityModel:
 def get_applications(application_type: str | None) -> Call[Rows[RecordedApplication]]:
     """`GET /applications/`, or those of a type: `?applicationType=`."""
     query = {} if application_type is None else {"applicationType": application_type}
-    return read(target("/applications/", query), many(RecordedApplication))
+    return read_all(target("/applications/", query), many(RecordedApplication))
 
 
 def get_application(application_id: int) -> Call[RecordedApplication | None]:
@@ -46,7 +46,7 @@ def get_application(application_id: int) -> Call[RecordedApplication | None]:
 def get_application_environments(application_id: int) -> Call[Rows[ApplicationEnvironment]]:
     """`GET /applications/{id}/application-environments`."""
     where = f"/applications/{application_id}/application-environments"
-    return read(where, many(ApplicationEnvironment))
+    return read_all(where, many(ApplicationEnvironment))
 
 
 def get_application_environment_by_id(
@@ -68,7 +68,7 @@ def get_quality_models(application_id: int) -> Call[list[QualityModel | str]]:
     def decoder(reply: Reply) -> list[QualityModel | str]:
         return [row.name for row in many(_QualityModel)(reply)]
 
-    return read(f"/applications/{application_id}/quality-models/", decoder)
+    return read_all(f"/applications/{application_id}/quality-models/", decoder)
 
 
 def get_control_overviews(
@@ -77,12 +77,12 @@ def get_control_overviews(
     """`GET /applications/{id}/control-overviews/?qualityModel=`."""
     query = {} if quality_model is None else {"qualityModel": quality_model}
     where = f"/applications/{application_id}/control-overviews/"
-    return read(target(where, query), many(ControlOverview))
+    return read_all(target(where, query), many(ControlOverview))
 
 
 def get_flagged(application_id: int) -> Call[Rows[FlaggedTechnicalControl]]:
     """`GET /aggregations/compliance/{id}`."""
-    return read(f"/aggregations/compliance/{application_id}", many(FlaggedTechnicalControl))
+    return read_all(f"/aggregations/compliance/{application_id}", many(FlaggedTechnicalControl))
 
 
 def get_control_overview_totals(application_id: int) -> Call[ControlOverviewTotals | None]:
@@ -100,7 +100,7 @@ def get_control_overview_resources(
     """`GET /aggregations/control-overview-resources/{id}/?technicalControlId=`."""
     where = f"/aggregations/control-overview-resources/{application_id}/"
     query = {"technicalControlId": technical_control_id}
-    return read(target(where, query), many(ControlOverviewResource))
+    return read_all(target(where, query), many(ControlOverviewResource))
 
 
 def of_system(name: str) -> str | None:
@@ -113,4 +113,4 @@ def get_compliance(select: Sequence[str], filter_: str | None) -> Call[Rows[Comp
     query = {"$select": ",".join(select)}
     if filter_:
         query["$filter"] = filter_
-    return read(target("/compliance/", query), many(ComplianceGroup))
+    return read_all(target("/compliance/", query), many(ComplianceGroup))

@@ -15,7 +15,7 @@ from airview_herald.airview._calls import (
     find,
     many,
     one,
-    read,
+    read_all,
     save,
     target,
     update,
@@ -75,7 +75,7 @@ def create_system(name: str, stage: str) -> Call[System]:
 
 def get_environments() -> Call[Rows[Environment]]:
     """`GET /environments/`."""
-    return read("/environments/", many(Environment))
+    return read_all("/environments/", many(Environment))
 
 
 def create_environment(environment: Environment) -> Call[Environment]:
@@ -86,7 +86,7 @@ def create_environment(environment: Environment) -> Call[Environment]:
 
 def get_services() -> Call[Rows[Service]]:
     """`GET /services/`."""
-    return read("/services/", many(Service))
+    return read_all("/services/", many(Service))
 
 
 def create_service(service: Service) -> Call[Service]:
@@ -110,7 +110,7 @@ def create_resource_type(resource_type: ResourceType) -> Call[StoredResourceType
 
 def get_controls(name: str) -> Call[list[Control]]:
     """`GET /controls/?name=`: all the controls of that name."""
-    return read(target("/controls/", {"name": name}), many(Control))
+    return read_all(target("/controls/", {"name": name}), many(Control))
 
 
 def create_control(control: Control) -> Call[Control]:
@@ -162,7 +162,7 @@ def create_exclusion(
 def get_technical_controls(system_id: int, reference: str) -> Call[list[TechnicalControl]]:
     """`GET /technical-controls/?systemId=&reference=`: none or one."""
     query = {"systemId": system_id, "reference": reference}
-    return read(target("/technical-controls/", query), many(TechnicalControl))
+    return read_all(target("/technical-controls/", query), many(TechnicalControl))
 
 
 def create_technical_control(system_id: int, control: TechnicalControl) -> Call[TechnicalControl]:

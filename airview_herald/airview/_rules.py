@@ -7,12 +7,12 @@ caller's own object.
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Sequence
 from enum import StrEnum
 from typing import Any
 
+from airview_herald._quoted import quoted
 from airview_herald.airview.frameworks import (
     Framework,
     FrameworkControlObjective,
@@ -40,6 +40,8 @@ from airview_herald.errors import InputError
 MAX_TEXT = 500
 MAX_ABBREVIATION = 10
 MAX_ADDITIONAL_DATA = 8000
+# No server takes a request line as long as this becomes: gunicorn's may have 8,190 bytes.
+MAX_FILTER = 16_000
 MAX_ID = 2**31 - 1
 
 SELECTABLE = (
@@ -187,9 +189,9 @@ class Rules:
             raise self._error("select", f"must list one or more of: {', '.join(SELECTABLE)}")
         for name in select:
             if name not in SELECTABLE:
-                raise self._error("select", f"{name!r} is none of: {', '.join(SELECTABLE)}")
+                raise self._error("select", f"{quoted(name)} is none of: {', '.join(SELECTABLE)}")
         if filter_ is not None:
-            self.text("filter", filter_, math.inf)
+            self.text("filter", filter_, MAX_FILTER)
 
     def kind(self, field: str, value: object, kind: type) -> None:
         """Check that a value is of a class."""
@@ -220,19 +222,21 @@ class Rules:
         if not _REFERENCE.fullmatch(value):
             raise self._error(
                 field,
-                f"may hold A-Z a-z 0-9 _ . ~ / - only, not {value!r}; "
+                f"may hold A-Z a-z 0-9 _ . ~ / - only, not {quoted(value)}; "
                 "airview_herald.sources.encode_reference maps any text, reversibly",
             )
 
     def member(self, field: str, value: object, members: type[StrEnum]) -> None:
         """Check that a value is a member of an enumeration, or the text of one."""
         if not isinstance(value, str) or value not in members.__members__:
-            raise self._error(field, f"must be one of {', '.join(members)}, not {value!r}")
+            raise self._error(field, f"must be one of {', '.join(members)}, not {quoted(value)}")
 
     def integer(self, field: str, value: int, least: int = 1) -> None:
         """Check an id or a number of minutes: 32 bits, not negative, no boolean."""
         if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= MAX_ID:
-            raise self._error(field, f"must be an integer from {least} to {MAX_ID}, not {value!r}")
+            raise self._error(
+                field, f"must be an integer from {least} to {MAX_ID}, not {quoted(value)}"
+            )
 
     def ids(self, field: str, values: Sequence[int]) -> None:
         """Check a list of ids, each of which may be there once."""

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
+import re
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping
 from typing import Any, Self
 
 import httpx
 
+from airview_herald._headers import checked_headers
 from airview_herald._origin import checked_url
+from airview_herald._quoted import quoted
 from airview_herald._secret import Secret, masked
 from airview_herald._wire import parse
 from airview_herald.auth._refreshing import RefreshingAuth, Token
@@ -17,6 +20,9 @@ from airview_herald.errors import AuthenticationError, ConfigurationError, Decod
 
 _LEEWAY = 60.0
 _LEEWAY_SHARE = 0.1
+_LONGEST_SCOPE = 8_000
+# One label or more of a host's name; a directory's id, or its domain.
+_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,250}[A-Za-z0-9])?")
 
 
 class ClientCredentials(RefreshingAuth):
@@ -53,8 +59,8 @@ class ClientCredentials(RefreshingAuth):
         self._url = checked_url(token_url, "token_url", allow_http=allow_http)
         self._client_id = Secret(client_id, "client_id")
         self._client_secret = Secret(client_secret, "client_secret")
-        self._scope = scope
-        self._headers = {name: Secret(value, name) for name, value in (headers or {}).items()}
+        self._scope = None if scope is None else _form_text("scope", scope)
+        self._headers = checked_headers(headers or {})
 
     @classmethod
     def azure(
@@ -68,8 +74,12 @@ class ClientCredentials(RefreshingAuth):
             tenant_id: The directory's id.
             scope: The scope, usually `api://<id>/.default`.
             **options: As for the class.
+
+        Raises:
+            ConfigurationError: The tenant is none, as for the class too.
         """
-        url = f"https://login.microsoftonline.com/{tenant_id}/oauth2/v2.0/token"
+        tenant = _name("tenant_id", tenant_id)
+        url = f"https://login.microsoftonline.com/{tenant}/oauth2/v2.0/token"
         return cls(url, client_id, client_secret, scope, **options)
 
     @classmethod
@@ -91,8 +101,13 @@ class ClientCredentials(RefreshingAuth):
             aws_region: The pool's region, such as `eu-west-1`.
             scope: The scope to ask for.
             **options: As for the class.
+
+        Raises:
+            ConfigurationError: The prefix or the region is none, as for the class too.
         """
-        host = f"{cognito_pool_domain_prefix}.auth.{aws_region}.amazoncognito.com"
+        prefix = _name("cognito_pool_domain_prefix", cognito_pool_domain_prefix)
+        region = _name("aws_region", aws_region)
+        host = f"{prefix}.auth.{region}.amazoncognito.com"
         return cls(f"https://{host}/oauth2/token", client_id, client_secret, scope, **options)
 
     async def obtain(self) -> AsyncGenerator[httpx.Request | Token, httpx.Response]:
@@ -159,3 +174,19 @@ class ClientCredentials(RefreshingAuth):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._url!r})"
+
+
+def _name(field: str, value: str) -> str:
+    """Return a part of a token endpoint's URL; another text could lead the secret elsewhere."""
+    if not isinstance(value, str) or not _NAME.fullmatch(value):
+        raise ConfigurationError(f"{field}: may hold A-Z a-z 0-9 . - only, not {quoted(value)}")
+    return value
+
+
+def _form_text(field: str, value: str) -> str:
+    if not isinstance(value, str) or not value:
+        raise ConfigurationError(f"{field}: must be a text that is not empty")
+    if len(value) > _LONGEST_SCOPE or not value.isprintable():
+        rule = f"must have at most {_LONGEST_SCOPE} characters, and all of them printable"
+        raise ConfigurationError(f"{field}: {rule}")
+    return value

@@ -11,8 +11,8 @@ import attrs
 
 from airview_herald._open import OpenRow
 from airview_herald._rows import Rows
-from airview_herald._wire import decode, dump, make_open_converter
-from airview_herald.errors import DecodeError, ErrorAnswer
+from airview_herald._wire import check_depth, decode, dump, make_open_converter
+from airview_herald.errors import DecodeError, ErrorAnswer, LimitError
 from airview_herald.herald import _rules
 from airview_herald.herald.models import FailedSubscriber
 from airview_herald.transport._call import Call, ErrorBody, Reply, RetryClass
@@ -116,7 +116,8 @@ def read_error(reply: Reply) -> ErrorBody:
     """Return what an error body of Herald's says: it may be JSON, text, or empty."""
     try:
         body = json.loads(reply.content)
-    except (ValueError, RecursionError):
+        check_depth(body, reply.json_depth, reply.facts)
+    except (ValueError, RecursionError, LimitError):
         body = reply.content.decode(errors="replace") or None
     if not isinstance(body, dict):
         own = not reply.content and reply.status in _BARE

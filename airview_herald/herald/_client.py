@@ -22,6 +22,7 @@ from airview_herald.herald._settings import Settings
 from airview_herald.herald._subscription_operations import SubscriptionOperations
 from airview_herald.telemetry import Telemetry
 from airview_herald.transport._connections import Connections
+from airview_herald.transport._limits import Limits
 from airview_herald.transport._options import TIMEOUT, OnReply, Options
 from airview_herald.transport._retry import Retry
 from airview_herald.transport._session import Session, SessionClient
@@ -65,6 +66,7 @@ class Herald(SessionClient, NotificationOperations, SubscriptionOperations, Inte
             seconds; by default 5 for connecting and 30 for the others. The requests of one
             operation, those for a token and a host among them, end within 120 seconds in all.
         retry: How requests are repeated.
+        limits: How much is taken from the server: of an answer, and of a listing.
         headers: Headers of every request but those for tokens.
         allow_http: Accept plain http URLs of other machines, though credentials travel.
         on_reply: Called with each answer of Herald as it arrived; answers that are retried are
@@ -94,6 +96,7 @@ class Herald(SessionClient, NotificationOperations, SubscriptionOperations, Inte
         verify: ssl.SSLContext | bool = True,
         timeout: float | httpx.Timeout = TIMEOUT,
         retry: Retry | None = None,
+        limits: Limits | None = None,
         headers: Mapping[str, str | Secret] | None = None,
         allow_http: bool = False,
         on_reply: OnReply | None = None,
@@ -141,6 +144,7 @@ class Herald(SessionClient, NotificationOperations, SubscriptionOperations, Inte
             bare=auth is None,
             timeout=timeout,
             retry=retry,
+            limits=limits,
             headers=headers,
             allow_http=allow_http,
             settle=0.0,
@@ -159,6 +163,7 @@ class Herald(SessionClient, NotificationOperations, SubscriptionOperations, Inte
         *,
         timeout: float | httpx.Timeout | None = None,
         retry: Retry | None = None,
+        limits: Limits | None = None,
         headers: Mapping[str, str | Secret] | None = None,
         on_reply: OnReply | None = None,
     ) -> Self:
@@ -170,6 +175,7 @@ class Herald(SessionClient, NotificationOperations, SubscriptionOperations, Inte
         Args:
             timeout: As for the class.
             retry: As for the class.
+            limits: As for the class.
             headers: More headers, over those of the same name.
             on_reply: As for the class.
 
@@ -177,7 +183,7 @@ class Herald(SessionClient, NotificationOperations, SubscriptionOperations, Inte
             ConfigurationError: A setting cannot work; the message names it.
         """
         options = self._sender.options.changed(
-            timeout=timeout, retry=retry, headers=headers, on_reply=on_reply
+            timeout=timeout, retry=retry, limits=limits, headers=headers, on_reply=on_reply
         )
         sibling = copy.copy(self)
         sibling._sender = self._sender.with_options(options)  # noqa: SLF001 - its own class

@@ -114,6 +114,8 @@ class NotificationOperations(Operations):
             identify=lambda notification: notification.id,
             start=continuation_id,
             resume=resume,
+            most_pages=self._sender.options.limits.pages,
+            most_items=self._sender.options.limits.items,
         )
 
     async def get_sent_incident_notifications(

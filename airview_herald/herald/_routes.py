@@ -88,11 +88,11 @@ def get_account_notification_by_type(  # noqa: PLR0913 - the documented paramete
 ) -> Call[Page[Notification]]:
     """`GET A/notifications/{a}/{b}?sort=&since=&until=&limit=&continuation_id=`: one page."""
     query = {
-        "sort": _given(_rules.text, "sort", sort),
+        "sort": _given(_rules.url_text, "sort", sort),
         "since": _given(_rules.moment, "since", since),
         "until": _given(_rules.moment, "until", until),
         "limit": _given(_rules.integer, "limit", limit),
-        "continuation_id": _given(_rules.text, "continuation_id", continuation_id),
+        "continuation_id": _given(_rules.url_text, "continuation_id", continuation_id),
     }
     path = f"{account(account_id)}/notifications{type_segments('type', type)}"
     return read("get_account_notification_by_type", target(path, query), _page)
@@ -145,9 +145,9 @@ def get_account_subscriptions(
 ) -> Call[Rows[Subscription]]:
     """`GET A/subscriptions?class=&external_id=&notification_type=&include_subscribers=`."""
     query = {
-        "class": _given(_rules.text, "class_", class_),
-        "external_id": _given(_rules.text, "external_id", external_id),
-        "notification_type": _given(_rules.text, "notification_type", notification_type),
+        "class": _given(_rules.url_text, "class_", class_),
+        "external_id": _given(_rules.url_text, "external_id", external_id),
+        "notification_type": _given(_rules.url_text, "notification_type", notification_type),
         "include_subscribers": _given(_rules.boolean, "include_subscribers", include_subscribers),
     }
     where = target(f"{account(account_id)}/subscriptions", query)

@@ -14,9 +14,14 @@ from enum import Enum
 from typing import Any
 
 from airview_herald._open import OpenRow, encode
+from airview_herald._quoted import quoted
 from airview_herald.errors import InputError
 
 MAX_SUPPRESSION_INTERVAL = 10080
+# What goes into a URL: no server takes a request line as long as this may become.
+MAX_IN_URL = 8_000
+# Two to this power is beyond what a number of JSON is read as, and Python writes no text of it.
+_MOST_BITS = 1024
 ACTIONS = ("add", "delete")
 
 _NOTIFICATION_TYPE = re.compile("[^/\0-\x1f\x7f-\x9f]+/[^/\0-\x1f\x7f-\x9f]+")
@@ -50,34 +55,45 @@ def text(field: str, value: object) -> str:
     return value
 
 
+def url_text(field: str, value: object) -> str:
+    """Return a text that may be a part of a URL."""
+    checked = text(field, value)
+    if len(checked) > MAX_IN_URL:
+        rule = f"must have at most {MAX_IN_URL} characters, has {len(checked)}"
+        raise InputError(field, rule, value)
+    return checked
+
+
 def path_value(field: str, value: object) -> str:
     """Return a text that may be one segment of a path."""
-    checked = text(field, value)
+    checked = url_text(field, value)
     if checked in _DOTS:
-        raise InputError(field, f"must not be {value!r}: it would address another resource", value)
+        raise InputError(
+            field, f"must not be {quoted(value)}: it would address another resource", value
+        )
     return checked
 
 
 def kind(field: str, value: object) -> str:
     """Return the kind of an integration, which stands right below the account."""
-    checked = text(field, value)
+    checked = url_text(field, value)
     if not _KIND.fullmatch(checked):
-        raise InputError(field, f"may hold a-z and _ only, not {value!r}", value)
+        raise InputError(field, f"may hold a-z and _ only, not {quoted(value)}", value)
     return checked
 
 
 def notification_type(field: str, value: object) -> tuple[str, str]:
     """Return the halves of a notification type."""
-    checked = text(field, value)
+    checked = url_text(field, value)
     if not _NOTIFICATION_TYPE.fullmatch(checked):
         rule = (
             "must be two parts with one slash between, such as incidents/alerts, and without "
-            f"control characters, not {value!r}"
+            f"control characters, not {quoted(value)}"
         )
         raise InputError(field, rule, value)
     first, _, second = checked.partition("/")
     if first in _DOTS or second in _DOTS:
-        raise InputError(field, f"must not have . or .. for a part, not {value!r}", value)
+        raise InputError(field, f"must not have . or .. for a part, not {quoted(value)}", value)
     return first, second
 
 
@@ -92,6 +108,8 @@ def integer(field: str, value: object) -> int:
     """Return an integer; a boolean is none."""
     if isinstance(value, bool) or not isinstance(value, int):
         raise InputError(field, f"must be an integer, not {type(value).__name__}", value)
+    if value.bit_length() >= _MOST_BITS:
+        raise InputError(field, "must be an integer that JSON holds", value)
     return value
 
 
@@ -102,7 +120,8 @@ def suppression_interval(field: str, value: object) -> int:
         or not isinstance(value, int)
         or not 0 <= value <= MAX_SUPPRESSION_INTERVAL
     ):
-        rule = f"must be an integer from 0 to {MAX_SUPPRESSION_INTERVAL} (minutes), not {value!r}"
+        most = MAX_SUPPRESSION_INTERVAL
+        rule = f"must be an integer from 0 to {most} (minutes), not {quoted(value)}"
         raise InputError(field, rule, value)
     return value
 
@@ -119,7 +138,7 @@ def moment(field: str, value: object) -> int:
         rule = f"must be epoch seconds or an aware datetime, not {type(value).__name__}"
         raise InputError(field, rule, value)
     if not 0 <= value < _MILLISECONDS:
-        raise InputError(field, f"must be epoch seconds, not {value!r}", value)
+        raise InputError(field, f"must be epoch seconds, not {quoted(value)}", value)
     return math.floor(value)
 
 
@@ -146,7 +165,7 @@ def subscriber(field: str, value: object, *, action: bool = False) -> dict[str, 
             raise InputError(f"{field}.{name}", "is needed", value)
         text(f"{field}.{name}", found[name])
     if action and found["action"] not in ACTIONS:
-        rule = f"must be one of {', '.join(ACTIONS)}, not {found['action']!r}"
+        rule = f"must be one of {', '.join(ACTIONS)}, not {quoted(found['action'])}"
         raise InputError(f"{field}.action", rule, value)
     return found
 
@@ -170,7 +189,7 @@ def _json(field: str, value: object) -> Any:
         found = {}
         for name, item in value.items():
             if not isinstance(name, str):
-                raise InputError(field, f"must have texts for keys, not {name!r}", name)
+                raise InputError(field, f"must have texts for keys, not {quoted(name)}", name)
             found[_scalar(field, name)] = _json(f"{field}.{name}", item)
         return found
     if isinstance(value, Sequence) and not isinstance(value, str | bytes | bytearray | memoryview):
@@ -184,7 +203,9 @@ def _scalar(field: str, value: object) -> Any:
             raise InputError(field, "must not hold half of a surrogate pair", value)
         return value
     if isinstance(value, float) and not math.isfinite(value):
-        raise InputError(field, f"must be a number that JSON has, not {value!r}", value)
+        raise InputError(field, f"must be a number that JSON has, not {quoted(value)}", value)
+    if isinstance(value, int) and value.bit_length() >= _MOST_BITS:
+        raise InputError(field, "must be an integer that JSON holds", value)
     if value is None or isinstance(value, bool | int | float):
         return value
     raise InputError(field, f"must be JSON, not {type(value).__name__}", value)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from airview_herald._lazy import lazily
 from airview_herald.transport._call import Reply
+from airview_herald.transport._limits import Limits
 from airview_herald.transport._retry import Retry
 
 if TYPE_CHECKING:
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
     from airview_herald.transport._pool import PooledTransport
     from airview_herald.transport._tls import tls_context
 
-__all__ = ["AiohttpTransport", "PooledTransport", "Reply", "Retry", "tls_context"]
+__all__ = ["AiohttpTransport", "Limits", "PooledTransport", "Reply", "Retry", "tls_context"]
 
 # httpcore, which a client loads when it is made, takes longer than all the rest.
 __getattr__: Callable[[str], Any] = lazily(

@@ -28,8 +28,7 @@ class AiohttpTransport(PoolingTransport["AiohttpConnection"]):
 
     The pool, its limits, the exceptions and the promise that a request is written at most once are
     those of `PooledTransport`. A slot is free as soon as the whole response has arrived, read or
-    not. The answers' heads are limited to 64 KiB a line. respx does not see the requests, and a
-    response has no `network_stream`.
+    not. respx does not see the requests, and a response has no `network_stream`.
 
     Proxies are not handled. An instance belongs to the event loop it is first used in.
 

@@ -7,19 +7,26 @@ drops, which only a private switch stops. Here nothing else writes, and it costs
 from __future__ import annotations
 
 import asyncio
+import inspect
 import select
 import socket
 from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Mapping
-from typing import TYPE_CHECKING, Final, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 import aiohappyeyeballs
 import aiohttp
 import httpx
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.http import HttpProcessingError
-from aiohttp.http_exceptions import TransferEncodingError
+from aiohttp.http_exceptions import LineTooLong, TransferEncodingError
 
 from airview_herald.transport._connection_pool import Connection
+from airview_herald.transport._limits import (
+    EXPIRED,
+    LONGEST_HEAD,
+    endless_head,
+    too_many_lines,
+)
 
 if TYPE_CHECKING:
     import ssl
@@ -32,7 +39,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 _Timeouts = Mapping[str, float | None]
 
-_LONGEST_LINE: Final = 65_536  # of an answer's head
+_MOST_LINES: Final = 1_024  # of an answer's head
+_TOO_MANY_LINES: Final = "Too many headers"  # as aiohttp says it
 _TOGETHER: Final = 65_536  # up to here copying a body costs less than a write of its own
 _LONGEST_REASON: Final = 200
 _NEXT_ADDRESS: Final = 0.25  # seconds until another of a host's addresses is tried as well
@@ -44,6 +52,13 @@ _HTTP_1_1: Final = (1, 1)
 _USED: Final = ("is_connected", "read", "set_exception", "set_response_params", "should_close")
 
 
+def _counting_lines() -> dict[str, Any]:
+    """Return the parameter that limits a head's lines; older releases do not count them."""
+    setter = getattr(ResponseHandler, "set_response_params", check_release)
+    counts = "max_headers" in inspect.signature(setter).parameters
+    return {"max_headers": _MOST_LINES} if counts else {}
+
+
 def check_release() -> None:
     """Refuse a release of aiohttp whose protocol lacks a part that is used.
 
@@ -53,6 +68,10 @@ def check_release() -> None:
     missing = [name for name in _USED if not hasattr(ResponseHandler, name)]
     if missing:
         raise ImportError(f"its protocol has no {', '.join(missing)}")
+
+
+# `LONGEST_HEAD` holds in any case.
+_MORE: Final = _counting_lines()
 
 
 class AiohttpConnection(Connection):
@@ -152,15 +171,19 @@ class AiohttpConnection(Connection):
             skip_payload=request.method == "HEAD",
             read_until_eof=True,
             auto_decompress=False,
-            max_line_size=_LONGEST_LINE,
-            max_field_size=_LONGEST_LINE,
+            max_line_size=LONGEST_HEAD,
+            max_field_size=LONGEST_HEAD,
+            **_MORE,
         )
+        protocol.awaits, protocol.received = request, 0
         await self._write(request, head, timeouts.get("write"))
         read = timeouts.get("read")
         while True:
             message, payload = await self.receive(protocol.read(), read, protocol, request)
             if message.code >= _FINAL or message.code == _SWITCHING:
                 break
+            self._check_interim(request)
+        protocol.awaits = None
         self._reusable = not head.closes
         stream: httpx.AsyncByteStream
         complete = payload.is_eof()
@@ -180,6 +203,13 @@ class AiohttpConnection(Connection):
             },
         )
         return response, complete
+
+    def _check_interim(self, request: httpx.Request) -> None:
+        """Refuse to read on when interim answers go on without end."""
+        if self._protocol.received >= LONGEST_HEAD:
+            raise endless_head(request, self._protocol.received)
+        if request.extensions.get(EXPIRED, bool)():
+            raise httpx.ReadTimeout("the answer has no head at the deadline", request=request)
 
     async def receive(
         self,
@@ -286,6 +316,11 @@ class AiohttpConnection(Connection):
             # The message of one parser is what the server sent, and nothing else.
             return httpx.RemoteProtocolError("The body's chunks are broken", request=request)
         if isinstance(error, HttpProcessingError):
+            if self._protocol.awaits is not None:
+                if isinstance(error.__cause__, LineTooLong):
+                    return endless_head(request, LONGEST_HEAD)
+                if _TOO_MANY_LINES in error.message:
+                    return too_many_lines(request, _MOST_LINES)
             reason = " ".join(error.message.split())[:_LONGEST_REASON]
             return httpx.RemoteProtocolError(reason, request=request)
         if self._protocol.fault is not None:
@@ -298,15 +333,31 @@ class AiohttpConnection(Connection):
 class _Protocol(ResponseHandler):
     """aiohttp's protocol, which also tells when there is room to write, and what broke it.
 
+    It gives up on an answer whose head does not end.
+
     Attributes:
+        awaits: The request whose answer's head is to come.
+        received: The bytes of it so far, or of interim answers.
         drained: Done when there is room again; `None` while there is.
         fault: What the connection was lost by, unless it was closed.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(loop)
+        self.awaits: httpx.Request | None = None
+        self.received = 0
         self.drained: asyncio.Future[None] | None = None
         self.fault: BaseException | None = None
+
+    def data_received(self, data: bytes) -> None:
+        if self.awaits is not None:
+            # What is parsed waits in line to be read: then no head is under way.
+            if self.received >= LONGEST_HEAD and not len(self):
+                self.set_exception(endless_head(self.awaits, self.received))
+                cast("asyncio.Transport", self.transport).abort()
+                return
+            self.received += len(data)
+        super().data_received(data)
 
     def pause_writing(self) -> None:
         super().pause_writing()

@@ -6,13 +6,14 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 
 import httpx
 
-from airview_herald._wire import parse
 from airview_herald.errors import (
     AirViewHeraldError,
     AuthenticationError,
     DecodeError,
+    LimitError,
     RequestFacts,
 )
+from airview_herald.transport._call import Reply
 
 _TOKENS_IN_A_ROW = 6
 _REFUSALS_OF_A_REQUEST = 6
@@ -58,6 +59,10 @@ async def authorized(
     while (outgoing.method, outgoing.url) != (request.method, request.url):
         try:
             answer: httpx.Response | AirViewHeraldError = await errand(outgoing)
+        except LimitError as error:
+            # Nothing that is sent later would have a token either.
+            answer = AuthenticationError(error.message, error.request)
+            answer.__cause__ = error.with_traceback(None)
         except AirViewHeraldError as error:
             answer = error
         try:
@@ -70,12 +75,16 @@ async def authorized(
     return outgoing
 
 
-def is_as_asked(request: httpx.Request, response: httpx.Response) -> bool:
-    """Return whether what the answer to an errand holds is JSON, if that is what was asked for."""
-    if not response.content or request.headers.get("accept") != "application/json":
+def is_as_asked(request: httpx.Request, reply: Reply) -> bool:
+    """Return whether what the answer to an errand holds is JSON, if that is what was asked for.
+
+    Raises:
+        LimitError: It is JSON that is nested too deep.
+    """
+    if not reply.content or request.headers.get("accept") != "application/json":
         return True
     try:
-        parse(response.content, RequestFacts())
+        reply.json()
     except DecodeError:
         return False
     return True

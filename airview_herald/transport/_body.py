@@ -13,6 +13,9 @@ from typing import cast
 import anyio
 import httpx
 
+from airview_herald.transport._inflating import inflated
+from airview_herald.transport._limits import Limits, OverLimitError, check_head
+
 # A chunk may be a byte long, and this many of them wait in the buffer of one read.
 _BUFFERED = 65_536
 
@@ -44,36 +47,66 @@ class RequestBody:
         raise StopAsyncIteration
 
 
-async def read_whole(response: httpx.Response, expired: Callable[[], bool]) -> None:
+async def read_whole(
+    response: httpx.Response,
+    expired: Callable[[], bool],
+    limits: Limits,
+    *,
+    listing: bool = False,
+) -> None:
     """Read an answer to its end and close it, whatever happens.
 
     Args:
         response: The answer; its content is there afterwards.
         expired: Whether the time is up. Asked for each chunk, however slowly they drip.
+        limits: How much of it is read.
+        listing: Whether it lists every row.
 
     Raises:
         httpx.ReadTimeout: The time is up.
+        OverLimitError: It goes beyond a limit. No more was read or decompressed.
         httpx.HTTPError: The body broke off, or cannot be decoded.
     """
+    name = "listing_bytes" if listing else "response_bytes"
+    most = limits.listing_bytes if listing else limits.response_bytes
+
+    def grown(size: int) -> None:
+        if size > most:
+            what = f"the answer's body has {size} bytes or more"
+            raise OverLimitError(what, name, most, size, response=response)
+
     if response.is_closed:
+        check_head(response, limits)
+        grown(len(response.content))
         return
     body = cast("httpx.AsyncByteStream", response.stream)
-    parts = []
+    content = bytearray()
     try:
+        check_head(response, limits)
         chunks = aiter(body)
         async for chunk in chunks:
-            if expired():
+            content += chunk
+            try:
+                grown(len(content))
+                if expired():
+                    raise httpx.ReadTimeout(
+                        "the answer is still dripping at the deadline", request=response.request
+                    )
+            except httpx.HTTPError:
                 await leave(chunks)
-                raise httpx.ReadTimeout(
-                    "the answer is still dripping at the deadline", request=response.request
-                )
-            parts.append(chunk)
+                raise
     finally:
         # A read that fails leaves the stream, and with it the connection, to its reader.
         await body.aclose()
-    # Decoded without httpx's asynchronous generators, of which a body that is no gzip leaves two.
-    response.stream = httpx.ByteStream(b"".join(parts))
+    # Decoded without httpx, which knows no limit, and whose asynchronous generators would be left.
+    whole = inflated(bytes(content), response, grown)
+    response.stream = httpx.ByteStream(whole)
+    if not whole:
+        response.read()
+        return
+    received, response.headers = response.headers, httpx.Headers()
     response.read()
+    response.headers = received
 
 
 async def leave(chunks: AsyncIterator[bytes]) -> None:
@@ -85,10 +118,8 @@ async def leave(chunks: AsyncIterator[bytes]) -> None:
     if not isinstance(chunks, AsyncGenerator):
         return
     with suppress(StopAsyncIteration, Exception):
-        for _ in range(_BUFFERED):
-            with anyio.CancelScope(shield=True) as scope:
-                scope.cancel()
+        with anyio.CancelScope(shield=True) as scope:
+            scope.cancel()
+            for _ in range(_BUFFERED):
                 await anext(chunks)
-            if scope.cancelled_caught:
-                break
         await chunks.aclose()

@@ -9,8 +9,9 @@ from typing import Any, Generic, TypeVar
 import attrs
 import httpx
 
-from airview_herald._wire import parse
+from airview_herald._wire import check_depth, parse
 from airview_herald.errors import ErrorAnswer, RequestFacts
+from airview_herald.transport._limits import Limits
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -34,12 +35,14 @@ class Reply:
         headers: The headers.
         content: The body.
         facts: What an error about this answer may tell.
+        json_depth: How many objects and lists may be within one another in it.
     """
 
     status: int
     headers: httpx.Headers = attrs.field(repr=False)
     content: bytes = attrs.field(repr=False)
     facts: RequestFacts
+    json_depth: int = attrs.field(default=Limits().json_depth, repr=False)
 
     @property
     def method(self) -> str:
@@ -57,8 +60,10 @@ class Reply:
         return self.facts.request_id
 
     def json(self) -> Any:
-        """Return the body as JSON, or raise `DecodeError`."""
-        return parse(self.content, self.facts)
+        """Return the body as JSON, or raise `DecodeError`, or `LimitError` for its depth."""
+        value = parse(self.content, self.facts)
+        check_depth(value, self.json_depth, self.facts)
+        return value
 
 
 @attrs.frozen
@@ -96,6 +101,7 @@ class Call(Generic[T_co]):
         body: The JSON body, encoded, or `None`.
         absent: Whether a 404 in the service's own shape means `None` and not an error.
         operation: The documented name of the operation, for errors to tell.
+        listing: Whether the answer lists every row there is, and so may be longer than others.
     """
 
     method: str
@@ -106,6 +112,7 @@ class Call(Generic[T_co]):
     body: bytes | None = attrs.field(default=None, repr=False)
     absent: bool = False
     operation: str = ""
+    listing: bool = False
 
     def succeeds(self, status: int) -> bool:
         """Return whether a status is the success of this call."""

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import urllib.request
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+import anyio
 import httpx
 
 from airview_herald._origin import is_loopback
 from airview_herald.errors import ConfigurationError
+from airview_herald.transport._connection_pool import PoolingTransport
 
 if TYPE_CHECKING:
     from airview_herald.transport._tls import Verify
@@ -44,12 +47,29 @@ class Connections:
             )
         self._owned = http is None
         self._http = _default(verify=verify) if http is None else http
+        # Asked once: it costs more than the rest of `send`.
+        self._pool = self._http if isinstance(self._http, PoolingTransport) else None
 
-    async def send(self, request: httpx.Request) -> httpx.Response:
-        """Send one request once, and return its response with the body still to be read."""
-        if isinstance(self._http, httpx.AsyncClient):
-            return await self._http.send(request, stream=True, auth=None, follow_redirects=False)
-        return await self._http.handle_async_request(request)
+    async def send(self, request: httpx.Request, remaining: Callable[[], float]) -> httpx.Response:
+        """Send one request once, and return its response with the body still to be read.
+
+        Args:
+            request: The request. Its extensions tell a backend of ours when the time is up.
+            remaining: Seconds that a head may take to arrive, however it drips.
+
+        Raises:
+            httpx.HTTPError: What the backend raised.
+            httpx.ReadTimeout: The time is up.
+        """
+        if self._pool is not None:
+            return await self._pool.handle_async_request(request)
+        with anyio.move_on_after(remaining()):
+            if isinstance(self._http, httpx.AsyncClient):
+                return await self._http.send(
+                    request, stream=True, auth=None, follow_redirects=False
+                )
+            return await self._http.handle_async_request(request)
+        raise httpx.ReadTimeout("the answer has no head at the deadline", request=request)
 
     async def aclose(self) -> None:
         """Close the backend if it is ours."""

@@ -14,6 +14,7 @@ from airview_herald.transport._connections import Connections
 from airview_herald.transport._deadline import capped
 from airview_herald.transport._failures import HTTPX_ERRORS
 from airview_herald.transport._limiter import Slots
+from airview_herald.transport._limits import EXPIRED, Limits
 from airview_herald.transport._operation import Operation
 from airview_herald.transport._pacing import Pacing
 
@@ -28,6 +29,7 @@ class Exchange:
     Args:
         connections: What carries them.
         timeouts: The limits of one that brings none of its own, in seconds.
+        limits: How much of an answer is read.
         pacing: When they may be sent.
         clock: Seconds, monotonic.
 
@@ -40,11 +42,13 @@ class Exchange:
         self,
         connections: Connections,
         timeouts: Mapping[str, float | None],
+        limits: Limits,
         pacing: Pacing,
         clock: Callable[[], float],
     ) -> None:
         self._connections = connections
         self._timeouts = timeouts
+        self._limits = limits
         self.pacing = pacing
         self.clock = clock
 
@@ -54,6 +58,8 @@ class Exchange:
         operation: Operation,
         retry_class: RetryClass | None,
         attempt: int,
+        *,
+        listing: bool = False,
     ) -> httpx.Response:
         """Put a request on the wire and read its answer to the end.
 
@@ -62,6 +68,7 @@ class Exchange:
             operation: The account that it belongs to.
             retry_class: What is in flight meanwhile.
             attempt: How often the request is sent with this, for the log.
+            listing: Whether the answer lists every row, and so may be longer than others.
 
         Raises:
             DeadlineError: There is no time left for it.
@@ -90,7 +97,7 @@ class Exchange:
             self.pacing.sending(began)
             outcome: int | str = "unanswered"
             try:
-                response = await self._receive(request, operation)
+                response = await self._receive(request, operation, listing=listing)
             except HTTPX_ERRORS as error:
                 outcome = type(error).__name__
                 operation.in_flight = before
@@ -127,10 +134,16 @@ class Exchange:
         elif status != httpx.codes.TOO_MANY_REQUESTS:
             slots.succeeded(began)
 
-    async def _receive(self, request: httpx.Request, operation: Operation) -> httpx.Response:
-        response = await self._connections.send(request)
+    async def _receive(
+        self, request: httpx.Request, operation: Operation, *, listing: bool
+    ) -> httpx.Response:
+        def expired() -> bool:
+            return operation.remaining(self.clock) <= 0
+
+        request.extensions[EXPIRED] = expired
+        response = await self._connections.send(request, lambda: operation.remaining(self.clock))
         response.request = request
-        await read_whole(response, lambda: operation.remaining(self.clock) <= 0)
+        await read_whole(response, expired, self._limits, listing=listing)
         return response
 
     def _log(self, request: httpx.Request, outcome: int | str, began: float, attempt: int) -> None:

@@ -11,6 +11,7 @@ from airview_herald.errors import (
     AirViewHeraldError,
     ConnectError,
     DecodeError,
+    LimitError,
     RequestFacts,
     RequestTimeoutError,
     TLSError,
@@ -19,6 +20,7 @@ from airview_herald.errors import (
 )
 from airview_herald.transport._call import ErrorBody, Reply
 from airview_herald.transport._handshake import fault_of
+from airview_herald.transport._limits import OverLimitError, over_limit
 from airview_herald.transport._retry import Failure, Fate, status_failure
 
 HTTPX_ERRORS = (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, httpx.CookieConflict)
@@ -34,6 +36,7 @@ _BY_TYPE: dict[type[BaseException], tuple[type[TransportError], Fate]] = {
     httpx.InvalidURL: (TransportError, Fate.VERDICT),
     httpx.CookieConflict: (TransportError, Fate.VERDICT),
 }
+_LONGEST_MESSAGE = 2_000
 _OTHERWISE = (TransportError, Fate.AMBIGUOUS)
 # Their texts may quote the query or a header.
 _TELLTALES = (
@@ -62,6 +65,9 @@ class FailedAttempt(Exception):  # noqa: N818 - it never leaves the send path
 
 def from_httpx(caught: BaseException, facts: RequestFacts) -> FailedAttempt:
     """Return the failure behind an exception of httpx's."""
+    over = over_limit(caught)
+    if over is not None:
+        return _from_limit(over, facts)
     kind, fate = next((_BY_TYPE[c] for c in type(caught).__mro__ if c in _BY_TYPE), _OTHERWISE)
     reason = type(caught).__name__
     telltale = isinstance(caught, _TELLTALES)
@@ -80,25 +86,56 @@ def from_httpx(caught: BaseException, facts: RequestFacts) -> FailedAttempt:
     return FailedAttempt(error, Failure(fate))
 
 
+def _from_limit(caught: OverLimitError, facts: RequestFacts) -> FailedAttempt:
+    """Return the failure behind an answer that was not read to its end.
+
+    A refusal is one, however long its page is. Anything else has been carried out, as far as can
+    be known, and asking again would bring the same.
+    """
+    response = caught.response
+    failure = Failure(Fate.DONE)
+    if response is not None:
+        facts = attrs.evolve(
+            facts,
+            status=response.status_code,
+            request_id=response.headers.get("x-request-id"),
+        )
+        if not response.is_success:
+            failure = status_failure(
+                response.status_code, ErrorBody(), response.headers, empty=False
+            )
+    facts = attrs.evolve(facts, retry_after=failure.retry_after)
+    return FailedAttempt(caught.told(facts), failure)
+
+
 def from_status(reply: Reply, body: ErrorBody) -> FailedAttempt:
     """Return the failure behind an answer that is not the documented success."""
     failure = status_failure(reply.status, body, reply.headers, empty=not reply.content)
+    said = body.message
+    if len(said) > _LONGEST_MESSAGE:
+        # A report keeps a thousand errors.
+        said = f"{said[:_LONGEST_MESSAGE]}…"
     facts = attrs.evolve(
         reply.facts,
         code=body.code,
-        message=body.message,
+        message=said,
         retry_after=failure.retry_after,
         own=body.own,
         answer=body.answer,
     )
     text = f"{facts.method} {facts.url} answered {facts.status}"
-    if body.message:
-        text += f": {body.message}"
+    if said:
+        text += f": {said}"
     elif facts.status == httpx.codes.NOT_FOUND and not (body.own or body.vague):
         text += ", not in the service's own shape: a gateway, or a wrong base URL"
     elif 300 <= reply.status < 400:  # noqa: PLR2004 - the redirects
         text += ": redirects are not followed"
     return FailedAttempt(status_error(text, facts), failure)
+
+
+def from_depth(error: LimitError) -> FailedAttempt:
+    """Return the failure behind a success that is nested too deep: what was asked for is done."""
+    return FailedAttempt(error, Failure(Fate.DONE))
 
 
 def from_decoding(error: DecodeError) -> FailedAttempt:

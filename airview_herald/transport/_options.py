@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from typing import Self
 
 import attrs
 import httpx
 
+from airview_herald._headers import checked_headers
 from airview_herald._origin import checked_url
 from airview_herald._secret import Secret
 from airview_herald._version import __version__
 from airview_herald.errors import ConfigurationError
 from airview_herald.transport._call import Reply
+from airview_herald.transport._limits import Limits
 from airview_herald.transport._observer import checked_observer
 from airview_herald.transport._retry import Retry
 
 # What a client does unless its caller says otherwise, in seconds.
 TIMEOUT = httpx.Timeout(30.0, connect=5.0)
 TOTAL = 120.0
-
-# A token, as HTTP calls it.
-_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 
 OnReply = Callable[[Reply], None]
 
@@ -42,6 +40,7 @@ class Options:
             seconds.
         on_reply: Told of each answer of the service as it arrived.
         allow_http: Whether credentials may go to another machine over plain http.
+        limits: How much is taken from the server.
     """
 
     base_url: str
@@ -52,6 +51,7 @@ class Options:
     settle: float
     on_reply: OnReply | None = None
     allow_http: bool = False
+    limits: Limits = attrs.field(factory=Limits)
 
     @classmethod
     def of(  # noqa: PLR0913 - the arguments of a client
@@ -65,6 +65,7 @@ class Options:
         allow_http: bool,
         settle: float,
         on_reply: OnReply | None,
+        limits: Limits | None = None,
     ) -> Self:
         """Return checked options.
 
@@ -77,6 +78,7 @@ class Options:
             allow_http: As the caller gave it.
             settle: Seconds.
             on_reply: The caller's callback.
+            limits: The limits, or `None` for the default ones.
 
         Raises:
             ConfigurationError: A setting cannot work; the message names it.
@@ -91,13 +93,14 @@ class Options:
             base_url=checked_url(
                 base_url, "base_url", allow_http=allow_http or (bare and not headers)
             ),
-            headers=_merged(_checked_headers(own), _checked_headers(headers or {})),
+            headers=_merged(checked_headers(own), checked_headers(headers or {})),
             timeout=_checked_timeout(timeout),
             total=TOTAL,
             retry=Retry() if retry is None else _checked_retry(retry),
             settle=settle,
             on_reply=checked_observer(on_reply, "on_reply"),
             allow_http=allow_http,
+            limits=Limits() if limits is None else _checked_limits(limits),
         )
 
     def changed(
@@ -107,6 +110,7 @@ class Options:
         retry: Retry | None,
         headers: Mapping[str, str | Secret] | None,
         on_reply: OnReply | None,
+        limits: Limits | None = None,
     ) -> Self:
         """Return the same options with others in place of some; `None` keeps what is there.
 
@@ -119,18 +123,10 @@ class Options:
             self,
             timeout=self.timeout if timeout is None else _checked_timeout(timeout),
             retry=self.retry if retry is None else _checked_retry(retry),
-            headers=_merged(self.headers, _checked_headers(headers or {})),
+            headers=_merged(self.headers, checked_headers(headers or {})),
             on_reply=checked_observer(on_reply, "on_reply") or self.on_reply,
+            limits=self.limits if limits is None else _checked_limits(limits),
         )
-
-
-def _checked_headers(headers: Mapping[str, str | Secret]) -> dict[str, Secret]:
-    if not isinstance(headers, Mapping):
-        raise ConfigurationError(f"headers: must be a mapping, not {type(headers).__name__}")
-    for name in headers:
-        if not isinstance(name, str) or not _NAME.fullmatch(name):
-            raise ConfigurationError(f"headers: {name!r} is no name of a header")
-    return {name: Secret(value, f"headers[{name!r}]") for name, value in headers.items()}
 
 
 def _merged(headers: Mapping[str, Secret], others: Mapping[str, Secret]) -> dict[str, Secret]:
@@ -143,6 +139,12 @@ def _checked_retry(retry: Retry) -> Retry:
     if not isinstance(retry, Retry):
         raise ConfigurationError(f"retry: must be a Retry, not {type(retry).__name__}")
     return retry
+
+
+def _checked_limits(limits: Limits) -> Limits:
+    if not isinstance(limits, Limits):
+        raise ConfigurationError(f"limits: must be a Limits, not {type(limits).__name__}")
+    return limits
 
 
 def _checked_timeout(timeout: float | httpx.Timeout) -> httpx.Timeout:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ssl
 import time
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import httpcore
 import httpx
@@ -12,6 +12,7 @@ import sniffio
 
 from airview_herald.transport._body import RequestBody, leave
 from airview_herald.transport._connection_pool import Connection, PoolingTransport, close_all
+from airview_herald.transport._limits import EXPIRED, LONGEST_HEAD, endless_head
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable
@@ -42,7 +43,8 @@ class PooledTransport(PoolingTransport["_Pooled"]):
     holds one until its response is closed, and at the cap the requests wait in the order they came.
     Cancelling a request at any moment gives its slot back.
 
-    A request is written at most once. If the server drops a reused connection, the error is raised;
+    A request is written at most once. An answer's head may have 64 KiB, interim answers such as
+    `100 Continue` included. If the server drops a reused connection, the error is raised;
     whether to send again is the caller's to decide.
 
     Proxies are not handled, neither by argument nor from the environment. Behind one, use an
@@ -107,7 +109,7 @@ class PooledTransport(PoolingTransport["_Pooled"]):
                 if pooled.replaces:
                     await close_all(pooled.replaces)
                 try:
-                    received = await pooled.http.handle_async_request(sent)
+                    received = await pooled.exchange(sent, request)
                 except httpcore.ConnectionNotAvailable:
                     if not pooled.reused:
                         raise
@@ -130,11 +132,21 @@ class PooledTransport(PoolingTransport["_Pooled"]):
 
 
 class _Dialer(httpcore.AsyncNetworkBackend):
-    """Remember the socket, which httpcore loses when its TLS handshake is cancelled."""
+    """Open sockets that give up on an answer whose head does not end.
+
+    It remembers the socket, which httpcore loses when its TLS handshake is cancelled.
+
+    Attributes:
+        stream: The socket.
+        awaits: The request whose answer's head is to come.
+        received: The bytes of it so far, or of interim answers.
+    """
 
     def __init__(self, network_backend: httpcore.AsyncNetworkBackend | None) -> None:
         self._network_backend = network_backend
         self.stream: httpcore.AsyncNetworkStream | None = None
+        self.awaits: httpx.Request | None = None
+        self.received = 0
 
     async def connect_tcp(
         self,
@@ -146,8 +158,62 @@ class _Dialer(httpcore.AsyncNetworkBackend):
     ) -> httpcore.AsyncNetworkStream:
         backend = self._network_backend or _running_backend()
         # No socket options: asyncio and trio both set TCP_NODELAY themselves.
-        self.stream = await backend.connect_tcp(host, port, timeout, local_address, socket_options)
+        opened = await backend.connect_tcp(host, port, timeout, local_address, socket_options)
+        self.stream = _Stream(opened, self)
         return self.stream
+
+    def check(self, request: httpx.Request) -> None:
+        """Refuse to read on in a head that is too long, or that drips beyond the deadline."""
+        if self.received >= LONGEST_HEAD:
+            raise endless_head(request, self.received)
+        if request.extensions.get(EXPIRED, bool)():
+            raise httpx.ReadTimeout("the answer has no head at the deadline", request=request)
+
+
+class _Stream(httpcore.AsyncNetworkStream):
+    """A socket, counted while a head is awaited."""
+
+    def __init__(self, stream: httpcore.AsyncNetworkStream, dialer: _Dialer) -> None:
+        self._stream = stream
+        self._dialer = dialer
+
+    async def read(
+        self,
+        max_bytes: int,
+        timeout: float | None = None,  # noqa: ASYNC109 - httpcore's interface
+    ) -> bytes:
+        dialer = self._dialer
+        if dialer.awaits is None:
+            return await self._stream.read(max_bytes, timeout=timeout)
+        if dialer.received:
+            dialer.check(dialer.awaits)
+        data = await self._stream.read(max_bytes, timeout=timeout)
+        dialer.received += len(data)
+        return data
+
+    async def write(
+        self,
+        buffer: bytes,
+        timeout: float | None = None,  # noqa: ASYNC109 - httpcore's interface
+    ) -> None:
+        await self._stream.write(buffer, timeout=timeout)
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._stream.get_extra_info(info)
+
+    async def start_tls(
+        self,
+        ssl_context: ssl.SSLContext,
+        server_hostname: str | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109 - httpcore's interface
+    ) -> httpcore.AsyncNetworkStream:
+        stream = await self._stream.start_tls(
+            ssl_context=ssl_context, server_hostname=server_hostname, timeout=timeout
+        )
+        return _Stream(stream, self._dialer)
 
 
 class _Pooled(Connection):
@@ -159,6 +225,13 @@ class _Pooled(Connection):
         self.http = httpcore.AsyncHTTPConnection(
             httpcore.Origin(*origin), ssl_context=tls, network_backend=dialer
         )
+
+    async def exchange(self, sent: httpcore.Request, request: httpx.Request) -> httpcore.Response:
+        """Send a request, and read the head of its answer."""
+        self._dialer.awaits, self._dialer.received = request, 0
+        received = await self.http.handle_async_request(sent)
+        self._dialer.awaits = None
+        return received
 
     def is_available(self) -> bool:
         # Not `is_idle`, which calls a connection idle that failed to connect.

@@ -16,6 +16,7 @@ from airview_herald.errors import (
     AirViewHeraldError,
     DeadlineError,
     DecodeError,
+    LimitError,
     RequestFacts,
     UnauthorizedError,
 )
@@ -28,6 +29,7 @@ from airview_herald.transport._failures import (
     HTTPX_ERRORS,
     FailedAttempt,
     from_decoding,
+    from_depth,
     from_httpx,
     from_status,
 )
@@ -88,7 +90,7 @@ class Transport(Exchange):
     ) -> None:
         pacing = Pacing(clock, sleep) if pacing is None else pacing
         self._requests = Requests(options)
-        super().__init__(connections, self._requests.timeouts, pacing, clock)
+        super().__init__(connections, self._requests.timeouts, options.limits, pacing, clock)
         self._auth = auth
         self._flow = (auth or httpx.Auth()).async_auth_flow
         self._read_error = read_error
@@ -180,6 +182,8 @@ class Transport(Exchange):
                 result = call.decode(reply)
             except DecodeError as caught:
                 raise from_decoding(caught) from None
+            except LimitError as caught:
+                raise from_depth(caught) from None
             self._answered()
             return result
         body = self._read_error(reply)
@@ -288,8 +292,10 @@ class Transport(Exchange):
             outgoing = await begun(request, flow)
             while True:
                 outgoing = await authorized(request, flow, outgoing, errand)
-                response = await self.exchange(outgoing, operation, call.retry_class, attempt)
-                reply = _reply(response, call.method, url, attempt, call.operation)
+                response = await self.exchange(
+                    outgoing, operation, call.retry_class, attempt, listing=call.listing
+                )
+                reply = self._reply(response, call.method, url, attempt, call.operation)
                 show(self.options.on_reply, reply, "on_reply")
                 try:
                     outgoing = await flow.asend(response)
@@ -339,12 +345,13 @@ class Transport(Exchange):
             try:
                 # What was in flight stays so: an errand changes nothing about the call.
                 response = await self.exchange(request, operation, operation.in_flight, attempt)
-                readable = is_as_asked(request, response)
+                reply = self._reply(response, method, url, attempt)
+                readable = is_as_asked(request, reply)
                 unreadable += response.is_success and not readable
                 if response.is_success and (readable or unreadable == _UNREADABLE):
                     return response
                 body = ErrorBody(unreadable=not readable)
-                failed = from_status(_reply(response, method, url, attempt), body)
+                failed = from_status(reply, body)
             except HTTPX_ERRORS as caught:
                 failed = from_httpx(caught, RequestFacts(method, url, attempts=attempt))
             self._heed(failed.error, failed.failure, operation)
@@ -357,19 +364,15 @@ class Transport(Exchange):
             await self._pause(delay, operation)
         raise AssertionError  # pragma: no cover - itertools.count never ends
 
-
-def _reply(
-    response: httpx.Response, method: str, url: str, attempt: int, operation: str = ""
-) -> Reply:
-    facts = RequestFacts(
-        method,
-        url,
-        response.status_code,
-        attempts=attempt,
-        request_id=response.headers.get("x-request-id"),
-        operation=operation,
-    )
-    return Reply(response.status_code, response.headers, response.content, facts)
+    def _reply(
+        self, response: httpx.Response, method: str, url: str, attempt: int, operation: str = ""
+    ) -> Reply:
+        status, headers = response.status_code, response.headers
+        request_id = headers.get("x-request-id")
+        facts = RequestFacts(
+            method, url, status, attempts=attempt, request_id=request_id, operation=operation
+        )
+        return Reply(status, headers, response.content, facts, self._limits.json_depth)
 
 
 def _zero() -> float:

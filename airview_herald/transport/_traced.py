@@ -78,10 +78,12 @@ class TracedTransport(Transport):
         self.telemetry.attempted(attempt, reply.status)
         return reply
 
-    async def _receive(self, request: httpx.Request, operation: Operation) -> httpx.Response:
+    async def _receive(
+        self, request: httpx.Request, operation: Operation, *, listing: bool
+    ) -> httpx.Response:
         carries = same_origin(request.url, self._requests.base_url)
         with self.telemetry.request(request, carries=carries) as answered:
-            response = await super()._receive(request, operation)
+            response = await super()._receive(request, operation, listing=listing)
             answered(response.status_code)
             return response
 

@@ -264,13 +264,30 @@ def test_cognito():
         ((TOKENS, "", "secret"), {}, "client_id"),
         ((TOKENS, "id", ""), {}, "client_secret"),
         ((TOKENS, "id", "a\nb"), {}, "client_secret"),
-        ((TOKENS, "id", "secret"), {"headers": {"X-Key": ""}}, "X-Key"),
+        ((TOKENS, "id", "secret"), {"headers": {"X-Key": ""}}, r"headers\['X-Key'\]"),
+        ((TOKENS, "id", "secret"), {"headers": {"X\r\nY": "1"}}, "headers"),
+        ((TOKENS, "id", "secret"), {"headers": {"content-length": "1"}}, "headers"),
+        ((TOKENS, "id", "s" * 65_537), {}, "client_secret"),
+        ((TOKENS, "id", "secret", "half \ud800"), {}, "scope"),
     ],
 )
 def test_settings_that_cannot_work_are_refused(arguments, options, setting):
     """A bad URL or credential is found when the provider is made, and named."""
     with pytest.raises(ConfigurationError, match=f"^{setting}: "):
         ClientCredentials(*arguments, **options)
+
+
+@pytest.mark.parametrize(
+    "text", ["evil.example/", "a@evil", "a#", "a?b", "..", "a\n", "", "a%2f", 7]
+)
+def test_a_name_cannot_lead_the_secret_elsewhere(text):
+    """What becomes a part of a token endpoint's URL is a part of a name, and no more."""
+    with pytest.raises(ConfigurationError, match=r"^tenant_id: may hold"):
+        ClientCredentials.azure("id", "secret", text, "scope")
+    with pytest.raises(ConfigurationError, match=r"^cognito_pool_domain_prefix: may hold"):
+        ClientCredentials.cognito("id", "secret", text, "eu-west-1")
+    with pytest.raises(ConfigurationError, match=r"^aws_region: may hold"):
+        ClientCredentials.cognito("id", "secret", "pool", text)
 
 
 def test_plain_http_needs_permission():

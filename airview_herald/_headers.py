@@ -1,0 +1,32 @@
+"""The headers that a caller has sent with every request, checked once."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from airview_herald._quoted import quoted
+from airview_herald._secret import Secret
+from airview_herald.errors import ConfigurationError
+
+# A token, as HTTP calls it, and no longer than any that is in use.
+_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,256}")
+# They say where a body ends: another value would make two requests of one.
+_FRAMING = frozenset({"content-length", "transfer-encoding"})
+
+
+def checked_headers(headers: Mapping[str, str | Secret]) -> dict[str, Secret]:
+    """Return headers with their values masked.
+
+    Raises:
+        ConfigurationError: They are no mapping, a name is none, or is of the client's own, or a
+            value is nothing that a header can carry.
+    """
+    if not isinstance(headers, Mapping):
+        raise ConfigurationError(f"headers: must be a mapping, not {type(headers).__name__}")
+    for name in headers:
+        if not isinstance(name, str) or not _NAME.fullmatch(name):
+            raise ConfigurationError(f"headers: {quoted(name)} is no name of a header")
+        if name.lower() in _FRAMING:
+            raise ConfigurationError(f"headers: {name} is set by the client, as the body needs it")
+    return {name: Secret(value, f"headers[{name!r}]") for name, value in headers.items()}
