@@ -31,10 +31,12 @@ def inflated(content: bytes, response: httpx.Response, grown: Callable[[int], No
     if codings is None:
         return content
     named = [each for name in codings.split(",") if (each := name.strip().lower()) != "identity"]
-    if len(named) > _MOST_CODINGS or not _CODINGS.keys() >= set(named):
+    # The codings are words of the server's, which no message repeats.
+    if len(named) > _MOST_CODINGS:
+        raise httpx.DecodingError("the body is encoded more than twice", request=response.request)
+    if not _CODINGS.keys() >= set(named):
         raise httpx.DecodingError(
-            f"the body is encoded as {codings[:40]!r}; gzip and deflate are read",
-            request=response.request,
+            "the body is encoded otherwise than in gzip or deflate", request=response.request
         )
     for name in reversed(named):
         try:
