@@ -123,6 +123,8 @@ def _connection_class() -> type[AiohttpConnection]:
     try:
         from airview_herald.transport._aiohttp_connection import (  # noqa: PLC0415 - an extra
             AiohttpConnection,
+        )
+        from airview_herald.transport._aiohttp_protocol import (  # noqa: PLC0415 - likewise
             check_release,
         )
 

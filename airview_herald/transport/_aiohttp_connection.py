@@ -7,19 +7,18 @@ drops, which only a private switch stops. Here nothing else writes, and it costs
 from __future__ import annotations
 
 import asyncio
-import inspect
 import select
 import socket
 from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Mapping
-from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
+from typing import TYPE_CHECKING, Final, TypeVar, cast
 
 import aiohappyeyeballs
 import aiohttp
 import httpx
-from aiohttp.client_proto import ResponseHandler
 from aiohttp.http import HttpProcessingError
 from aiohttp.http_exceptions import LineTooLong, TransferEncodingError
 
+from airview_herald.transport._aiohttp_protocol import MORE, MOST_LINES, Protocol
 from airview_herald.transport._connection_pool import Connection
 from airview_herald.transport._limits import (
     EXPIRED,
@@ -39,7 +38,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 _Timeouts = Mapping[str, float | None]
 
-_MOST_LINES: Final = 1_024  # of an answer's head
 _TOO_MANY_LINES: Final = "Too many headers"  # as aiohttp says it
 _TOGETHER: Final = 65_536  # up to here copying a body costs less than a write of its own
 _LONGEST_REASON: Final = 200
@@ -47,31 +45,6 @@ _NEXT_ADDRESS: Final = 0.25  # seconds until another of a host's addresses is tr
 _SWITCHING: Final = 101
 _FINAL: Final = 200
 _HTTP_1_1: Final = (1, 1)
-
-# What is used of aiohttp's protocol, which its documentation does not describe.
-_USED: Final = ("is_connected", "read", "set_exception", "set_response_params", "should_close")
-
-
-def _counting_lines() -> dict[str, Any]:
-    """Return the parameter that limits a head's lines; older releases do not count them."""
-    setter = getattr(ResponseHandler, "set_response_params", check_release)
-    counts = "max_headers" in inspect.signature(setter).parameters
-    return {"max_headers": _MOST_LINES} if counts else {}
-
-
-def check_release() -> None:
-    """Refuse a release of aiohttp whose protocol lacks a part that is used.
-
-    Raises:
-        ImportError: It does.
-    """
-    missing = [name for name in _USED if not hasattr(ResponseHandler, name)]
-    if missing:
-        raise ImportError(f"its protocol has no {', '.join(missing)}")
-
-
-# `LONGEST_HEAD` holds in any case.
-_MORE: Final = _counting_lines()
 
 
 class AiohttpConnection(Connection):
@@ -86,7 +59,7 @@ class AiohttpConnection(Connection):
         super().__init__(origin)
         self._tls = tls if origin[0] == b"https" else None
         self._loop = asyncio.get_running_loop()
-        self._protocol = _Protocol(self._loop)
+        self._protocol = Protocol(self._loop)
         self._is_readable: Callable[[], bool] = bool
         self._reusable = False
 
@@ -173,7 +146,7 @@ class AiohttpConnection(Connection):
             auto_decompress=False,
             max_line_size=LONGEST_HEAD,
             max_field_size=LONGEST_HEAD,
-            **_MORE,
+            **MORE,
         )
         protocol.awaits, protocol.received = request, 0
         await self._write(request, head, timeouts.get("write"))
@@ -215,7 +188,7 @@ class AiohttpConnection(Connection):
         self,
         reading: Awaitable[T],
         seconds: float | None,
-        source: _Protocol | aiohttp.StreamReader,
+        source: Protocol | aiohttp.StreamReader,
         request: httpx.Request,
     ) -> T:
         """Wait for what `source` brings, for so many seconds.
@@ -320,7 +293,7 @@ class AiohttpConnection(Connection):
                 if isinstance(error.__cause__, LineTooLong):
                     return endless_head(request, LONGEST_HEAD)
                 if _TOO_MANY_LINES in error.message:
-                    return too_many_lines(request, _MOST_LINES)
+                    return too_many_lines(request, MOST_LINES)
             reason = " ".join(error.message.split())[:_LONGEST_REASON]
             return httpx.RemoteProtocolError(reason, request=request)
         if self._protocol.fault is not None:
@@ -328,54 +301,6 @@ class AiohttpConnection(Connection):
         cut = isinstance(error, aiohttp.ClientPayloadError)
         moment = "before the end of the body" if cut else "without sending a response"
         return httpx.RemoteProtocolError(f"Server disconnected {moment}.", request=request)
-
-
-class _Protocol(ResponseHandler):
-    """aiohttp's protocol, which also tells when there is room to write, and what broke it.
-
-    It gives up on an answer whose head does not end.
-
-    Attributes:
-        awaits: The request whose answer's head is to come.
-        received: The bytes of it so far, or of interim answers.
-        drained: Done when there is room again; `None` while there is.
-        fault: What the connection was lost by, unless it was closed.
-    """
-
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        super().__init__(loop)
-        self.awaits: httpx.Request | None = None
-        self.received = 0
-        self.drained: asyncio.Future[None] | None = None
-        self.fault: BaseException | None = None
-
-    def data_received(self, data: bytes) -> None:
-        if self.awaits is not None:
-            # What is parsed waits in line to be read: then no head is under way.
-            if self.received >= LONGEST_HEAD and not len(self):
-                self.set_exception(endless_head(self.awaits, self.received))
-                cast("asyncio.Transport", self.transport).abort()
-                return
-            self.received += len(data)
-        super().data_received(data)
-
-    def pause_writing(self) -> None:
-        super().pause_writing()
-        self.drained = asyncio.get_running_loop().create_future()
-
-    def resume_writing(self) -> None:
-        super().resume_writing()
-        self._let_write()
-
-    def connection_lost(self, exc: BaseException | None) -> None:
-        self.fault = exc
-        self._let_write()
-        super().connection_lost(exc)
-
-    def _let_write(self) -> None:
-        drained, self.drained = self.drained, None
-        if drained is not None and not drained.done():
-            drained.set_result(None)
 
 
 class _Body(httpx.AsyncByteStream):
@@ -425,7 +350,7 @@ class _Body(httpx.AsyncByteStream):
             await self._release(self._connection)
 
 
-def _time_out(source: _Protocol | aiohttp.StreamReader, request: httpx.Request) -> None:
+def _time_out(source: Protocol | aiohttp.StreamReader, request: httpx.Request) -> None:
     source.set_exception(httpx.ReadTimeout("", request=request))
 
 

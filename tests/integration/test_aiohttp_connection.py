@@ -10,7 +10,8 @@ from anyio.abc import SocketAttribute
 from counting import OK, reply, serving
 
 from airview_herald.transport import AiohttpTransport
-from airview_herald.transport._aiohttp_connection import AiohttpConnection, _Protocol
+from airview_herald.transport._aiohttp_connection import AiohttpConnection
+from airview_herald.transport._aiohttp_protocol import Protocol
 
 pytestmark = pytest.mark.parametrize("anyio_backend", ["asyncio"])
 
@@ -56,13 +57,13 @@ async def test_a_connection_lost_before_its_turn_is_replaced(monkeypatch):
 
 async def test_a_connection_lost_before_anything_is_sent_is_a_connect_error(monkeypatch):
     """A server that hangs up at once has surely not carried anything out."""
-    made = _Protocol.connection_made
+    made = Protocol.connection_made
 
     def hang_up(protocol, transport):
         made(protocol, transport)
         transport.close()
 
-    monkeypatch.setattr(_Protocol, "connection_made", hang_up)
+    monkeypatch.setattr(Protocol, "connection_made", hang_up)
     async with serving(reply) as server, AiohttpTransport() as transport:
         with pytest.raises(httpx.ConnectError, match="hung up before anything was sent"):
             await call(transport, server.url)

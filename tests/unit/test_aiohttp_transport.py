@@ -28,9 +28,9 @@ def lacking(monkeypatch):
                 raise ImportError(f"no {missing} here")
             return find(name, *args, **kwargs)
 
-        monkeypatch.delitem(
-            sys.modules, "airview_herald.transport._aiohttp_connection", raising=False
-        )
+        for module in ("connection", "protocol"):
+            name = f"airview_herald.transport._aiohttp_{module}"
+            monkeypatch.delitem(sys.modules, name, raising=False)
         monkeypatch.setattr(builtins, "__import__", refuse)
 
     return make
