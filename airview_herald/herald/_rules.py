@@ -28,7 +28,7 @@ _NOTIFICATION_TYPE = re.compile("[^/\0-\x1f\x7f-\x9f]+/[^/\0-\x1f\x7f-\x9f]+")
 _KIND = re.compile("[a-z_]+")
 # Beyond the year 5000: what is meant is thousandths of seconds.
 _MILLISECONDS = 10**11
-_DOTS = (".", "..")
+_DOT_SEGMENT = re.compile(r"(?:^|[/\\])\.{1,2}(?:[/\\]|\Z)")
 _HALF = re.compile("[\ud800-\udfff]")
 
 
@@ -67,7 +67,8 @@ def url_text(field: str, value: object) -> str:
 def path_value(field: str, value: object) -> str:
     """Return a text that may be one segment of a path."""
     checked = url_text(field, value)
-    if checked in _DOTS:
+    # Among slashes too: some of what stands before a server decodes a path and resolves it then.
+    if _DOT_SEGMENT.search(checked):
         raise InputError(
             field, f"must not be {quoted(value)}: it would address another resource", value
         )
@@ -92,7 +93,7 @@ def notification_type(field: str, value: object) -> tuple[str, str]:
         )
         raise InputError(field, rule, value)
     first, _, second = checked.partition("/")
-    if first in _DOTS or second in _DOTS:
+    if _DOT_SEGMENT.search(first) or _DOT_SEGMENT.search(second):
         raise InputError(field, f"must not have . or .. for a part, not {quoted(value)}", value)
     return first, second
 
