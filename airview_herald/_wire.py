@@ -11,6 +11,7 @@ contract allows a value of another type.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
 from datetime import datetime
@@ -30,6 +31,8 @@ from airview_herald.errors import DecodeError, LimitError, RequestFacts
 
 T = TypeVar("T")
 
+# The first half of a surrogate pair, or the second, as JSON escapes it.
+_HALF = re.compile(r"\\u[dD][89a-fA-F]")
 # What a row keeps of the answer, and what that is handed over under: no field's name.
 _KEPT = {"extra": "<extra>", "raw": "<raw>"}
 
@@ -44,6 +47,23 @@ def parse(content: bytes, facts: RequestFacts) -> Any:
         return msgspec.json.decode(content)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise DecodeError(f"the answer is not JSON: {error}", facts) from None
+
+
+def parse_refusal(content: bytes) -> Any:
+    """Return the JSON document in the body of a refusal, by whatever made it: in UTF-8 or UTF-16.
+
+    Halves of surrogate pairs, which no log could hold, become question marks.
+
+    Raises:
+        ValueError: It is not JSON.
+        RecursionError: It is nested too deep for Python.
+    """
+    text = content.decode(json.detect_encoding(content), "replace")
+    value = json.loads(text)
+    if _HALF.search(text):
+        whole = json.dumps(value, ensure_ascii=False).encode("utf-8", "replace")
+        value = json.loads(whole)
+    return value
 
 
 def check_depth(value: Any, most: int, facts: RequestFacts) -> None:

@@ -11,7 +11,7 @@ from urllib.parse import quote, urlencode
 import httpx
 
 from airview_herald._rows import Rows
-from airview_herald._wire import check_depth, decode, dump, make_converter
+from airview_herald._wire import check_depth, decode, dump, make_converter, parse_refusal
 from airview_herald.errors import DecodeError, LimitError
 from airview_herald.transport._call import Call, ErrorBody, Reply, RetryClass
 
@@ -30,7 +30,7 @@ _converter = make_converter()
 def read_error(reply: Reply) -> ErrorBody:
     """Return what an error body of AirView's says; a gateway's body says nothing."""
     try:
-        body = json.loads(reply.content)
+        body = parse_refusal(reply.content)
         check_depth(body, reply.json_depth, reply.facts)
     except (ValueError, RecursionError, LimitError):
         return ErrorBody(unreadable=bool(reply.content))

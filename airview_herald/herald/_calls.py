@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
@@ -11,7 +10,7 @@ import attrs
 
 from airview_herald._open import OpenRow
 from airview_herald._rows import Rows
-from airview_herald._wire import check_depth, decode, dump, make_open_converter
+from airview_herald._wire import check_depth, decode, dump, make_open_converter, parse_refusal
 from airview_herald.errors import DecodeError, ErrorAnswer, LimitError
 from airview_herald.herald import _rules
 from airview_herald.herald.models import FailedSubscriber
@@ -115,7 +114,7 @@ class _Refusal(OpenRow):
 def read_error(reply: Reply) -> ErrorBody:
     """Return what an error body of Herald's says: it may be JSON, text, or empty."""
     try:
-        body = json.loads(reply.content)
+        body = parse_refusal(reply.content)
         check_depth(body, reply.json_depth, reply.facts)
     except (ValueError, RecursionError, LimitError):
         body = reply.content.decode(errors="replace") or None

@@ -125,6 +125,8 @@ def test_an_error_body_is_read(body, code, message, answer):
         (b"<html>", "<html>"),
         (b"\xff", "\N{REPLACEMENT CHARACTER}"),
         (b"[1]", [1]),
+        (rb'"\ud800 \ud83d\ude00"', "? \U0001f600"),
+        ('"é"'.encode("utf-16"), "é"),
         (b'"x"', "x"),
         (b'{"error": 5}', {"error": 5}),
         (b"{}", {}),
