@@ -7,7 +7,7 @@ import inspect
 import math
 import re
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from typing import Any
 
 import attrs
@@ -25,6 +25,9 @@ TOKEN_HEADER = "x-aims-auth-token"  # noqa: S105 - a header's name
 _SESSION_HEADER = "x-aims-session-token"
 _MARGIN = 60.0
 _MARGIN_SHARE = 0.5
+# Numbers by now; `.` and `..` would be other paths.
+_ACCOUNT = re.compile(r"(?!\.+$)[!-~]{1,100}")
+_MORE_THAN_IDS = 2**64
 _HALF = re.compile("[\ud800-\udfff]")
 _REFUSALS = {
     "account_inactive": "the account is not active",
@@ -167,10 +170,7 @@ class AimsAuth(RefreshingAuth):
             raise AuthenticationError(
                 f"{facts.url} answered without a token that a header can carry", facts
             ) from None
-        account = login.get("account")
-        account_id = account.get("id") if isinstance(account, dict) else None
-        if isinstance(account_id, str | int) and account_id:
-            self._account_id = str(account_id)
+        self._account_id = account_in(login) or self._account_id
         return Token(header, self._refresh_at(login.get("token_expiration")))
 
     def _refresh_at(self, expiration: object) -> float:
@@ -211,6 +211,15 @@ def _basic(
 
 def _revealed(value: str | Secret) -> str:
     return value.reveal() if isinstance(value, Secret) else value
+
+
+def account_in(answer: Mapping[str, Any]) -> str | None:
+    """Return the id of the account that AIMS names, if it is one: it becomes a part of URLs."""
+    account = answer.get("account")
+    found = account.get("id") if isinstance(account, dict) else None
+    if type(found) is int:
+        return str(found) if 0 < found < _MORE_THAN_IDS else None
+    return found if isinstance(found, str) and _ACCOUNT.fullmatch(found) else None
 
 
 def _answer(response: httpx.Response) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import attrs
 import httpx
 
 from airview_herald._memory import Memory
+from airview_herald.auth._aims import account_in
 from airview_herald.errors import DecodeError, InputError
 from airview_herald.herald._endpoints import Endpoints
 from airview_herald.herald._settings import Settings
@@ -141,11 +142,10 @@ class Sender:
 
 def _account(reply: Reply) -> str:
     body = reply.json()
-    account = body.get("account") if isinstance(body, dict) else None
-    account_id = account.get("id") if isinstance(account, dict) else None
-    if not isinstance(account_id, str | int) or not account_id:
+    account_id = account_in(body) if isinstance(body, dict) else None
+    if account_id is None:
         raise DecodeError("the token is of no account @ $.account.id", reply.facts, "$.account.id")
-    return str(account_id)
+    return account_id
 
 
 _TOKEN_INFO = Call(

@@ -25,6 +25,7 @@ class FakeAlertLogic:
         lifetime: Seconds for which the next tokens hold by their `token_expiration`; `None`
             leaves it out.
         host: What the Endpoints service answers.
+        token_info: What AIMS tells of a token.
         pages: Answers to the next of the other requests; an empty object after them.
     """
 
@@ -35,6 +36,7 @@ class FakeAlertLogic:
         self.valid = set()
         self.lifetime = 3600
         self.host = "herald.example.alertlogic.com"
+        self.token_info = {"account": {"id": ACCOUNT, "name": "Example Ltd"}}
 
     async def __call__(self, request):
         await anyio.lowlevel.checkpoint()
@@ -46,7 +48,7 @@ class FakeAlertLogic:
         await anyio.lowlevel.checkpoint()
         if request.url.path == "/aims/v1/token_info":
             self.calls.append(request)
-            return self._guarded(token, {"account": {"id": ACCOUNT, "name": "Example Ltd"}})
+            return self._guarded(token, self.token_info)
         if request.url.path.startswith("/endpoints/"):
             self.lookups.append(request)
             return await self._next(self.lookup_answers) or self._guarded(

@@ -150,9 +150,18 @@ async def test_a_login_without_a_request(service):
     assert len(service.logins) == 1
 
 
-@pytest.mark.parametrize("account", [{}, {"account": None}, {"account": {}}, {"account": "12"}])
+@pytest.mark.parametrize(
+    "account",
+    [
+        *({}, {"account": None}, {"account": {}}, {"account": "12"}),
+        *(
+            {"account": {"id": each}}
+            for each in (True, 0, -1, 2**64, 1.5, "", "..", "1\n", "1" * 101)
+        ),
+    ],
+)
 async def test_a_login_need_not_name_the_account(service, account):
-    """What is missing in the answer is not known; the token counts all the same."""
+    """What is missing in the answer, or is no id, is not known; the token counts all the same."""
     service.valid.add("t")
     service.login_answers = [httpx.Response(200, json={"authentication": {"token": "t"} | account})]
     auth = key()

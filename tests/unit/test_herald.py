@@ -10,7 +10,7 @@ from fake_alertlogic import ACCOUNT, PAIR, FakeAlertLogic
 
 from airview_herald import Herald
 from airview_herald.auth import BearerToken
-from airview_herald.errors import ConfigurationError, InputError, UnauthorizedError
+from airview_herald.errors import ConfigurationError, DecodeError, InputError, UnauthorizedError
 from airview_herald.herald import _routes, _undocumented_routes
 from airview_herald.transport import Retry
 
@@ -75,6 +75,15 @@ async def test_a_bare_token_is_asked_for_its_account(client, service):
         f"{GLOBAL}/aims/v1/token_info",
         *[f"{HOST}/herald/v2/{ACCOUNT}/subscriptions"] * 20,
     ]
+
+
+@pytest.mark.parametrize("account", [True, "", "1\r\nX: y", "..", "1" * 101])
+async def test_a_token_of_no_account_is_told(client, service, account):
+    """Its id becomes a part of URLs: what cannot be one is an error of decoding."""
+    service.token_info = {"account": {"id": account}}
+    async with client(aims_token="mine") as herald:
+        with pytest.raises(DecodeError, match=r"the token is of no account @ \$\.account\.id"):
+            await herald.get_account_subscriptions()
 
 
 async def test_a_credential_of_another_make_is_asked_for_its_account(client, service):
