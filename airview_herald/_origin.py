@@ -11,6 +11,8 @@ from airview_herald.errors import ConfigurationError
 
 # What a URL means that names no port.
 PORTS: Final = {"http": 80, "https": 443}
+# What is wrong with a URL quotes the part that is, however long.
+_LONGEST_REASON: Final = 200
 
 
 def checked_url(url: str, field: str, *, allow_http: bool) -> str:
@@ -50,8 +52,10 @@ def _parsed(url: str) -> httpx.URL | str:
     """Return a URL taken apart, or what is wrong with it, unless that may quote a password."""
     try:
         return httpx.URL(url)
+    except UnicodeEncodeError:
+        return ": it cannot be encoded in UTF-8"
     except httpx.InvalidURL as error:
-        return "" if "@" in url else f": {error}"
+        return "" if "@" in url else f": {str(error)[:_LONGEST_REASON]}"
 
 
 def same_origin(url: httpx.URL, other: httpx.URL) -> bool:

@@ -19,6 +19,7 @@ from airview_herald.transport._send import Transport
 
 _LIFETIME = 900.0
 _ACCOUNTS = 1_000
+_LONGEST_HOST = 253
 _HOST = re.compile(r"[a-z0-9.-]+\.alertlogic\.(com|co\.uk)")
 
 
@@ -126,7 +127,7 @@ def trusted_url(host: str, *, allow_http: bool) -> str:
         raise ConfigurationError(f"{field}: must not have a path")
     if not _HOST.fullmatch(parsed.host):
         raise ConfigurationError(
-            f"{field}: {parsed.host} is not under alertlogic.com or alertlogic.co.uk; "
-            "it is trusted only as a global_endpoint or in an endpoint map"
+            f"{field}: {parsed.host[:_LONGEST_HOST]} is not under alertlogic.com or "
+            "alertlogic.co.uk; it is trusted only as a global_endpoint or in an endpoint map"
         )
     return url

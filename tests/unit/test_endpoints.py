@@ -235,6 +235,13 @@ def test_no_other_host_may_see_a_token(host):
         trusted_url(host, allow_http=False)
 
 
+def test_an_endless_host_is_not_repeated():
+    """What the service names may be as long as an answer; a message is not."""
+    with pytest.raises(ConfigurationError, match=r"x{253} is not under alertlogic\.com") as caught:
+        trusted_url("x" * 20_000, allow_http=False)
+    assert len(str(caught.value)) < 500
+
+
 def test_plain_http_elsewhere_needs_permission():
     """With it, the service may name a plain http host, of Alert Logic's like any other."""
     host = "http://herald.alertlogic.com:8080"

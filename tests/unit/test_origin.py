@@ -40,6 +40,8 @@ def test_a_usable_url_is_kept_without_its_trailing_slashes(given, kept):
         ("ftp://airview.example", "must start with http:// or https:// and name a host"),
         ("https:///api", "must start with http:// or https:// and name a host"),
         ("https://airview.example:port", "is not a URL: Invalid port: 'port'"),
+        (f"https://airview.example:{'p' * 9000}", f"is not a URL: Invalid port: '{'p' * 185}"),
+        ("https://airview.example/\ud800", "is not a URL: it cannot be encoded in UTF-8"),
         ("https://me:pa/ss@airview.example", "is not a URL"),
         ("https://me@airview.example", "must not carry credentials; pass auth= instead"),
         ("https://me:pass@airview.example", "must not carry credentials; pass auth= instead"),
