@@ -8,8 +8,9 @@ import attrs
 from anyio.lowlevel import checkpoint
 
 from airview_herald._memory import Memory
+from airview_herald._quoted import quoted
 from airview_herald.airview._catalogue import Catalogue
-from airview_herald.airview._event_lines import decode_model, encode_model
+from airview_herald.airview._event_lines import LineError, decode_model, encode_model
 from airview_herald.airview._recording import Recorder
 from airview_herald.airview.models import (
     Application,
@@ -133,5 +134,14 @@ def definition_of(kind: str, row: str) -> Any:
     Args:
         kind: What it is.
         row: The line.
+
+    Raises:
+        LineError: It was not: the line holds none of that kind with its id.
     """
-    return decode_model(_MODELS[kind], row.encode())
+    model = _MODELS.get(kind)
+    if model is None:
+        raise LineError(f"there is no kind {quoted(kind)}")
+    definition = decode_model(model, row.encode())
+    if definition.id is None or getattr(definition, "application_environment_id", 0) is None:
+        raise LineError("it has no id")
+    return definition

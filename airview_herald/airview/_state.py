@@ -13,19 +13,21 @@ import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Self
+from typing import Annotated, Self, TypeAlias
 
 import attrs
 import msgspec
 
 from airview_herald.airview._config import BackendConfig
-from airview_herald.airview._known_ids import Ids
+from airview_herald.airview._event_lines import LineError, plain
+from airview_herald.airview._known_ids import Ids, definition_of
 from airview_herald.airview._positions import BLOCK, Past, Step
 from airview_herald.errors import ConfigurationError
 
 # Marks a file as a state of a batch: nothing else writes this number into a SQLite header.
 _APPLICATION_ID = 0x41564853
 _VERSION = 2
+_LONGEST_REASON = 200
 _SCHEMA = """
 CREATE TABLE run (
     base_url TEXT, system_name TEXT, referencing_type TEXT, name TEXT, system_id INTEGER,
@@ -41,6 +43,12 @@ CREATE TABLE definition (
 CREATE TABLE resource (id INTEGER PRIMARY KEY, place INTEGER, reference TEXT);
 """
 
+# What columns hold: SQLite itself would take anything.
+_COUNT = Annotated[int, msgspec.Meta(ge=0)]
+_RUN = tuple[str, _COUNT, float, _COUNT, _COUNT, _COUNT]
+_OF_SYSTEM = tuple[int | None, float | None]
+_DEFINITION: TypeAlias = tuple[str, int, str]
+_RESOURCE: TypeAlias = tuple[int, int, str]
 
 _GIVEN = """
 WITH given (a, b, c, d) AS (
@@ -124,7 +132,7 @@ class StateFile:
                 "SELECT name, taken, alive, settled, finished, looks FROM run"
             )
             (counts,) = connection.execute("SELECT count(*), total(doubtful) FROM open")
-        name, taken, alive, settled, finished, looks = row
+            name, taken, alive, settled, finished, looks = msgspec.convert(row, _RUN)
         return Progress(
             name=name,
             taken=taken,
@@ -179,8 +187,12 @@ class StateFile:
                 "SELECT id, place, reference FROM resource ORDER BY id DESC LIMIT ?", (capacity,)
             )
             found = connection.execute("SELECT system_id, likelihood FROM run").fetchone()
-            system, likelihood = found
-            return Ids(system, likelihood, definitions.fetchall(), resources.fetchall()[::-1])
+            system, likelihood = msgspec.convert(found, _OF_SYSTEM)
+            kept = msgspec.convert(definitions.fetchall(), list[_DEFINITION])
+            for kind, _, row in kept:
+                definition_of(kind, row)
+            newest_first = msgspec.convert(resources.fetchall(), list[_RESOURCE])
+            return Ids(system, likelihood, kept, newest_first[::-1])
 
     def close(self, *, settled: bool, finished: bool) -> None:
         """Close the file, which another process may open from then on.
@@ -227,11 +239,12 @@ class StateFile:
                 _begin_anew(connection)
 
     def _check(self, key: tuple[str, str, str], *, restart: bool) -> None:
-        row = self._connection.execute(
+        rows = self._connection.execute(
             "SELECT base_url, system_name, referencing_type, finished FROM run"
-        ).fetchone()
-        if row is None:
-            raise _error(self.path, "is damaged")
+        ).fetchall()
+        if len(rows) != 1:
+            raise _error(self.path, "is damaged: it is of no run, or of several")
+        [row] = rows
         names = ("base URL", "system name", "referencing type")
         for name, theirs, ours in zip(names, row[:3], key, strict=True):
             if theirs != ours:
@@ -277,6 +290,9 @@ def _told(path: str) -> Iterator[None]:
     """Tell what SQLite and the system say of a file in words of ours."""
     try:
         yield
+    except (LineError, UnicodeDecodeError, msgspec.ValidationError) as error:
+        # What is wrong may be quoted by the first.
+        raise _error(path, f"is damaged: {plain(str(error))[:_LONGEST_REASON]}") from None
     except (sqlite3.Error, OSError) as error:
         name = getattr(error, "sqlite_errorname", "")
         if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):

@@ -1,5 +1,6 @@
 """The file of state alone: what is done stays done, and what cannot be used is left as it is."""
 
+import re
 import sqlite3
 import subprocess
 import sys
@@ -325,13 +326,14 @@ def test_one_that_is_refused_leaves_an_older_one_in_doubt_open(path):
 def test_ids_come_back_newest_last_and_no_more_than_asked_for(path):
     """Ids are kept by their tables, and what was learnt later counts; definitions as seen."""
     file = opened(path)
-    ids = Ids(7, 0.25, [("control", 1, "{}"), ("control", 2, "{}")], [])
+    first, second, third = (f'{{"name":"{name}","id":1}}' for name in "abc")
+    ids = Ids(7, 0.25, [("control", 1, first), ("control", 2, second)], [])
     ids.resources += [(n, 1, f"r{n}") for n in (5, 3, 9, 4)]
     file.write(Step(), ids)
-    file.write(Step(), Ids(7, 0.5, [("control", 2, "[]")], [], [("control", 1)], looks=3))
+    file.write(Step(), Ids(7, 0.5, [("control", 2, third)], [], [("control", 1)], looks=3))
     kept = file.ids(3)
     assert (kept.system, kept.likelihood) == (7, 0.5)
-    assert kept.definitions == [("control", 2, "[]"), ("control", 1, "{}")]
+    assert kept.definitions == [("control", 2, third), ("control", 1, first)]
     assert file.progress().looks == 3
     assert [row[0] for row in kept.resources] == [4, 5, 9]
     file.write(None, NONE)
@@ -466,6 +468,57 @@ def test_a_damaged_or_foreign_file_is_named_and_left_alone(done, kind, told, res
         opened(done, restart=restart)
     assert done.read_bytes() == before
     assert [each.name for each in done.parent.iterdir()] == ["state.db"]
+
+
+@pytest.mark.parametrize(
+    ("statement", "told"),
+    [
+        ("UPDATE run SET taken = 'x'", "is damaged: Expected `int`, got `str`"),
+        ("UPDATE run SET taken = -1", "is damaged: Expected `int` >= 0"),
+        ("UPDATE run SET looks = 'x'", "is damaged: Expected `int`, got `str`"),
+        ("UPDATE run SET name = NULL", "is damaged: Expected `str`, got `null`"),
+        ("UPDATE run SET system_id = 'x'", "is damaged: Expected `int | null`, got `str`"),
+        (
+            "INSERT INTO definition VALUES ('nothing', 1, '{}', 0)",
+            "is damaged: there is no kind 'nothing'",
+        ),
+        (
+            "INSERT INTO definition VALUES ('control', 1, '{', 0)",
+            "is damaged: Input data was trunc",
+        ),
+        (
+            "INSERT INTO definition VALUES ('control', 1, '{\"name\":\"c\"}', 0)",
+            "is damaged: it has no id",
+        ),
+        ("INSERT INTO definition VALUES ('control', 1, x'7b7d', 0)", "is damaged: Expected `str`"),
+        ("INSERT INTO resource VALUES (7, 'x', 'i-1')", "is damaged: Expected `int`, got `str`"),
+    ],
+)
+def test_a_row_that_sqlite_takes_and_no_run_wrote_is_damage(done, statement, told):
+    """Its columns take anything; what is of another type is told before it is used."""
+    with sqlite3.connect(done) as connection:
+        connection.execute(statement)
+    connection.close()
+    file = opened(done)
+    with pytest.raises(ConfigurationError, match=rf"^state: .*state\.db {re.escape(told)}"):
+        file.progress(), file.ids(10)
+    file.abandon()
+
+
+def test_a_file_of_two_runs_is_damage(done):
+    """Nothing tells which of them goes on."""
+    with sqlite3.connect(done) as connection:
+        connection.execute("INSERT INTO run SELECT * FROM run")
+    connection.close()
+    with pytest.raises(ConfigurationError, match="is damaged: it is of no run, or of several"):
+        opened(done)
+
+
+def test_what_sqlite_says_of_damage_need_not_be_text(done):
+    """It quotes the file's own schema, byte for byte."""
+    done.write_bytes(done.read_bytes().replace(b"WITHOUT ROWID", b"WITHOUT \xc1OWID"))
+    with pytest.raises(ConfigurationError, match="is damaged: 'utf-8' codec can't decode"):
+        opened(done)
 
 
 def test_a_place_that_cannot_be_used_is_told(tmp_path):
