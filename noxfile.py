@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import platform
 import shutil
 import subprocess
 from pathlib import Path
 
 import nox
+from nox.command import CommandFailed
 from packaging.requirements import Requirement
 
 nox.needs_version = ">=2024.10.9"
@@ -298,6 +300,20 @@ def docs(session: nox.Session) -> None:
         env={"DOCUMENTATION_SITE": str(site)},
     )  # fmt: skip
     session.log(f"open {site / 'index.html'}")
+
+
+@nox.session
+def fuzz(session: nox.Session) -> None:
+    """Feed every target of `tests/fuzz` by atheris, more than a million inputs in all.
+
+    `nox -s fuzz -- jsonl_files` feeds one; `-- --share 0.1` a tenth of the inputs.
+    """
+    session.install("-e", ".[aiohttp]")
+    try:
+        session.install("--only-binary=:all:", *_group("fuzz"), silent=True)
+    except CommandFailed:
+        session.skip(f"atheris has no wheel for this Python ({platform.python_version()}) here")
+    session.run("python", "tests/fuzz", *session.posargs)
 
 
 @nox.session
