@@ -11,12 +11,12 @@ import attrs
 import httpx
 
 from airview_herald._secret import Secret
-from airview_herald.auth import BearerToken, ClientCredentials
+from airview_herald.auth import BearerToken
+from airview_herald.auth import _environment as environment
 from airview_herald.cli._ends import UsageError
 
 # More is no token, and a device would have no end.
 _LONGEST = 64 * 1024
-_PARTS = ("AIRVIEW_TOKEN_URL", "AIRVIEW_CLIENT_ID", "AIRVIEW_CLIENT_SECRET")
 
 
 @attrs.frozen
@@ -43,33 +43,14 @@ def airview_credential(
         environ: The environment; that of the process unless a test brings its own.
 
     Raises:
-        UsageError: The file cannot be read, or the environment says two things, or half of one.
-        ConfigurationError: The credential cannot be used.
+        UsageError: The file cannot be read.
+        ConfigurationError: The environment says two things, or half of one, or the credential
+            cannot be used.
     """
-    variables = os.environ if environ is None else environ
     if token_file:
         return Credential(BearerToken(token_in(token_file)), _name(token_file))
-    token = variables.get("AIRVIEW_TOKEN")
-    found = {part: variables[part] for part in _PARTS if variables.get(part)}
-    if token and found:
-        rule = f"is set beside {', '.join(found)}: leave either out"
-        raise UsageError("AIRVIEW_TOKEN", rule)
-    if token:
-        return Credential(BearerToken(Secret(token, "AIRVIEW_TOKEN")), "AIRVIEW_TOKEN")
-    if not found:
-        return Credential(None, "none")
-    missing = [part for part in _PARTS if part not in found]
-    if missing:
-        raise UsageError(", ".join(missing), f"not set, though {', '.join(found)} is")
-    url, client_id, client_secret = (found[part] for part in _PARTS)
-    auth = ClientCredentials(
-        url,
-        client_id,
-        Secret(client_secret, "AIRVIEW_CLIENT_SECRET"),
-        variables.get("AIRVIEW_SCOPE") or None,
-        allow_http=allow_http,
-    )
-    return Credential(auth, "AIRVIEW_TOKEN_URL, AIRVIEW_CLIENT_ID, AIRVIEW_CLIENT_SECRET")
+    variables = os.environ if environ is None else environ
+    return Credential(*environment.airview_credential(variables, allow_http=allow_http))
 
 
 def token_in(file: str) -> Secret:
