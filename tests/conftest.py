@@ -55,7 +55,7 @@ def pytest_collection_modifyitems(config, items):
 def _carried_by(request, monkeypatch):
     """Give clients made without http= the backend of the option."""
     if request.config.getoption("--http") == "aiohttp":
-        monkeypatch.setattr(_connections, "_default", AiohttpTransport)
+        monkeypatch.setattr(_connections, "default_backend", AiohttpTransport)
 
 
 @pytest.fixture(params=["asyncio", "trio"])

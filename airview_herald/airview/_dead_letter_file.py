@@ -16,7 +16,7 @@ from typing import Any, Self
 
 from airview_herald.airview._dead_letters import DeadLetter, Entry, Recorded, lane_of, rank_of
 from airview_herald.airview._event_lines import DEAD_LETTER, LineError, decode_letter
-from airview_herald.airview._file_lock import try_lock
+from airview_herald.airview._file_lock import InUseError, try_lock
 from airview_herald.errors import ConfigurationError
 
 _SUPERSEDED = b"1"
@@ -89,7 +89,7 @@ class DeadLetterFile:
 
     def _prepare(self, run: str) -> None:
         if not try_lock(self._file):
-            raise _refusal(self._path, "is in use by another run")
+            raise InUseError(f"dead_letters: {self._path} is in use by another run")
         self._index.execute("PRAGMA journal_mode = OFF")
         self._index.execute(
             "CREATE TABLE letter (lane TEXT, rank INTEGER, place INTEGER, size INTEGER)"

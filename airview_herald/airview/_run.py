@@ -116,6 +116,10 @@ class Run:
             self._teller.end()
         await self._teller.progress()
 
+    def limit(self, concurrency: int) -> None:
+        """Change how many requests may be in flight, up to the setting."""
+        self._slots.resize(min(concurrency, self._settings.concurrency))
+
     def stop(self) -> None:
         """End the run early; saves that are on the wire have their grace."""
         self._shelter.end()

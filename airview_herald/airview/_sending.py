@@ -86,6 +86,10 @@ class Sender:
         """Return this client's own system if it was asked for already."""
         return self._systems.get(self.config.system_name)
 
+    def remember_system(self, system: System) -> None:
+        """Remember this client's own system, which another client has asked for."""
+        self._systems.put(self.config.system_name, system)
+
     def forget_system(self) -> None:
         """Ask for this client's own system again: a restored server may not know its id."""
         self._systems.forget(self.config.system_name)

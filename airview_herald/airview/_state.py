@@ -20,6 +20,7 @@ import msgspec
 
 from airview_herald.airview._config import BackendConfig
 from airview_herald.airview._event_lines import LineError, plain
+from airview_herald.airview._file_lock import InUseError
 from airview_herald.airview._known_ids import Ids, definition_of
 from airview_herald.airview._positions import BLOCK, Past, Step
 from airview_herald.errors import ConfigurationError
@@ -57,6 +58,10 @@ WITH given (a, b, c, d) AS (
     FROM json_each(?)
 )
 """
+
+
+class FinishedError(ConfigurationError):
+    """The run of a file has come to its end."""
 
 
 @attrs.frozen
@@ -250,9 +255,9 @@ class StateFile:
             if theirs != ours:
                 raise _error(self.path, f"is of the {name} {theirs!r}, not {ours!r}")
         if row[3] and not restart:
-            raise _error(
-                self.path,
-                "is of a run that has finished; `State(path, restart=True)` begins anew",
+            raise FinishedError(
+                f"state: {self.path} is of a run that has finished; "
+                "`State(path, restart=True)` begins anew"
             )
 
     @contextmanager
@@ -296,7 +301,7 @@ def _told(path: str) -> Iterator[None]:
     except (sqlite3.Error, OSError) as error:
         name = getattr(error, "sqlite_errorname", "")
         if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
-            raise _error(path, "is in use by another run") from None
+            raise InUseError(f"state: {path} is in use by another run") from None
         if name.startswith("SQLITE_NOTADB"):
             raise _error(path, "is another program's, or damaged") from None
         if name.startswith("SQLITE_CORRUPT") or "no such " in str(error):

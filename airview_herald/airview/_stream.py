@@ -12,6 +12,7 @@ import attrs
 from airview_herald.airview._ingest_settings import Events, IngestSettings
 from airview_herald.airview._outcomes import IngestReport, Outcome
 from airview_herald.airview._recording import Recorder
+from airview_herald.airview._rules import Rules
 from airview_herald.airview._run import Run
 
 
@@ -42,6 +43,18 @@ class IngestStream:
     def report(self) -> IngestReport:
         """The account of the batch: live, and closed once the block is left."""
         return self._run.report
+
+    def limit(self, concurrency: int) -> None:
+        """Change how many requests may be in flight from now on.
+
+        Args:
+            concurrency: How many at most; more than the batch was begun with counts as that.
+
+        Raises:
+            InputError: It is out of its range.
+        """
+        Rules(concurrency).integer("concurrency", concurrency)
+        self._run.limit(concurrency)
 
     async def __aenter__(self) -> Self:
         if self._open is not None:

@@ -46,7 +46,7 @@ class Connections:
                 "verify: give it to what is given as http=, which opens connections"
             )
         self._owned = http is None
-        self._http = _default(verify=verify) if http is None else http
+        self._http = default_backend(verify=verify) if http is None else http
         # Asked once: it costs more than the rest of `send`.
         self._pool = self._http if isinstance(self._http, PoolingTransport) else None
 
@@ -77,7 +77,8 @@ class Connections:
             await self._http.aclose()
 
 
-def _default(*, verify: Verify) -> httpx.AsyncBaseTransport:
+def default_backend(*, verify: Verify = True) -> httpx.AsyncBaseTransport:
+    """Return what carries requests where the caller brought nothing."""
     from airview_herald.transport._pool import PooledTransport  # noqa: PLC0415 - it takes a while
 
     pooled = PooledTransport(verify=verify)

@@ -47,6 +47,12 @@ class ConcurrencyLaw:
         """Whether nothing has failed, or not for long."""
         return self._failures.value < _NONE and self.limit == self.ceiling
 
+    def resize(self, ceiling: int) -> None:
+        """Change the ceiling; a limit that is not in trouble goes with it."""
+        at_ceiling = self.limit == self.ceiling
+        self.ceiling = ceiling
+        self.limit = ceiling if at_ceiling else min(self.limit, ceiling)
+
     def failed(self, sent_at: float, now: float) -> None:
         """Note a timeout or a 5xx.
 
@@ -132,6 +138,14 @@ class Slots:
         if self._released is not None:
             self._released.set()
         elif self._waiting and self._free > 0:
+            self._free -= 1
+            self._waiting.popleft().set()
+
+    def resize(self, ceiling: int) -> None:
+        """Change the most requests in flight; those that are beyond it go on to their end."""
+        self._law.resize(ceiling)
+        self._follow()
+        while self._waiting and self._free > 0 and self._released is None:
             self._free -= 1
             self._waiting.popleft().set()
 

@@ -44,6 +44,7 @@ class Pacing:
         self._gate = Gate()
         self._rate = AdaptiveRate()
         self._held_until = -math.inf
+        self._holds = 0
         self._opened_at = -math.inf
         self._cooling_since: float | None = None
         self._cooled = 0.0
@@ -69,8 +70,40 @@ class Pacing:
         sent_at = min(sent_at - self._cooled, now)
         self._rate.throttled(sent_at, now, asked=asked, paused=self._cooled)
 
+    @property
+    def brakes(self) -> int:
+        """How often a server has slowed this client down, or asked for a pause."""
+        return self._rate.falls + self._holds
+
+    @property
+    def held_for(self) -> float:
+        """Seconds for which a server has asked to be left alone from now on."""
+        return max(0.0, self._held_until - self._clock())
+
+    def limit(self, per_second: float | None) -> None:
+        """Send no more than so many requests a second; `None` lifts that."""
+        self._rate.ceiling = per_second
+        if per_second is not None:
+            self.quiet = False
+
+    def slow(self, pause: float) -> None:
+        """Do as another client of the same server was told to.
+
+        Args:
+            pause: Seconds in which to send nothing new; 0 to send more slowly only.
+        """
+        if pause > 0:
+            self._hold(pause)
+        else:
+            self.quiet = False
+            self._rate.slow(self.active(self._clock()), self._cooled)
+
     def hold(self, seconds: float) -> None:
         """Send nothing new for so many seconds: a server that turned a request away says so."""
+        self._holds += 1
+        self._hold(seconds)
+
+    def _hold(self, seconds: float) -> None:
         if seconds > 0:
             now = self._in_vain()
             self._held_until = max(self._held_until, now + seconds)
@@ -92,7 +125,7 @@ class Pacing:
         self._settle(now)
         if self._cooling_since is None:
             self._vain_since = None
-            self.quiet = self._rate.per_second is None
+            self.quiet = self._rate.per_second is None and self._rate.ceiling is None
 
     def active(self, now: float) -> float:
         """Return a time on the clock that stands still during cool-down."""

@@ -117,6 +117,8 @@ class AdaptiveRate:
 
     Attributes:
         per_second: The rate, or `None` while there is no limit.
+        ceiling: What it never exceeds, and the limit while there is no other; or `None`.
+        falls: How often 429s have let it fall.
         meter: What was sent.
     """
 
@@ -129,12 +131,16 @@ class AdaptiveRate:
         "_strays_until",
         "_tokens",
         "_top",
+        "ceiling",
+        "falls",
         "meter",
         "per_second",
     )
 
     def __init__(self) -> None:
         self.per_second: float | None = None
+        self.ceiling: float | None = None
+        self.falls: int = 0
         self.meter: Meter = Meter()
         self._top = 0.0
         self._bottom = 0.0
@@ -178,6 +184,22 @@ class AdaptiveRate:
                 rate = min(rate, allowance)
         bottom = max(least, rate * fall)
         self._begin(bottom, max(bottom, rate * top), now, paused)
+        self.falls += 1
+
+    def slow(self, now: float, paused: float = 0.0) -> None:
+        """Fall because another client was told to, unless it has fallen just now.
+
+        Args:
+            now: The time.
+            paused: How many seconds this clock has stood still in all.
+        """
+        if now - self._fell_at < _SOON:
+            return
+        rate = self.meter.per_second
+        if self.per_second is not None:
+            rate = min(rate, self.per_second)
+        bottom = max(_SLOWEST, rate * _FALL)
+        self._begin(bottom, max(bottom, rate), now, paused)
 
     def _begin(self, bottom: float, top: float, now: float, paused: float) -> None:
         """Begin the curve, at its bottom."""
@@ -234,16 +256,21 @@ class AdaptiveRate:
 
     def _rise(self, now: float) -> float | None:
         """Return the rate as it is by now, its tokens filled up."""
-        if self.per_second is None:
+        self.per_second = self._adapted(now)
+        limits = [each for each in (self.per_second, self.ceiling) if each is not None]
+        if not limits:
             return None
+        rate = min(limits)
+        saved = max(1.0, rate * _SAVED)
+        self._tokens = min(saved, self._tokens + rate * (now - self._filled_at))
+        self._filled_at = now
+        return rate
+
+    def _adapted(self, now: float) -> float | None:
+        """Return where the curve is by now; `None` when there is none, or it is over."""
         since = now - self._fell_at
-        if since > _MINUTE:
-            self.per_second = None
+        if self.per_second is None or since > _MINUTE:
             return None
         curve = self._top + (self._top - self._bottom) * (since / _LEVEL_AFTER - 1) ** 3
         # Where less is sent than may be, a high rate would be a guess.
-        rate = max(_SLOWEST, min(curve, 2 * self.meter.per_second + 1))
-        saved = max(1.0, rate * _SAVED)
-        self._tokens = min(saved, self._tokens + rate * (now - self._filled_at))
-        self._filled_at, self.per_second = now, rate
-        return rate
+        return max(_SLOWEST, min(curve, 2 * self.meter.per_second + 1))

@@ -10,7 +10,7 @@ import pytest
 import trio
 
 from airview_herald.airview import OutcomeStatus
-from airview_herald.errors import IngestAborted, UnauthorizedError
+from airview_herald.errors import IngestAborted, InputError, UnauthorizedError
 from airview_herald.sandbox import Sandbox
 
 
@@ -192,6 +192,19 @@ async def test_a_stream_is_watched_to_its_end(connect, event):
         indices = [outcome.index async for outcome in run]
     assert sorted(indices) == list(range(200)) == sorted(outcome.index for outcome in told)
     assert run.report.recorded == 200
+
+
+async def test_a_stream_is_limited_while_it_runs(connect, event):
+    """No more is in flight than that from then on, nor ever more than it was begun with."""
+    async with connect() as airview:
+        run = airview.stream([event(f"i-{n}") for n in range(50)], concurrency=8)
+        with pytest.raises(InputError, match="concurrency: must be an integer from 1"):
+            run.limit(0)
+        run.limit(2)
+        async with run:
+            async for _ in run:
+                run.limit(100)
+    assert run.report.concurrency == (2, 8)
 
 
 async def test_a_stream_whose_producer_raises(connect, event):

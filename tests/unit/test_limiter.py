@@ -226,3 +226,47 @@ async def test_shut_slots_tell_of_each_that_comes_back():
             slots.release()
             await anyio.wait_all_tasks_blocked()
             assert len(heard) == expected
+
+
+def test_a_ceiling_that_moves_takes_the_limit_with_it_unless_there_is_trouble():
+    """What the server cannot take it is not asked for because there is more budget."""
+    law = ConcurrencyLaw(8)
+    law.resize(16)
+    assert (law.ceiling, law.limit) == (16, 16)
+    law.resize(4)
+    assert (law.ceiling, law.limit) == (4, 4)
+    law.resize(40)
+    _fail(law, at=1.0)
+    law.resize(80)
+    assert law.limit == pytest.approx(28)
+    law.resize(20)
+    assert law.limit == 20
+
+
+async def test_slots_that_become_more_go_to_those_who_wait():
+    """All of them at once; slots that become fewer are not taken from those who have one."""
+    slots = Slots(3)
+    began = []
+
+    async def take():
+        await slots.acquire()
+        began.append(None)
+
+    slots.resize(1)
+    assert slots.extremes == (1, 3)
+    async with anyio.create_task_group() as tasks:
+        for _ in range(4):
+            tasks.start_soon(take)
+        await anyio.wait_all_tasks_blocked()
+        assert len(began) == 1
+        slots.resize(3)
+        await anyio.wait_all_tasks_blocked()
+        assert len(began) == 3
+        slots.resize(1)
+        for _ in range(2):
+            slots.release()
+        await anyio.wait_all_tasks_blocked()
+        assert len(began) == 3
+        slots.release()
+        await anyio.wait_all_tasks_blocked()
+        assert len(began) == 4

@@ -274,3 +274,30 @@ async def test_a_pause_that_begins_while_a_slot_is_awaited_is_heeded(pacing, tim
     slots.release()
     with anyio.fail_after(5):
         await slots.acquire()
+
+
+async def test_a_limit_is_heeded_without_any_429(time, pacing):
+    """Success does not lift it; `None` does."""
+    pacing.limit(2.0)
+    began = time.now
+    for _ in range(5):
+        await pacing.admit(batch(pacing))
+        pacing.sending(time.now)
+        pacing.succeeded()
+    assert not pacing.quiet
+    assert time.now - began == pytest.approx(2.0, abs=0.2)
+    pacing.limit(None)
+    pacing.succeeded()
+    assert pacing.quiet
+
+
+async def test_what_another_client_was_told_is_no_brake_of_ones_own(time, pacing):
+    """So that two clients do not tell each other for ever."""
+    pacing.slow(5.0)
+    assert pacing.held_for == 5.0
+    time.now += 6
+    assert pacing.held_for == 0.0
+    pacing.slow(0.0)
+    assert pacing.brakes == 0
+    pacing.hold(5.0)
+    assert pacing.brakes == 1

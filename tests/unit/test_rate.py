@@ -210,3 +210,36 @@ def test_one_may_go_at_once_when_a_pause_is_over():
     rate.resume()
     assert rate.take(last)
     assert not rate.take(last)
+
+
+def test_a_ceiling_limits_the_rate_before_any_429_and_beyond_them():
+    """And is all there is once the rest is forgotten."""
+    rate = AdaptiveRate()
+    rate.ceiling = 10.0
+    taken = [now / 1000 for now in range(3000) if rate.take(now / 1000)]
+    assert len(taken) == pytest.approx(30, abs=1)
+    last = _send(rate, 100, began=3.0)
+    rate.throttled(last, last, asked=True)
+    assert rate.falls == 1
+    assert rate.per_second == pytest.approx(70, rel=0.5)
+    assert rate.wait(last) <= 0.1
+    assert rate.wait(100.0) == 0
+    assert rate.per_second is None
+    rate.ceiling = None
+    assert all(rate.take(100.0) for _ in range(1000))
+
+
+def test_it_falls_with_another_client_once():
+    """Told again right after, or fallen by itself just now, it stays where it is."""
+    rate = AdaptiveRate()
+    last = _send(rate, 100)
+    rate.slow(last)
+    assert rate.per_second == pytest.approx(70, rel=0.1)
+    assert rate.falls == 0
+    rate.slow(last + 1.0)
+    assert rate.per_second == pytest.approx(70, rel=0.1)
+    last = _send(rate, 100, began=last + 1.6)
+    rate.wait(last)
+    before = rate.per_second
+    rate.slow(last)
+    assert rate.per_second < before
