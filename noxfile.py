@@ -119,7 +119,7 @@ def demo(session: nox.Session) -> None:
 @nox.session
 def tests(session: nox.Session) -> None:
     """Run the test suite on asyncio and trio against the built wheel."""
-    session.install(f"{_wheel(session)}[aiohttp,cli,sandbox]", *_group("tests"))
+    session.install(f"{_wheel(session)}[aiohttp,cli,dask,sandbox]", *_group("tests"))
     measured = ("--cov", "--cov-report=")
     session.run("pytest", *_ALONE, *measured, *session.posargs, success_codes=[0, _NONE_CHOSEN])
     session.run(
@@ -197,7 +197,7 @@ def matrix(session: nox.Session) -> None:
         python = str(venv / ("Scripts" if os.name == "nt" else "bin") / "python")
         session.run(
             python, "-m", "pip", "install", "--quiet",
-            f"{wheel}[aiohttp,cli,sandbox]", *_group("tests"), external=True,
+            f"{wheel}[aiohttp,cli,dask,sandbox]", *_group("tests"), external=True,
         )  # fmt: skip
         session.log(f"Python {version}")
         # Not `python -m pytest`, which would import the source tree.
@@ -233,7 +233,7 @@ def _interpreter(version: str) -> str | None:
 @nox.session
 def lint(session: nox.Session) -> None:
     """Check style, formatting and the direction of imports."""
-    session.install("-e", ".[aiohttp,cli,sandbox]", *_group("lint"))
+    session.install("-e", ".[aiohttp,cli,dask,sandbox]", *_group("lint"))
     session.run("ruff", "check")
     session.run("ruff", "format", "--check")
     session.run("lint-imports")
@@ -242,7 +242,7 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def types(session: nox.Session) -> None:
     """Check types with mypy and pyright, and that every public name has its type."""
-    session.install(f"{_wheel(session)}[aiohttp,cli,sandbox]", "nox", *_group("types"))
+    session.install(f"{_wheel(session)}[aiohttp,cli,dask,sandbox]", "nox", *_group("types"))
     session.run("mypy")
     session.run("pyright", "tests/typing")
     session.run("pyright", "--ignoreexternal", "--verifytypes", "airview_herald")
@@ -254,7 +254,10 @@ def bare(session: nox.Session) -> None:
     session.install(_wheel(session))
     modules = ", ".join(
         f"airview_herald.{name}"
-        for name in ("airview", "auth", "escalation", "herald", "sources", "telemetry")
+        for name in (
+            *("airview", "auth", "distributed", "escalation", "herald", "sources"),
+            "telemetry",
+        )
     )
     session.run("python", "-c", f"import {modules}", env=_INSTALLED)
     session.run("python", "-c", _WITHOUT_AIOHTTP, env=_INSTALLED)
@@ -290,7 +293,7 @@ def package(session: nox.Session) -> None:
 @nox.session
 def docs(session: nox.Session) -> None:
     """Build the documentation, and check its links and that every public name is in it."""
-    session.install(f"{_wheel(session)}[sandbox]", *_group("docs"))
+    session.install(f"{_wheel(session)}[dask,sandbox]", *_group("docs"))
     # The notebooks as they were run are put beside the site.
     site = Path("docs", "_build", "html").absolute()
     shutil.rmtree(site.parent, ignore_errors=True)

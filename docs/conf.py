@@ -31,6 +31,7 @@ public_modules = [
     "airview_herald.transport",
     "airview_herald.telemetry",
     "airview_herald.escalation",
+    "airview_herald.distributed",
     "airview_herald.sources",
     "airview_herald.sandbox",
     "airview_herald.sandbox.herald",

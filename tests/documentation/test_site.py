@@ -12,7 +12,8 @@ import pytest
 SITE = Path(os.environ["DOCUMENTATION_SITE"])
 DOORS = [
     "airview_herald",
-    *(f"airview_herald.{name}" for name in ("airview", "auth", "errors", "escalation", "herald")),
+    *(f"airview_herald.{name}" for name in ("airview", "auth", "distributed", "errors")),
+    *(f"airview_herald.{name}" for name in ("escalation", "herald")),
     *(f"airview_herald.{name}" for name in ("sandbox", "sandbox.herald", "sources", "telemetry")),
     "airview_herald.transport",
 ]

@@ -14,6 +14,7 @@ from airview_herald import airview, errors, herald
 MODULES = [
     "airview",
     "auth",
+    "distributed",
     "errors",
     "escalation",
     "herald",
@@ -26,7 +27,7 @@ MODULES = [
 DOORS = ["airview_herald", *(f"airview_herald.{name}" for name in MODULES)]
 EDGES = [
     *("starlette", "uvicorn", "sqlite3", "aiohttp", "configparser", "opentelemetry"),
-    *("rich", "tqdm", "IPython", "airview_herald.sandbox"),
+    *("rich", "tqdm", "IPython", "dask", "distributed", "airview_herald.sandbox"),
 ]
 
 NAMES = [

@@ -1,0 +1,34 @@
+"""Who gets which part: of the events by their application, of the budget by who is at work."""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+
+
+def partition_of(application: str, partitions: int) -> int:
+    """Return the partition of an application, the same one in every process.
+
+    All events of an application are in one partition, and so is each lane.
+
+    Args:
+        application: The application's reference.
+        partitions: How many there are.
+    """
+    # A reference that breaks a rule may be anything; its event fails where it arrives.
+    text = str(application).encode("utf-8", "surrogatepass")
+    return int.from_bytes(blake2b(text, digest_size=8).digest()) % partitions
+
+
+def share(total: int, holders: int, rank: int) -> int:
+    """Return the share of one holder of a budget; the shares add up to all of it.
+
+    Args:
+        total: The budget.
+        holders: How many share it.
+        rank: The holder's place among them, from 0.
+
+    Returns:
+        At least 1: who is at work cannot do with less, so that more holders than budget exceed it.
+    """
+    each, rest = divmod(total, max(1, holders))
+    return max(1, each + (rank < rest))

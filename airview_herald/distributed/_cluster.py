@@ -1,0 +1,84 @@
+"""What a cluster is told to do: tasks handed to its scheduler, and their results as they come."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
+from contextlib import suppress
+from importlib import import_module
+from typing import Any
+
+import anyio
+from anyio import from_thread, to_thread
+from anyio.lowlevel import current_token
+
+from airview_herald.errors import ConfigurationError
+
+
+class Cluster:
+    """A Dask cluster, by a client of it that is of either kind.
+
+    Args:
+        client: The `distributed.Client`.
+
+    Raises:
+        ConfigurationError: It is none, or `distributed` is not installed.
+    """
+
+    def __init__(self, client: Any) -> None:
+        try:
+            distributed = import_module("distributed")
+        except ImportError:
+            raise ConfigurationError(
+                'distributed is not installed: pip install "airview-herald[dask]"'
+            ) from None
+        if not isinstance(client, distributed.Client):
+            raise ConfigurationError(
+                f"client: must be a distributed.Client, not {type(client).__name__}"
+            )
+        self._client = client
+
+    async def threads(self) -> int:
+        """Return how many tasks the workers can do at once."""
+        return sum((await self._ask(self._client.nthreads)).values())
+
+    def submit(self, key: str, function: Callable[..., Any], *arguments: Any) -> Any:
+        """Hand over a task, and return its future.
+
+        Args:
+            key: Names it; what is before the call's name is what the dashboard shows.
+            function: Does it, on a worker; of a module that workers can import.
+            *arguments: For the function; results of others by their futures.
+        """
+        # A task that fails for what is around it, such as a folder that is away, is tried again.
+        return self._client.submit(function, *arguments, key=key, pure=False, retries=2)
+
+    async def ended(self, tasks: Mapping[int, Any]) -> AsyncGenerator[tuple[int, Any]]:
+        """Yield the numbers of tasks, and their futures, as they end."""
+        names = {future.key: number for number, future in tasks.items()}
+        send, receive = anyio.create_memory_object_stream[Any](len(names))
+        token = current_token()
+
+        def tell(future: Any) -> None:
+            # In a thread of Dask's, when nobody may be listening any more.
+            with suppress(RuntimeError, anyio.BrokenResourceError, anyio.ClosedResourceError):
+                from_thread.run_sync(send.send_nowait, future, token=token)
+
+        with send, receive:
+            for future in tasks.values():
+                future.add_done_callback(tell)
+            for _ in names:
+                future = await receive.receive()
+                yield names[future.key], future
+
+    async def result(self, future: Any) -> Any:
+        """Return what a task that has ended returned, or raise what it raised."""
+        return await self._ask(future.result)
+
+    def cancel(self, futures: Iterable[Any]) -> Any:
+        """Have tasks not begun that were not begun yet."""
+        return self._ask(self._client.cancel, list(futures))
+
+    async def _ask(self, method: Callable[..., Any], *arguments: Any) -> Any:
+        if self._client.asynchronous:
+            return await method(*arguments)
+        return await to_thread.run_sync(method, *arguments, abandon_on_cancel=True)

@@ -1,0 +1,171 @@
+"""One partition: a batch with a file of state, which goes on wherever its last worker left it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from functools import partial
+from typing import Any
+
+import anyio
+import attrs
+from anyio import to_thread
+
+from airview_herald.airview._file_lock import InUseError
+from airview_herald.airview._outcomes import IngestReport, OutcomeStatus
+from airview_herald.airview._state import FinishedError
+from airview_herald.distributed._board import Board, Done, OvertakenError
+from airview_herald.distributed._groundwork import Groundwork
+from airview_herald.distributed._holding import Holder, Task, hold
+from airview_herald.distributed._lease import LeaseLostError
+from airview_herald.distributed._pieces import Pieces
+from airview_herald.errors import (
+    AirViewHeraldError,
+    ConfigurationError,
+    IngestAborted,
+    InputError,
+)
+
+# Seconds for which a file may be in use by a worker that has lost the partition, and the time
+# between two tries.
+_PATIENCE = 30.0
+_PAUSE = 0.5
+_COUNTS = (
+    *("inputs", "requests", "retries", "throttled"),
+    *(status.value for status in OutcomeStatus),
+)
+
+
+@attrs.frozen
+class Ended:
+    """How a partition has ended.
+
+    Attributes:
+        partition: Which one.
+        report: Its account.
+        reason: What ended it early; empty if nothing did.
+        cause: The error that did, if it can travel.
+        taken_over: Whether another worker had it before, and was lost.
+    """
+
+    partition: int
+    report: IngestReport
+    reason: str = ""
+    cause: Exception | None = None
+    taken_over: bool = False
+
+
+def ingest_partition(task: Task, groundwork: Groundwork) -> Ended:
+    """Record the events of a partition; runs on a worker.
+
+    Args:
+        task: The partition.
+        groundwork: What all partitions share.
+
+    Raises:
+        LeaseLostError: Another worker holds it now, or the board is out of reach.
+        OSError: A piece cannot be read.
+    """
+    return anyio.run(partial(_ingest, task, groundwork))
+
+
+def done_before(done: Done | None, task: Task) -> IngestReport | None:
+    """Return the account of a partition that has come to its end already.
+
+    Args:
+        done: What the board says of it.
+        task: The partition.
+
+    Raises:
+        InputError: It had another input.
+    """
+    if done is None:
+        return None
+    if done.digest != task.digest:
+        raise _other_input(task)
+    if done.call != task.call:
+        return IngestReport(inputs=task.inputs, skipped=task.inputs)
+    # Its result was lost with its worker.
+    counts = dict(done.counts)
+    return IngestReport(errors=Counter(counts.pop("errors")), **counts)
+
+
+async def _ingest(task: Task, groundwork: Groundwork) -> Ended:
+    board = Board(task.folder)
+    report = done_before((await to_thread.run_sync(board.done)).get(task.partition), task)
+    if report is not None:
+        return Ended(task.partition, report)
+    try:
+        return await hold(task, _Batch(task, groundwork, board).run)
+    except (ConfigurationError, InputError, OvertakenError) as error:
+        return Ended(task.partition, IngestReport(), str(error), error)
+
+
+class _Batch:
+    """The batch of a partition."""
+
+    def __init__(self, task: Task, groundwork: Groundwork, board: Board) -> None:
+        self._task = task
+        self._groundwork = groundwork
+        self._board = board
+        self._report = IngestReport()
+
+    async def run(self, holder: Holder) -> Ended:
+        """Record what is left of the partition."""
+        task = self._task
+        await self._groundwork.teach(holder.airview)
+        ended = partial(Ended, task.partition, taken_over=holder.claim.wait > 0)
+        try:
+            with holder.stopping:
+                await self._record(holder)
+        except FinishedError:
+            # A worker was lost between the last two things that it had to do.
+            if holder.claim.digest != task.digest:
+                raise _other_input(task) from None
+            self._report = IngestReport(inputs=task.inputs, skipped=task.inputs)
+        except IngestAborted as aborted:
+            cause = aborted.__cause__
+            if isinstance(cause, LeaseLostError):
+                raise cause from None
+            # The errors of others may not survive the way; the words have them.
+            ours = cause if isinstance(cause, AirViewHeraldError) else None
+            return ended(report=self._report, reason=str(aborted), cause=ours)
+        if holder.stopping.cancelled_caught:
+            return ended(report=self._report, reason="all partitions were told to end")
+        # What is in doubt is gone on with by the next call, as what a restored server has lost.
+        if not self._report.unknown and not self._report.server_restored:
+            await to_thread.run_sync(self._board.finish, holder.claim, _counts(self._report))
+        return ended(report=self._report)
+
+    async def _record(self, holder: Holder) -> None:
+        """Record the events, once a worker that has lost the files has let them go."""
+        task, tries = self._task, int(_PATIENCE / _PAUSE)
+        while True:
+            run = holder.airview.stream(
+                Pieces.of(task.partition, task.pieces, task.sources, task.problems),
+                state=task.state,
+                dead_letters=task.dead_letters,
+                **task.limits.batch,
+            )
+            self._report = run.report
+            try:
+                async with run:
+                    holder.limit(run)
+                    async for _ in run:
+                        pass
+            except InUseError:
+                tries -= 1
+                if not tries:
+                    raise
+                await anyio.sleep(_PAUSE)
+            else:
+                return
+
+
+def _counts(report: IngestReport) -> dict[str, Any]:
+    counts: dict[str, Any] = {name: getattr(report, name) for name in _COUNTS}
+    return counts | {"errors": dict(report.errors)}
+
+
+def _other_input(task: Task) -> InputError:
+    rule = f"are not those that partition {task.partition} has the state of: restart begins anew"
+    return InputError("sources", rule)
