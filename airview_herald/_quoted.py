@@ -1,4 +1,4 @@
-"""What a caller gave, as a message may quote it: never long, whatever it was."""
+"""What a caller or a file gave, as a message may quote it: never long, whatever it was."""
 
 from __future__ import annotations
 
@@ -12,3 +12,20 @@ def quoted(value: object) -> str:
     except Exception:  # noqa: BLE001 - an integer of 5,000 digits has no repr, others' objects may raise
         return f"this {type(value).__name__}"
     return shown if len(shown) <= _MOST else f"{shown[:_MOST]}…"
+
+
+def printable(text: str, most: int) -> str:
+    """Return a text that no terminal acts on: what is not printable is escaped.
+
+    Args:
+        text: Whatever it is.
+        most: How many characters are shown; what is cut off shows as `…`.
+    """
+    shown = text[: most + 1]
+    if not shown.isprintable():
+        shown = "".join(each if each.isprintable() else _escaped(each) for each in shown)
+    return shown if len(shown) <= most else f"{shown[:most]}…"
+
+
+def _escaped(character: str) -> str:
+    return character.encode("unicode_escape").decode("ascii")

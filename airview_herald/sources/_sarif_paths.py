@@ -13,12 +13,19 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote_to_bytes
 
+from airview_herald.sources._sarif_document import FaultError
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from airview_herald.sources._sarif_document import ArtifactLocation
 
-__all__ = ["Paths", "Place", "directory"]
+__all__ = ["MOST_BASES", "Paths", "Place", "directory"]
+
+# Far above what tools write, since each of them may be looked at for each file.
+MOST_BASES = 100
+# Beyond what any system takes for a path.
+_LONGEST = 8_000
 
 _DRIVE = re.compile(r"/?([A-Za-z]):(?:/|$)")
 # A single letter before a colon is a drive, and a name such as `a:b.py` is no URI.
@@ -70,18 +77,25 @@ class Paths:
 
     def __init__(self, bases: Mapping[str, ArtifactLocation], within: tuple[Place, ...]) -> None:
         self._bases = bases
+        self._chains: dict[str, tuple[Place | None, str]] = {}
         self._within = within
-        tops = {_from_uri(base.uri) for base in bases.values() if base.uri}
+        uris = {base.uri for base in bases.values() if base.uri}
+        tops = {_from_uri(uri) for uri in uris if len(uri) <= _LONGEST}
         self._tops = sorted(
             (top for top in tops if _is_known(top)), key=lambda top: len(top.path), reverse=True
         )
 
     def name(self, uri: str, base_id: str | None) -> str:
-        """Return the file's path: relative where that is possible, else absolute."""
+        """Return the file's path: relative where that is possible, else absolute.
+
+        Raises:
+            FaultError: It, or what it is relative to, is longer than any path.
+        """
+        _fits(uri)
         place = _from_uri(uri)
         if place.root:
             return self._relative(place, self._within or self._tops)
-        top, below = self._base(base_id, frozenset())
+        top, below = self._base(base_id)
         below = _normal(f"{below}/{place.path}", rooted=False)
         if self._within:
             whole = (top or self._within[0]).joined(below)
@@ -98,16 +112,34 @@ class Paths:
                 return path
         return str(place)
 
-    def _base(self, base_id: str | None, seen: frozenset[str]) -> tuple[Place | None, str]:
+    def _base(self, base_id: str | None) -> tuple[Place | None, str]:
         """Return the top of a chain of bases, if it is known, and the path below it."""
-        base = self._bases.get(base_id) if base_id is not None and base_id not in seen else None
-        if base_id is None or base is None:
+        if base_id is None:
             return None, ""
-        place = _from_uri(base.uri or "")
-        if place.root:
-            return (place if _is_known(place) else None), ""
-        top, below = self._base(base.uri_base_id, seen | {base_id})
-        return top, f"{below}/{place.path}"
+        if base_id not in self._chains:
+            self._chains[base_id] = self._followed(base_id)
+        return self._chains[base_id]
+
+    def _followed(self, base_id: str) -> tuple[Place | None, str]:
+        """Return where a chain of bases leads; one that is a ring leads nowhere."""
+        below, seen = "", set()
+        base = self._bases.get(base_id)
+        while base is not None and base_id not in seen:
+            seen.add(base_id)
+            _fits(base.uri or "")
+            place = _from_uri(base.uri or "")
+            if place.root:
+                return (place if _is_known(place) else None), below
+            below = f"{place.path}/{below}"
+            _fits(below)
+            base_id = base.uri_base_id or ""
+            base = self._bases.get(base_id)
+        return None, below
+
+
+def _fits(uri: str) -> None:
+    if len(uri) > _LONGEST:
+        raise FaultError("", f"a URI has {len(uri)} characters, at most {_LONGEST} are read")
 
 
 def _is_known(top: Place) -> bool:

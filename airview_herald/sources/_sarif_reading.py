@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import attrs
 from msgspec import Raw
@@ -31,7 +31,7 @@ from airview_herald.sources._sarif_document import (
     decode,
 )
 from airview_herald.sources._sarif_findings import Findings, finding_line
-from airview_herald.sources._sarif_paths import Paths, Place
+from airview_herald.sources._sarif_paths import MOST_BASES, Paths, Place
 from airview_herald.sources._sarif_rules import (
     Rules,
     RuleTable,
@@ -145,15 +145,19 @@ class Reading:
         for index, raw in enumerate(self._items(tool.extensions, at)):
             component = self._part(Component, raw, f"{at}[{index}]")
             extensions.append(self._table(component, f"{at}[{index}]") if component else None)
-        bases = self._mapping(
-            ArtifactLocation, run.original_uri_base_ids, f"{where}.originalUriBaseIds"
-        )
+        at = f"{where}.originalUriBaseIds"
+        bases = self._mapping(ArtifactLocation, run.original_uri_base_ids, at)
+        if len(bases) > MOST_BASES:
+            self._log.add(at, f"has {len(bases)} bases, at most {MOST_BASES} are read")
+            bases = {}
         return _Context(
             tool=tool.driver.name,
             rules=Rules(driver, extensions),
             paths=Paths(bases, self._choices.within),
-            artifacts=self._items(run.artifacts, f"{where}.artifacts"),
-            logical_locations=self._items(run.logical_locations, f"{where}.logicalLocations"),
+            artifacts=_Listed(Artifact, self._items(run.artifacts, f"{where}.artifacts")),
+            logical_locations=_Listed(
+                LogicalLocation, self._items(run.logical_locations, f"{where}.logicalLocations")
+            ),
         )
 
     def _table(self, component: Component, where: str) -> RuleTable:
@@ -202,17 +206,20 @@ class Reading:
         if resource not in self._applications:
             application = self._choices.application(resource)
             if application is not None:
-                _fits("application's reference", application.reference)
+                _fits("application's reference", len(application.reference))
             self._applications[resource] = application
         return self._applications[resource]
 
     def _control(
         self, tool: str, rule_id: str, rule: Rule | None, level: str | None
     ) -> TechnicalControl:
+        what = "technical control's reference"
+        # Before it is made: a tool's name counts for each of its results.
+        _fits(what, len(tool) + 1 + len(rule_id))
         reference = encode_reference(f"{tool}/{rule_id}")
         control = self._controls.get(reference)
         if control is None:
-            _fits("technical control's reference", reference)
+            _fits(what, len(reference))
             told = described(tool, rule_id, rule, level)
             control = self._controls[reference] = TechnicalControl(
                 name=told.name if len(told.name) <= _MAX_TEXT else f"{told.name[:499]}…",
@@ -238,6 +245,39 @@ class Reading:
         return {key: part for key, part in parts.items() if part is not None}
 
 
+class _Listed(Generic[T]):
+    """What a run lists for its results to refer to, each read once, however many do.
+
+    Args:
+        kind: What each is.
+        items: The list.
+    """
+
+    def __init__(self, kind: type[T], items: list[Raw]) -> None:
+        self._kind = kind
+        self._items = items
+        self._read: dict[int, T | FaultError] = {}
+
+    def get(self, index: int | None) -> T | None:
+        """Return what is at an index, if it leads anywhere.
+
+        Raises:
+            FaultError: It cannot be read.
+        """
+        raw = item_at(self._items, index)
+        if raw is None or index is None:
+            return None
+        if index not in self._read:
+            try:
+                self._read[index] = decode(self._kind, raw)
+            except FaultError as fault:
+                self._read[index] = fault
+        found = self._read[index]
+        if isinstance(found, FaultError):
+            raise FaultError(found.path, found.reason)
+        return found
+
+
 @attrs.define
 class _Context:
     """What the results of one run refer to."""
@@ -245,8 +285,8 @@ class _Context:
     tool: str
     rules: Rules
     paths: Paths
-    artifacts: list[Raw]
-    logical_locations: list[Raw]
+    artifacts: _Listed[Artifact]
+    logical_locations: _Listed[LogicalLocation]
     _resources: dict[tuple[str | None, str | None, int | None], str | None] = attrs.field(
         factory=dict, init=False
     )
@@ -271,7 +311,7 @@ class _Context:
                 raise FaultError("", "names no file and no logical location")
             found.append((target, message))
         for resource, _ in found:
-            _fits("resource's reference", resource)
+            _fits("resource's reference", len(resource))
             if "\0" in resource:
                 raise FaultError("", "the resource's reference has a NUL in it")
         return found
@@ -288,8 +328,8 @@ class _Context:
         key = (location.uri, location.uri_base_id, location.index)
         if key not in self._resources:
             if not location.uri:
-                listed = item_at(self.artifacts, location.index)
-                location = decode(Artifact, listed).location if listed is not None else None
+                listed = self.artifacts.get(location.index)
+                location = listed.location if listed else None
             self._resources[key] = (
                 self.paths.name(location.uri, location.uri_base_id)
                 if location is not None and location.uri
@@ -298,12 +338,11 @@ class _Context:
         return self._resources[key]
 
     def _logical(self, location: LogicalLocation) -> str | None:
-        listed = item_at(self.logical_locations, location.index)
-        names = [location.fully_qualified_name, location.name]
-        if not any(names) and listed is not None:
-            found = decode(LogicalLocation, listed)
-            names = [found.fully_qualified_name, found.name]
-        return next(filter(None, names), None)
+        named = location.fully_qualified_name or location.name
+        if named:
+            return named
+        listed = self.logical_locations.get(location.index)
+        return (listed.fully_qualified_name or listed.name) if listed else None
 
 
 def _status(result: Result) -> MonitoredResourceState | None:
@@ -316,9 +355,9 @@ def _status(result: Result) -> MonitoredResourceState | None:
     return _KINDS[kind]
 
 
-def _fits(what: str, text: str) -> None:
-    if len(text) > _MAX_TEXT:
-        raise FaultError("", f"the {what} has {len(text)} characters, at most 500 are taken")
+def _fits(what: str, length: int) -> None:
+    if length > _MAX_TEXT:
+        raise FaultError("", f"the {what} has {length} characters, at most 500 are taken")
 
 
 def _is_there(raw: Raw) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import TYPE_CHECKING, TypeVar
 
@@ -24,7 +25,9 @@ __all__ = ["RuleTable", "Rules", "SarifRule", "described", "item_at", "message_t
 T = TypeVar("T")
 
 _PLACEHOLDER = re.compile(r"\{\{|\}\}|\{(\d{1,9})\}")
-_SPACE = re.compile(r"[\s\x00]+")
+# More than an event holds of a message; a rule may lend one text to very many results.
+_LONGEST = 10_000
+_MAX_REFERENCE = 500
 
 
 @attrs.frozen
@@ -97,6 +100,10 @@ class Rules:
     def __init__(self, driver: RuleTable, extensions: Sequence[RuleTable | None]) -> None:
         self._driver = driver
         self._extensions = extensions
+        self._named: dict[str, RuleTable] = {}
+        for extension in extensions:
+            if extension is not None:
+                self._named.setdefault(extension.name, extension)
         self.strings = driver.strings
         self._by_id: dict[str, Rule] = {}
         for table in (driver, *extensions):
@@ -122,7 +129,10 @@ class Rules:
             return indexed.id, indexed
         if indexed is not None and f"{rule_id}/".startswith(f"{indexed.id}/"):
             return indexed.id, indexed
+        # What is longer is no reference: in an id of a million slashes it is not looked for.
         head = rule_id
+        if len(rule_id) > _MAX_REFERENCE:
+            head = rule_id[: _MAX_REFERENCE + 1].rpartition("/")[0]
         while head:
             if head in self._by_id:
                 return head, self._by_id[head]
@@ -141,8 +151,7 @@ class Rules:
             return self._driver
         if component.index is not None and component.index >= 0:
             return item_at(self._extensions, component.index)
-        named = (table for table in self._extensions if table and table.name == component.name)
-        return next(named, self._driver)
+        return self._named.get(component.name or "", self._driver)
 
 
 def item_at(items: Sequence[T], index: int | None) -> T | None:
@@ -163,30 +172,42 @@ def message_text(message: Message | None, rule: Rule | None, strings: Mapping[st
         own = (rule.message_strings if rule else None) or {}
         found = own.get(message.id) or strings.get(message.id)
         template = found.text if found else None
-    if not template and rule and rule.short_description:
-        return one_line(rule.short_description.text or "")
     arguments = (message.arguments if message else None) or []
+    if not template and rule and rule.short_description:
+        template, arguments = rule.short_description.text, []
     # Only then: many tools write code with braces in a text that is meant as it stands.
-    return one_line(_filled(template or "", arguments) if arguments else template or "")
+    filled = _filled(template or "", arguments) if arguments else template or ""
+    return one_line(filled if len(filled) <= _LONGEST else f"{filled[:_LONGEST]}…")
 
 
 def one_line(text: str) -> str:
     """Return a text with each run of white space as one space; PostgreSQL refuses a NUL."""
-    return _SPACE.sub(" ", text).strip()
+    return " ".join(text.replace("\0", " ").split())
 
 
 def _filled(template: str, arguments: Sequence[str]) -> str:
-    def fill(match: re.Match[str]) -> str:
-        if match[1] is None:
-            return match[0][0]
-        index = int(match[1])
-        return arguments[index] if index < len(arguments) else match[0]
+    """Return a template with its placeholders filled, as far as a message is read."""
+    parts: list[str] = []
+    size = end = 0
+    for match in _PLACEHOLDER.finditer(template):
+        parts += (template[end : match.start()], _filling(match, arguments)[: _LONGEST + 1])
+        size += len(parts[-2]) + len(parts[-1])
+        end = match.end()
+        if size > _LONGEST:
+            break
+    return "".join((*parts, template[end:]))
 
-    return _PLACEHOLDER.sub(fill, template)
+
+def _filling(match: re.Match[str], arguments: Sequence[str]) -> str:
+    if match[1] is None:
+        return match[0][0]
+    index = int(match[1])
+    return arguments[index] if index < len(arguments) else match[0]
 
 
 def _number(value: str | float | None) -> float | None:
     try:
-        return None if value is None else float(value)
-    except ValueError:
+        number = None if value is None else float(value)
+    except (ValueError, OverflowError):
         return None
+    return number if number is not None and math.isfinite(number) else None

@@ -19,6 +19,9 @@ __all__ = ["MAX_LINE_BYTES", "JsonLines", "read_jsonl", "write_jsonl"]
 
 MAX_LINE_BYTES = 1024 * 1024
 
+# Marks of encodings that are none of JSON Lines', and how an object begins in them without one.
+_WIDE = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE, b"{\0", b"\0{", b"\0\0\0{")
+
 _Line: TypeAlias = tuple[int, bytes | None]
 
 
@@ -33,8 +36,8 @@ def read_jsonl(
 
     A line is an object with the fields of `ComplianceEvent` by their Python names; fields with a
     default may be left out, a field that no model has is a problem, and so is a value of another
-    type. Lengths, alphabets and enumerations are checked when the event is recorded. Blank lines
-    and a byte order mark are passed over.
+    type. Of a field that is there twice the last one counts. Lengths, alphabets and enumerations
+    are checked when the event is recorded. Blank lines and a byte order mark are passed over.
 
     The dead letters of a batch are such lines too, with what became of the event in a field
     `dead_letter`. Those that are superseded are passed over: since then a later event about the
@@ -74,8 +77,8 @@ class JsonLines(Iterable[ComplianceEvent]):
         blocking: Iterating does file I/O: iterate in a worker thread.
 
     Raises:
-        InputError: When iterated, if a text file is not in its encoding, or if a file that
-            cannot seek is read again.
+        InputError: When iterated, if the file is UTF-16 or UTF-32, if a text file is not in its
+            encoding, or if a file that cannot seek is read again.
         OSError: When iterated, if the file cannot be opened or read.
     """
 
@@ -127,6 +130,9 @@ class JsonLines(Iterable[ComplianceEvent]):
         self._start_anew()
         with self._file.opened() as file:
             for number, line in _lines(file, self._max_line_bytes):
+                if number == 1 and line is not None and line.startswith(_WIDE):
+                    rule = "is UTF-16 or UTF-32; JSON Lines are UTF-8"
+                    raise InputError(self._file.name, rule)
                 event = self._read(number, line)
                 if event is not None:
                     self._events += 1

@@ -6,17 +6,23 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from airview_herald._quoted import printable
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 __all__ = ["KEPT_PROBLEMS", "ProblemLog", "SourceProblem"]
 
 KEPT_PROBLEMS = 1000
+_LONGEST = 2_000
 
 
 @attrs.frozen
 class SourceProblem:
     """One part of a file that gave no event.
+
+    What `where` and `reason` repeat of the file is cut after 2,000 characters, and what a terminal
+    might act on is escaped.
 
     Attributes:
         file: The file's path or name; `<stream>` for one without a name.
@@ -50,7 +56,7 @@ class ProblemLog:
 
     def add(self, where: str, reason: str) -> None:
         """Count a problem, keep it if there is room, and pass it on."""
-        problem = SourceProblem(self._file, where, reason)
+        problem = SourceProblem(self._file, printable(where, _LONGEST), printable(reason, _LONGEST))
         self.total += 1
         if self.total <= KEPT_PROBLEMS:
             self._kept.append(problem)

@@ -17,6 +17,7 @@ import codecs
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, ClassVar, TypeAlias
 
+from airview_herald._quoted import printable
 from airview_herald.airview.models import (
     Application,
     ComplianceEvent,
@@ -35,6 +36,8 @@ from airview_herald.sources.references import encode_reference
 __all__ = ["MAX_BYTES", "SarifEvents", "SarifRule", "read_sarif"]
 
 MAX_BYTES = 512 * 1024 * 1024
+_LONGEST = 500
+_UNREADABLE = (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE, b"{\0", b"\0{", b"\0\0\0{")
 
 _Action: TypeAlias = TechnicalControlAction | str
 
@@ -77,7 +80,8 @@ def read_sarif(  # noqa: PLR0913 - all but the first by keyword
     too: they say neither that a check failed nor that it passed.
 
     Nothing is opened until the result is iterated. The report is then read whole, and every
-    result before the first event.
+    result before the first event. Of a property that is there twice the last one counts; an index
+    that leads nowhere is one that is not there. Nothing is opened that a report names.
 
     Args:
         path_or_file: A path, or an open text or binary file, which stays open. UTF-8, or UTF-16
@@ -226,13 +230,16 @@ class SarifEvents(Iterable[ComplianceEvent]):
         return content
 
     def _log_of(self, content: bytes) -> Log:
+        if content.startswith(_UNREADABLE):
+            rule = "is UTF-32, or UTF-16 without a byte order mark"
+            raise InputError(self._file.name, rule, self._source)
         try:
             log = decode(Log, _utf8(content))
         except UnicodeDecodeError:
             raise InputError(self._file.name, "is not UTF-16 text", self._source) from None
         except FaultError as fault:
             where = f" at ${fault.path}" if fault.path else ""
-            rule = f"is not SARIF: {fault.reason}{where}"
+            rule = printable(f"is not SARIF: {fault.reason}{where}", _LONGEST)
             raise InputError(self._file.name, rule, self._source) from None
         if not log.version.startswith("2.1"):
             rule = f"is SARIF {log.version[:20]!r}; 2.1.0 is read"

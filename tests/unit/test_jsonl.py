@@ -335,5 +335,6 @@ def test_problems_are_plain_values():
 def test_no_bytes_stop_the_lines_beside_them(tmp_path, junk):
     """Whatever stands before and after a good line, it gives its event."""
     path = Path(tmp_path) / "events.jsonl"
-    path.write_bytes(junk + b"\n" + _LINE.encode() + b"\n" + junk)
+    # Not as the first line, where it may be the mark of another encoding.
+    path.write_bytes(b"\n" + junk + b"\n" + _LINE.encode() + b"\n" + junk)
     assert list(read_jsonl(path, max_line_bytes=1000)) == [_EVENT]
