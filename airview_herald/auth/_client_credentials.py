@@ -21,6 +21,7 @@ from airview_herald.errors import AuthenticationError, ConfigurationError, Decod
 _LEEWAY = 60.0
 _LEEWAY_SHARE = 0.1
 _LONGEST_SCOPE = 8_000
+_LONGEST_WORDS = 2_000
 # One label or more of a host's name; a directory's id, or its domain.
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,250}[A-Za-z0-9])?")
 
@@ -160,7 +161,8 @@ class ClientCredentials(RefreshingAuth):
         """Return what the endpoint said, without what was said to it."""
         pair = f"{self._client_id.reveal()}:{self._client_secret.reveal()}"
         secrets: list[str | Secret] = [pair, self._client_secret, *self._headers.values()]
-        return masked(said.encode("utf-8", "replace"), secrets).decode("utf-8", "replace")
+        words = masked(said.encode("utf-8", "replace"), secrets).decode("utf-8", "replace")
+        return words if len(words) <= _LONGEST_WORDS else f"{words[:_LONGEST_WORDS]}…"
 
     def _refresh_at(self, answer: dict[str, Any]) -> float:
         """Without a usable `expires_in` only a 401 tells that a token is spent."""

@@ -122,7 +122,7 @@ def run(work: Callable[[], Any]) -> Any:
 
 def shown(error: AirViewHeraldError, *secrets: str | None) -> None:
     """Show an error in every way in which somebody may: in a log, in another process."""
-    assert len(str(error)) < 20_000, "an error repeats an answer without end"
+    assert len(str(error)) < 5_000, "an error repeats an answer without end"
     str(error).encode()
     repr(error).encode()
     pickled = pickle.dumps(error)

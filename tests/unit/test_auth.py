@@ -361,6 +361,10 @@ def test_a_lifetime_that_says_nothing_is_none(lifetime):
             "the token endpoint answered 401: invalid_scope: No such scope",
         ),
         (
+            answer(401, error="e" * 5000),
+            f"the token endpoint answered 401: {'e' * 2000}…",
+        ),
+        (
             answer(400, error={"code": 7}),
             "the token endpoint answered 400: {'code': 7}",
         ),
