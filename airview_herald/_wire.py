@@ -12,18 +12,17 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from datetime import datetime
-from types import GenericAlias, MappingProxyType, NoneType, UnionType
+from types import MappingProxyType, NoneType, UnionType
 from typing import Any, TypeVar, Union, get_args, get_origin
 
 import attrs
 import cattrs
 import msgspec
-from cattrs.cols import list_structure_factory
-from cattrs.errors import ClassValidationError, IterableValidationError
-from cattrs.gen import make_dict_structure_fn, mapping_structure_factory, override
+from cattrs.errors import ClassValidationError
+from cattrs.gen import make_dict_structure_fn, override
 
 from airview_herald import _wire_values as values
 from airview_herald._open import LooseRow, Marker, OpenRow, wire_name
@@ -33,6 +32,8 @@ T = TypeVar("T")
 
 # The first half of a surrogate pair, or the second, as JSON escapes it.
 _HALF = re.compile(r"\\u[dD][89a-fA-F]")
+# What a path shows of a name that the server chose.
+_LONGEST_NAME = 80
 # What a row keeps of the answer, and what that is handed over under: no field's name.
 _KEPT = {"extra": "<extra>", "raw": "<raw>"}
 
@@ -178,18 +179,6 @@ def make_open_converter() -> Converter:
 
         return from_either
 
-    @converter.register_structure_hook_factory(_is_mapping)
-    def _mappings(kind: Any) -> Any:
-        texts: Any = GenericAlias(dict, get_args(kind))
-        structure: Any = mapping_structure_factory(texts, converter)
-
-        def from_mapping(value: Any, _: type[Any]) -> Any:
-            if not isinstance(value, Mapping):
-                raise values.NotThatTypeError("an object", value)
-            return structure(value, dict)
-
-        return from_mapping
-
     @converter.register_structure_hook_factory(_is_open_row)
     def _rows(cls: type[OpenRow]) -> Any:
         return _OpenRowReader(cls, converter)
@@ -274,15 +263,41 @@ def _read_scalars_and_lists(converter: Converter) -> None:
     @converter.register_structure_hook_factory(_is_list)
     def _lists(kind: Any) -> Any:
         sequence: Any = get_origin(kind)
-        rows: Any = GenericAlias(list, get_args(kind)[:1])
-        structure = list_structure_factory(rows, converter)
+        item: Any = get_args(kind)[0]
+        structure = converter.get_structure_hook(item)
 
         def from_list(value: Any, _: type[Any]) -> Any:
             if not isinstance(value, list | tuple):
                 raise values.NotThatTypeError("a list", value)
-            return sequence(structure(value, list))
+            return sequence(_read_parts(enumerate(value), structure, item))
 
         return from_list
+
+    @converter.register_structure_hook_factory(_is_mapping)
+    def _mappings(kind: Any) -> Any:
+        item: Any = get_args(kind)[1]
+        structure = converter.get_structure_hook(item)
+
+        def from_mapping(value: Any, _: type[Any]) -> Any:
+            if not isinstance(value, Mapping):
+                raise values.NotThatTypeError("an object", value)
+            return dict(zip(value, _read_parts(value.items(), structure, item), strict=True))
+
+        return from_mapping
+
+
+def _read_parts(
+    parts: Iterable[tuple[object, Any]], structure: Callable[[Any, Any], Any], kind: Any
+) -> Iterator[Any]:
+    """Yield each part of a list or a mapping as typed, up to the first that is not.
+
+    cattrs itself goes on, and keeps an error for each: four kilobytes for two bytes of an answer.
+    """
+    for place, part in parts:
+        try:
+            yield structure(part, kind)
+        except Exception as error:  # noqa: BLE001 - as in decode
+            raise _PartError(place, error) from None
 
 
 def decode(
@@ -298,6 +313,15 @@ def decode(
     except Exception as error:  # noqa: BLE001 - cattrs raises whatever a hook or a constructor did
         path, reason = _first_fault(error, converter.rename, at)
         raise DecodeError(f"{reason} @ {path}", facts, path) from None
+
+
+class _PartError(Exception):
+    """A part of a list or a mapping that is wrong, and its place there."""
+
+    def __init__(self, place: object, cause: Exception) -> None:
+        super().__init__(place, cause)
+        self.place = place
+        self.cause = cause
 
 
 class _NamedOtherwiseError(Exception):
@@ -355,9 +379,8 @@ def _first_fault(error: BaseException, rename: Callable[[str], str], path: str) 
         cause, field = fields[0]
         name = rename(field.name)
         return _first_fault(cause, rename, f"{path}.{older.get(name, name)}")
-    if isinstance(error, IterableValidationError):
-        (cause, item), *_ = error.group_exceptions()[0]
-        return _first_fault(cause, rename, f"{path}[{item.index}]")
+    if isinstance(error, _PartError):
+        return _first_fault(error.cause, rename, f"{path}[{str(error.place)[:_LONGEST_NAME]}]")
     if isinstance(error, KeyError):
         return path, "field missing"
     return path, str(error)

@@ -14,7 +14,12 @@ import anyio
 import httpx
 
 from airview_herald.transport._inflating import inflated
-from airview_herald.transport._limits import Limits, OverLimitError, check_head
+from airview_herald.transport._limits import (
+    Limits,
+    OverLimitError,
+    check_head,
+    check_objects,
+)
 
 # A chunk may be a byte long, and this many of them wait in the buffer of one read.
 _BUFFERED = 65_536
@@ -78,6 +83,7 @@ async def read_whole(
     if response.is_closed:
         check_head(response, limits)
         grown(len(response.content))
+        check_objects(response.content, limits, response, listing=listing)
         return
     body = cast("httpx.AsyncByteStream", response.stream)
     content = bytearray()
@@ -100,6 +106,7 @@ async def read_whole(
         await body.aclose()
     # Decoded without httpx, which knows no limit, and whose asynchronous generators would be left.
     whole = inflated(bytes(content), response, grown)
+    check_objects(whole, limits, response, listing=listing)
     response.stream = httpx.ByteStream(whole)
     if not whole:
         response.read()

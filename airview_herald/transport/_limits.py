@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import attrs
 import httpx
 
@@ -18,6 +20,8 @@ _MOST_HEADERS = 1000
 _DEEPEST = 500
 # What a header costs on the wire beside its name and value: a colon, a space and a line end.
 _AROUND_A_HEADER = 4
+# The texts in JSON, the last one of which need not end: found in one pass, whatever they hold.
+_TEXTS = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
 
 
 def _at_least_one(_: object, attribute: attrs.Attribute[int], value: int) -> None:
@@ -49,6 +53,8 @@ class Limits:
         header_bytes: Bytes of an answer's head without its first line; at most, and by default,
             64 KiB.
         header_count: Headers of an answer; default 128, at most 1000.
+        response_objects: Objects and lists in an answer; default 250,000.
+        listing_objects: The same for AirView's routes that list rows; default 4,000,000.
         json_depth: Objects and lists within one another in an answer; default 100, at most 500.
         pages: Pages that one iteration of a listing fetches; default 10,000.
         items: Items that one iteration of a listing gives; default 1,000,000.
@@ -58,6 +64,8 @@ class Limits:
     listing_bytes: int = _limit(256 * 2**20)
     header_bytes: int = _limit(LONGEST_HEAD, LONGEST_HEAD)
     header_count: int = _limit(128, _MOST_HEADERS)
+    response_objects: int = _limit(250_000)
+    listing_objects: int = _limit(4_000_000)
     json_depth: int = _limit(100, _DEEPEST)
     pages: int = _limit(10_000)
     items: int = _limit(1_000_000)
@@ -116,6 +124,30 @@ def over_limit(caught: BaseException) -> OverLimitError | None:
     if isinstance(caught, httpx.RemoteProtocolError) and str(caught) == _TOO_LONG:
         return endless_head(None, LONGEST_HEAD)
     return None
+
+
+def check_objects(
+    content: bytes, limits: Limits, response: httpx.Response, *, listing: bool
+) -> None:
+    """Refuse a body that holds more objects and lists of JSON than are read.
+
+    Two bytes of it become an object of some hundred.
+
+    Raises:
+        OverLimitError: It does.
+    """
+    name = "listing_objects" if listing else "response_objects"
+    most = limits.listing_objects if listing else limits.response_objects
+    met = _objects_in(content)
+    if met > most:
+        met = _objects_in(_TEXTS.sub(b"", content))
+    if met > most:
+        what = f"the answer's JSON has {met} objects and lists"
+        raise OverLimitError(what, name, most, met, response=response)
+
+
+def _objects_in(content: bytes) -> int:
+    return content.count(b"{") + content.count(b"[")
 
 
 def check_head(response: httpx.Response, limits: Limits) -> None:

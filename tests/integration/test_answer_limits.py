@@ -27,7 +27,12 @@ from airview_herald.transport import AiohttpTransport, Limits, PooledTransport, 
 MIB = 2**20
 # Small enough for a machine that is busy, large enough to show which limit it is.
 LIMITS = Limits(
-    response_bytes=64 * 1024, listing_bytes=256 * 1024, header_bytes=8000, header_count=40
+    response_bytes=64 * 1024,
+    listing_bytes=256 * 1024,
+    response_objects=10_000,
+    listing_objects=20_000,
+    header_bytes=8000,
+    header_count=40,
 )
 BACKENDS = {
     "asyncio-pooled": ("asyncio", PooledTransport),
@@ -70,6 +75,11 @@ def endless(piece, first=b""):
     yield from itertools.repeat(piece)
 
 
+def objects(count):
+    """Return a list of empty objects, which makes so many objects and lists in all."""
+    return b"[" + b",".join([b"{}"] * (count - 1)) + b"]"
+
+
 # What the server answers, and the limit that it goes beyond.
 TOO_MUCH = {
     "a length": (lambda: answered(bytes(65_537)), "response_bytes"),
@@ -104,6 +114,11 @@ TOO_MUCH = {
     "a header without end": (
         lambda: endless(b"x" * 5000, b"HTTP/1.1 200 OK\r\nX: "),
         "header_bytes",
+    ),
+    "empty objects": (lambda: answered(objects(10_001)), "response_objects"),
+    "empty objects in gzip": (
+        lambda: encoded(gzip.compress(objects(10_001)), b"gzip"),
+        "response_objects",
     ),
     "deep JSON": (lambda: answered(b"[" * 101 + b"]" * 101), "json_depth"),
     "deep JSON, of objects": (lambda: answered(b'{"a":' * 101 + b"1" + b"}" * 101), "json_depth"),
@@ -161,8 +176,13 @@ async def test_too_much(carried, backend, case):
         answered(b'"x"', 200, b"X: " + b"x" * 7900),
         answered(b'"x"', 200, *[b"X: x"] * 39),
         answered(b"[" * 100 + b"]" * 100),
+        answered(objects(10_000)),
+        answered(b'["' + b"{" * 20_000 + b'"]'),
     ],
-    ids=["length", "gzip", "deflate", "raw deflate", "twice", "header", "headers", "depth"],
+    ids=[
+        *("length", "gzip", "deflate", "raw deflate", "twice", "header", "headers", "depth"),
+        *("objects", "braces in a text"),
+    ],
 )
 async def test_as_much_as_is_allowed(carried, backend, pieces):
     """What is just within a limit is read."""
@@ -184,6 +204,18 @@ async def test_a_listing_may_be_longer(carried, backend):
         assert len(await airview.backend.get_environments()) == 1000
         rows[b"/environments/"] = 10_000
         with pytest.raises(LimitError, match=r"limits.listing_bytes allows 262144"):
+            await airview.backend.get_environments()
+
+
+@EVERY_BACKEND
+async def test_a_listing_may_have_more_objects(carried, backend):
+    """A route that lists rows without pages has a limit of its own for them, too."""
+    bodies = iter([objects(20_000), objects(20_001)])
+    with RawServer(lambda _: answered(next(bodies))) as server:
+        airview = await carried(server.url, limits=LIMITS)
+        with pytest.raises(DecodeError, match=r"field missing @ \$\[0\]\.name"):
+            await airview.backend.get_environments()
+        with pytest.raises(LimitError, match=r"JSON has 20001 objects .* allows 20000"):
             await airview.backend.get_environments()
 
 

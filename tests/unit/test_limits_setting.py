@@ -3,6 +3,7 @@
 import pickle
 
 import attrs
+import httpx
 import pytest
 
 from airview_herald import AirView, Herald
@@ -10,6 +11,7 @@ from airview_herald._pagination import Page, Paginator
 from airview_herald._wire import check_depth
 from airview_herald.errors import ConfigurationError, LimitError, PaginationError, RequestFacts
 from airview_herald.transport import Limits
+from airview_herald.transport._limits import OverLimitError, check_objects
 
 FACTS = RequestFacts("GET", "https://airview.example/controls/", 200)
 WHERE = {"system_name": "s", "system_stage": "MONITOR", "referencing_type": "t"}
@@ -41,6 +43,8 @@ def test_limits_are_frozen_and_have_documented_defaults():
         "listing_bytes": 256 * 2**20,
         "header_bytes": 65_536,
         "header_count": 128,
+        "response_objects": 250_000,
+        "listing_objects": 4_000_000,
         "json_depth": 100,
         "pages": 10_000,
         "items": 1_000_000,
@@ -150,3 +154,32 @@ async def test_a_cursor_that_no_url_holds_is_not_sent():
 
     with pytest.raises(PaginationError, match=r"has 8001 characters; 8000 are sent"):
         await Paginator(fetch, query="q", identify=str)
+
+
+@pytest.mark.parametrize(
+    ("body", "met"),
+    [
+        (b"[{},{},[]]", 4),
+        (b'{"{":"[[[","a":[1]}', 2),
+        (rb'["\"{", "\\", {}, {}]', 3),
+        (rb'["\\"[', 2),
+        (b"[[[" + b'"{', 3),
+        (b'[[["\\', 3),
+        ("[{}]".encode("utf-16"), 2),
+        (b"", 0),
+    ],
+)
+def test_objects_and_lists_are_counted_but_for_those_in_texts(body, met):
+    """Whatever a text holds, how it is escaped, and whether it ends."""
+    response = httpx.Response(200)
+    check_objects(body, Limits(response_objects=max(1, met)), response, listing=False)
+    if met > 1:
+        with pytest.raises(OverLimitError, match=f"has {met} objects and lists") as caught:
+            check_objects(body, Limits(listing_objects=met - 1), response, listing=True)
+        assert (caught.value.name, caught.value.met) == ("listing_objects", met)
+
+
+def test_a_text_that_does_not_end_is_counted_in_one_pass():
+    """Each of its escaped quotes could begin another: a megabyte of them would take hours."""
+    body = b"[" + rb"\"" * 500_000 + b"{" * 300_000
+    check_objects(body, Limits(), httpx.Response(200), listing=False)

@@ -1,6 +1,7 @@
 """The decode boundary: strict where the contract is, silent about what it does not name."""
 
 import json
+import tracemalloc
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta, timezone
@@ -147,6 +148,33 @@ def test_a_list_of_another_shape_is_refused_with_its_path(value, reason, path):
     with pytest.raises(DecodeError) as caught:
         read(value, list[Leaf])
     assert (str(caught.value), caught.value.path) == (f"{reason} @ {path}", path)
+
+
+@pytest.mark.parametrize(
+    ("value", "kind", "path"),
+    [
+        ([{}] * 200_000, list[Leaf], "$[0].name"),
+        ({"id": 1, "tags": [1] * 200_000}, Row, "$.tags[0]"),
+        ({"id": 1, "labels": {f"k{n}": 1 for n in range(200_000)}}, Row, "$.labels[k0]"),
+    ],
+    ids=["rows", "texts", "mapping"],
+)
+def test_reading_ends_at_the_first_fault(value, kind, path):
+    """Faults that are as many as the parts of an answer take no memory each."""
+    tracemalloc.start()
+    with pytest.raises(DecodeError) as caught:
+        read(value, kind)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert caught.value.path == path
+    assert peak < 1_000_000
+
+
+def test_a_path_shows_the_beginning_of_a_name():
+    """The server chose it, as long as an answer may be."""
+    with pytest.raises(DecodeError) as caught:
+        read({"id": 1, "labels": {"k" * 5000: 1}})
+    assert caught.value.path == f"$.labels[{'k' * 80}]"
 
 
 def test_a_value_of_tomorrow_stays_text():
