@@ -1,7 +1,6 @@
 """Targets: files that somebody else wrote, or that a disk has damaged."""
 
 import io
-import logging
 import re
 import sqlite3
 import tempfile
@@ -27,8 +26,6 @@ from airview_herald.sources import read_jsonl, read_sarif, write_jsonl
 
 CONFIG = BackendConfig("https://airview.example.com", None, "ccf", "MONITOR", "aws_account_id")
 _SECRET = re.compile(rb"(?:secret_key|access_key_id|password)\s*[=:]\s*([!-~]{8,})")
-# Settings that come before others are told of in the log.
-logging.getLogger("airview_herald").setLevel(logging.ERROR)
 _TABLES = {"run": 12, "block": 2, "open": 4, "definition": 4, "resource": 3}
 
 
