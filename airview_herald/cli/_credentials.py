@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Mapping
-from pathlib import Path
 
 import attrs
 import httpx
@@ -14,6 +12,7 @@ from airview_herald._secret import Secret
 from airview_herald.auth import BearerToken
 from airview_herald.auth import _environment as environment
 from airview_herald.cli._ends import UsageError
+from airview_herald.cli._file_names import beginning
 
 # More is no token, and a device would have no end.
 _LONGEST = 64 * 1024
@@ -61,11 +60,7 @@ def token_in(file: str) -> Secret:
         ConfigurationError: It cannot be sent.
     """
     try:
-        if file == "-":
-            content = sys.stdin.buffer.read(_LONGEST + 1)
-        else:
-            with Path(file).open("rb") as opened:
-                content = opened.read(_LONGEST + 1)
+        content = beginning(file, _LONGEST + 1)
         if len(content) > _LONGEST:
             raise UsageError(_name(file), f"is longer than a token: {_LONGEST} bytes at most")
         text = content.decode("utf-8-sig").strip()

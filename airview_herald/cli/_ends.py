@@ -20,8 +20,13 @@ from airview_herald.errors import (
     UnauthorizedError,
 )
 
-# What no terminal should act on, wherever it came from.
-_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
+# What no terminal should act on, wherever it came from: controls, Unicode's line ends, what turns
+# the direction of what follows; and halves of surrogate pairs, which it cannot be sent.
+_CONTROLS = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]+"
+)
+# A message may quote a file, and a terminal keeps so many lines only.
+_LONGEST = 4_000
 # What errors call an argument, and is an option here.
 _OPTIONS = {"`State(path, restart=True)`": "--restart", "max_failures;": "--max-failures;"}
 _PAINT = {"error": "\x1b[1;31m", "warning": "\x1b[33m", "interrupted": "\x1b[33m"}
@@ -80,7 +85,7 @@ def told(error: BaseException) -> str:
 
 
 def on_one_line(text: str) -> str:
-    """Return a text without line ends and other control characters."""
+    """Return a text without line ends and whatever else a terminal acts on."""
     return _CONTROLS.sub(" ", text).strip()
 
 
@@ -88,7 +93,8 @@ def complain(message: str, kind: str = "error") -> None:
     """Write one line to stderr."""
     painted = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
     label = f"{_PAINT.get(kind, '')}{kind}:\x1b[0m" if painted else f"{kind}:"
-    sys.stderr.write(f"{label} {on_one_line(message)}\n")
+    words = on_one_line(message[: _LONGEST + 1])
+    sys.stderr.write(f"{label} {words if len(message) <= _LONGEST else f'{words}…'}\n")
     sys.stderr.flush()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -10,3 +11,15 @@ if TYPE_CHECKING:
 else:
     # Completion knows a file by its Path; of what may be a text, a text comes out.
     FileName: TypeAlias = str | Path
+
+
+def beginning(file: str, size: int) -> bytes:
+    """Return the first bytes of a file, `-` for stdin; a device may have no end.
+
+    Raises:
+        OSError: It cannot be read.
+    """
+    if file == "-":
+        return sys.stdin.buffer.read(size)
+    with Path(file).open("rb") as opened:
+        return opened.read(size)

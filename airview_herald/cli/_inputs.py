@@ -65,8 +65,7 @@ def found_files(names: Sequence[str]) -> list[str]:
         if name == STDIN or Path(name).exists() or not glob.has_magic(name):
             files.append(name)
             continue
-        matched = glob.glob(name, recursive=True)  # noqa: PTH207 - a pattern may be absolute
-        matches = sorted(each for each in matched if Path(each).is_file())
+        matches = sorted(each for each in _matching(name) if Path(each).is_file())
         if not matches:
             raise UsageError(name, "matches no file")
         files += matches
@@ -79,6 +78,22 @@ def found_files(names: Sequence[str]) -> list[str]:
     if files.count(STDIN) > 1:
         raise UsageError(STDIN, "stdin can be read once")
     return files
+
+
+def _matching(pattern: str) -> Iterable[str]:
+    """Return what a pattern matches; `**` follows no links to folders, which may be rings."""
+    parts = Path(pattern).parts
+    if "**" not in parts:
+        return glob.glob(pattern)  # noqa: PTH207 - a pattern may be absolute
+    magic = next(index for index, part in enumerate(parts) if glob.has_magic(part))
+    below = [*parts[magic:], "*"] if parts[-1] == "**" else list(parts[magic:])
+    with_hidden = any(part.startswith(".") for part in below)
+    root = Path(*parts[:magic])
+    return [
+        str(path)
+        for path in root.glob("/".join(below))
+        if with_hidden or not any(part.startswith(".") for part in path.relative_to(root).parts)
+    ]
 
 
 class Inputs(Iterable[ComplianceEvent]):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Collection
-from pathlib import Path
 from typing import Any
 
 from airview_herald.cli._ends import UsageError
+from airview_herald.cli._file_names import beginning
+
+# Far above what any service takes, and a device would have no end.
+_MOST_BYTES = 16 * 1024 * 1024
 
 
 def read_object(file: str, fields: Collection[str], needed: Collection[str] = ()) -> dict[str, Any]:
@@ -20,13 +22,16 @@ def read_object(file: str, fields: Collection[str], needed: Collection[str] = ()
         needed: Those that it must have.
 
     Raises:
-        UsageError: It cannot be read, is no object, has another field or lacks one.
+        UsageError: It cannot be read, is larger than 16 MiB, is no object, has another field or
+            lacks one.
     """
     name = "stdin" if file == "-" else file
     try:
-        content = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+        content = beginning(file, _MOST_BYTES + 1)
     except OSError as error:
         raise UsageError(name, f"cannot be read: {error.strerror}") from None
+    if len(content) > _MOST_BYTES:
+        raise UsageError(name, f"is larger than {_MOST_BYTES} bytes")
     try:
         found = json.loads(content)
     except (ValueError, RecursionError) as error:

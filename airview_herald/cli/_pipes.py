@@ -66,6 +66,8 @@ class InterruptibleReader(io.RawIOBase):
         # Windows can wait for sockets only; there a read is not interrupted.
         if os.name == "posix":
             self._wait()
+        if self._ended.is_set():
+            raise self._interrupted()
         content = os.read(self._descriptor, len(buffer))
         buffer[: len(content)] = content
         return len(content)
@@ -75,4 +77,7 @@ class InterruptibleReader(io.RawIOBase):
             selector.register(self._descriptor, selectors.EVENT_READ)
             while not selector.select(_PATIENCE):
                 if self._ended.is_set():
-                    raise InterruptedError(0, "reading was interrupted", self.name)
+                    raise self._interrupted()
+
+    def _interrupted(self) -> InterruptedError:
+        return InterruptedError(0, "reading was interrupted", self.name)

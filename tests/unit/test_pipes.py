@@ -22,6 +22,16 @@ def test_a_pipe_nobody_writes_to_is_opened_at_once(tmp_path):
         os.fstat(descriptor)
 
 
+def test_a_device_without_an_end_can_be_left():
+    """Where there is always more, nothing is waited for; the reading ends all the same."""
+    with opened_pipe("/dev/zero") as descriptor:
+        reader = InterruptibleReader(descriptor, "zero")
+        assert reader.read(3) == b"\0\0\0"
+        reader.end()
+        with pytest.raises(InterruptedError, match="reading was interrupted: 'zero'"):
+            reader.read(3)
+
+
 def test_what_is_written_later_is_read_to_its_end(tmp_path):
     """The end is when nobody has the pipe open for writing any more."""
     os.mkfifo(tmp_path / "pipe")
