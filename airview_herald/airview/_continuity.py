@@ -22,7 +22,7 @@ from airview_herald.airview._fan_out import for_each
 from airview_herald.airview._known_ids import Ids, definition_of
 from airview_herald.airview._looks import LOOKS
 from airview_herald.airview._notes import Asker
-from airview_herald.airview._outcomes import SYSTEMIC
+from airview_herald.airview._outcomes import is_systemic
 from airview_herald.airview._reconciling import Reading
 from airview_herald.airview.models import Application
 from airview_herald.errors import DecodeError, StatusError
@@ -132,7 +132,7 @@ async def _list_applications(asker: Asker, kept: list[_Kept]) -> set[_Kept]:
         every = {row.id: row.name for row in await asker.backend.get_applications()}
     except (DecodeError, StatusError) as error:
         # A row that nobody can read spoils the list for good: events go on without it.
-        if isinstance(error, SYSTEMIC):
+        if is_systemic(error):
             raise
         return set()
     renamed = set()

@@ -19,7 +19,7 @@ from airview_herald.airview._dead_letters import Entry, dead_letter, recorded
 from airview_herald.airview._held import Held
 from airview_herald.airview._ingest_settings import IngestSettings
 from airview_herald.airview._known_ids import Ids, KnownIds, remember
-from airview_herald.airview._outcomes import SYSTEMIC, OutcomeStatus
+from airview_herald.airview._outcomes import Outcome, OutcomeStatus, is_systemic
 from airview_herald.airview._positions import Positions, Step, Verdict
 from airview_herald.airview._reconciling import Reading
 from airview_herald.airview._recording import Errand, Recorder
@@ -297,13 +297,13 @@ class Journal:
 
     def _place(self, held: Held, newer: Held | None) -> None:
         """Note what has become of an input."""
-        status, positions = _status(held), self._positions
+        status, positions = _outcome(held).status, self._positions
         if self._is_added(held):
             self._left_over |= status in (OutcomeStatus.UNKNOWN, OutcomeStatus.NOT_ATTEMPTED)
         elif status is OutcomeStatus.RECORDED:
             held.final = True
             positions.done(held.index, recorded=True)
-        elif status is OutcomeStatus.FAILED and not _is_systemic(held):
+        elif status is OutcomeStatus.FAILED and not is_systemic(_outcome(held).error):
             positions.done(held.index, recorded=False)
         elif status is OutcomeStatus.SKIPPED and newer is not None and newer.final:
             held.final = True
@@ -364,11 +364,6 @@ class Journal:
         return await to_thread.run_sync(alone, limiter=self._limiter)
 
 
-def _status(held: Held) -> OutcomeStatus:
+def _outcome(held: Held) -> Outcome:
     assert held.outcome is not None  # noqa: S101 - for the type checker
-    return held.outcome.status
-
-
-def _is_systemic(held: Held) -> bool:
-    """Return whether an event failed of what ends the run, and not of itself."""
-    return held.outcome is not None and isinstance(held.outcome.error, SYSTEMIC)
+    return held.outcome

@@ -26,14 +26,24 @@ from airview_herald.transport._operation import Operation
 
 KEPT_FAILURES = 1000
 
-# What no event of a run can be recorded for.
-SYSTEMIC = (
+_SYSTEMIC = (
     AuthenticationError,
     UnauthorizedError,
     ForbiddenError,
     ConfigurationError,
     TLSError,
 )
+_OF_THE_SYSTEM = "/systems/"
+
+
+def is_systemic(error: BaseException | None) -> bool:
+    """Return whether no event of a run can be recorded for an error.
+
+    It is of a class that says so, or of the system, without which nothing is recorded.
+    """
+    if isinstance(error, _SYSTEMIC):
+        return True
+    return isinstance(error, AirViewHeraldError) and error.url.endswith(_OF_THE_SYSTEM)
 
 
 class OutcomeStatus(StrEnum):

@@ -18,7 +18,7 @@ from airview_herald.airview._ingest_settings import Events, IngestSettings
 from airview_herald.airview._journal import Journal
 from airview_herald.airview._lanes import Ticket, lane_key
 from airview_herald.airview._notes import Asker
-from airview_herald.airview._outcomes import SYSTEMIC, OutcomeStatus
+from airview_herald.airview._outcomes import OutcomeStatus, is_systemic
 from airview_herald.airview._positions import Verdict
 from airview_herald.airview._producer import Producer
 from airview_herald.airview._reconciling import Reconciler
@@ -354,7 +354,7 @@ class Run:
             return
         except AirViewHeraldError as error:
             self._settler.fail(held, error)
-            if isinstance(error, SYSTEMIC):
+            if is_systemic(error):
                 self._abort(error, "no event can be recorded")
         except Exception as error:  # noqa: BLE001 - a caller's auth or transport may raise anything
             self._abort(error, "sending an event raised")

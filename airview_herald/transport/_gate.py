@@ -8,7 +8,7 @@ _BETWEEN_PROBES = 1.0
 
 
 class Gate:
-    """Closed when the client has no retries left to spend; opened by the first real answer.
+    """Closed when a server is not there, or fails too much; opened by the first real answer.
 
     While it is closed one request a second may go through, to try.
 

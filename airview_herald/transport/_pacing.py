@@ -1,10 +1,11 @@
 """When a client may send: what a server's answers have to say about that, for all that it sends.
 
 Three things keep a client waiting. A *hold*: a server that turned a request away has said for how
-long, by `Retry-After`. A *gate*: the retries that a client may spend are used up, so its batches
-wait, and one request a second tries whether the server is back. And a *rate*, after a 429. Hold
-and gate are cool-down: nothing new begins, and the clocks of a batch's events stand still. Waiting
-for the rate is not on an event's clock either.
+long, by `Retry-After`. A *gate*: a server has answered nothing yet, nobody has reached it for a
+second, or the retries that a client may spend are used up, so its batches wait, and one request a
+second tries whether the server is there. And a *rate*, after a 429. Hold and gate are cool-down:
+nothing new begins, and the clocks of a batch's events stand still. Waiting for the rate is not on
+an event's clock either.
 
 Batches wait in line, each for as long as its patience lasts. Single calls wait beside the line,
 know no gate, and fail rather than wait beyond their deadline.
@@ -22,6 +23,7 @@ from airview_herald.transport._rate import AdaptiveRate
 
 # What may change meanwhile is looked at again after so many seconds.
 _LOOK_AGAIN = 0.1
+_UNREACHED = 1.0
 
 
 class Pacing:
@@ -40,7 +42,10 @@ class Pacing:
     ) -> None:
         self._clock = clock
         self._sleep = sleep
-        self.quiet: bool = True
+        # The first answer tells that the server is there.
+        self.quiet: bool = False
+        self._met = False
+        self._unreached_since: float | None = None
         self._gate = Gate()
         self._rate = AdaptiveRate()
         self._held_until = -math.inf
@@ -110,8 +115,27 @@ class Pacing:
             self._cool(now)
             self._rate.resume()
 
+    def missed(self, *, connected: bool) -> bool:
+        """Note a request that was not answered, or not by the service.
+
+        Args:
+            connected: Whether there was a connection. Then it may have failed for what it was.
+
+        Returns:
+            Whether the server is not there: it has answered nothing yet, or nobody has reached it
+            for a second.
+        """
+        if not self._met:
+            return True
+        if connected:
+            return False
+        now = self._in_vain()
+        if self._unreached_since is None:
+            self._unreached_since = now
+        return now - self._unreached_since >= _UNREACHED
+
     def close_gate(self) -> None:
-        """Let batches wait until a probe succeeds: too much has failed in a row."""
+        """Let batches wait until a probe succeeds: the server is not there, or fails too much."""
         now = self._in_vain()
         self._gate.close(now)
         self._cool(now)
@@ -119,6 +143,7 @@ class Pacing:
     def succeeded(self) -> None:
         """Note, where it is not quiet, that a request was answered: the server is there."""
         now = self._clock()
+        self._met, self._unreached_since = True, None
         if self._gate.closed:
             self._gate.open()
             self._opened_at = now
@@ -186,7 +211,7 @@ class Pacing:
             seconds = self._pause(now, patience)
         else:
             seconds = max(self._held_until - now, self._rate.wait(self.active(now)))
-            if seconds >= operation.remaining(self._clock):
+            if 0 < seconds >= operation.remaining(self._clock):
                 raise DeadlineError(
                     f"the server wants a pause of {seconds:.1f} s, which would exceed the "
                     f"operation's {operation.deadline:g} s",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import logging
 import random
 import time
 from collections.abc import Awaitable, Callable
@@ -45,6 +46,8 @@ from airview_herald.transport._retry import (
     RetryBudget,
     delay_before_retry,
 )
+
+logger = logging.getLogger("airview_herald")
 
 T = TypeVar("T")
 
@@ -208,8 +211,15 @@ class Transport(Exchange):
         pause = failure.retry_after if failure.fate is Fate.UNPROCESSED else None
         if pause:
             self.pacing.hold(pause)
-        # The rate sees to what was throttled. After another pause one tries first.
-        if operation.patience is not None and not throttled and (pause or not self._budget.spend()):
+        # The rate sees to what was throttled.
+        if operation.patience is None or throttled:
+            return
+        connected = error.status is not None or failure.fate is not Fate.UNPROCESSED
+        missed = self.pacing.missed(connected=connected)
+        # After another pause one tries first.
+        if (missed or pause or not self._budget.spend()) and not self.pacing.gate_closed:
+            # On stderr where nothing is set up: minutes of silence look like a hang.
+            logger.warning("%s; batches wait until the server answers", error)
             self.pacing.close_gate()
 
     def _delay(

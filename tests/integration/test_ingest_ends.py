@@ -2,15 +2,23 @@
 
 import asyncio
 import gc
+import socket
 import time
 
 import anyio
 import httpx
 import pytest
 import trio
+from anyio import to_thread
 
 from airview_herald.airview import OutcomeStatus
-from airview_herald.errors import IngestAborted, InputError, UnauthorizedError
+from airview_herald.errors import (
+    CooldownError,
+    IngestAborted,
+    InputError,
+    NotFoundError,
+    UnauthorizedError,
+)
 from airview_herald.sandbox import Sandbox
 
 
@@ -236,14 +244,57 @@ async def test_a_stream_is_watched_inside_its_block(connect, event):
                 pass
 
 
-async def test_a_server_that_is_down_fails_a_window_in_one_deadline(connect, event):
-    """Waiting for a shared look-up is on each event's clock: deadlines do not add up."""
+async def test_a_server_that_is_not_there_ends_a_batch(connect, event, caplog):
+    """It is waited for as long as `max_cooldown` says, told of once, and no event has failed."""
     began = time.monotonic()
     async with connect("http://127.0.0.1:9") as airview:
-        report = await airview.ingest([event(f"i-{n}") for n in range(60)], deadline=1.0)
-    assert report.failed == 60
-    assert time.monotonic() - began < 5
-    assert report.errors.keys() <= {"DeadlineError", "ConnectError"}
+        with pytest.raises(IngestAborted, match="not to be had") as caught:
+            await airview.ingest(
+                [event(f"i-{n}") for n in range(60)], deadline=0.5, max_cooldown=1.5
+            )
+    assert 1.5 <= time.monotonic() - began < 15
+    assert isinstance(caught.value.__cause__, CooldownError)
+    report = caught.value.report
+    assert (report.inputs, report.not_attempted) == (60, 60)
+    [told] = [each.getMessage() for each in caplog.records if each.levelname == "WARNING"]
+    assert "127.0.0.1:9" in told
+    assert told.endswith("batches wait until the server answers")
+
+
+async def test_a_server_that_starts_late_is_waited_for(connect, event):
+    """It costs no event, however short the deadline."""
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        port = bound.getsockname()[1]
+    late = Sandbox(port=port)
+    reports = []
+
+    async def record():
+        async with connect(f"http://127.0.0.1:{port}/airview") as airview:
+            reports.append(await airview.ingest([event(f"i-{n}") for n in range(40)], deadline=1.5))
+
+    try:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(record)
+            await anyio.sleep(2)
+            await to_thread.run_sync(late.start)
+        assert [report.recorded for report in reports] == [40]
+        assert len(late.snapshot()["monitored_resource"]) == 40
+    finally:
+        late.stop()
+
+
+async def test_what_is_no_airview_ends_a_batch(sandbox, connect, event, tmp_path):
+    """Without its system nothing can be recorded, and the batch can be gone on with."""
+    sandbox.force("GET", "/systems/", 404, times=1)
+    events = [event(f"i-{n}") for n in range(40)]
+    state = tmp_path / "feed.state"
+    async with connect() as airview:
+        with pytest.raises(IngestAborted, match="wrong base URL") as caught:
+            await airview.ingest(events, state=state)
+        assert isinstance(caught.value.__cause__, NotFoundError)
+        assert caught.value.report.recorded == 0
+        assert (await airview.ingest(events, state=state)).recorded == 40
 
 
 async def test_events_that_never_began_give_their_lanes_back(connect, event):
