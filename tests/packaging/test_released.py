@@ -1,6 +1,7 @@
 """What is released: an sdist and a wheel, each with all that belongs in it and nothing else."""
 
 import email
+import json
 import os
 import re
 import shutil
@@ -11,6 +12,9 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
+from packaging.requirements import Requirement
 
 import airview_herald
 
@@ -106,6 +110,26 @@ def test_the_metadata_is_complete(metadata):
     classifiers = metadata.get_all("Classifier")
     assert {"Typing :: Typed", "Framework :: AsyncIO", "Framework :: Trio"} <= set(classifiers)
     assert metadata.get_payload().startswith("# airview-herald\n")
+
+
+def test_the_wheel_says_what_it_needs(wheel, metadata):
+    """Its bill of materials is sound, and names what its metadata names: nothing else is in it."""
+    [name] = [name for name in wheel.namelist() if ".dist-info/sboms/" in name]
+    assert name.endswith(".dist-info/sboms/airview-herald.cdx.json")
+    text = wheel.read(name).decode()
+    assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
+    bill = json.loads(text)
+    subject = bill["metadata"]["component"]
+    assert (subject["name"], subject["version"]) == (metadata["Name"], metadata["Version"])
+    assert subject["licenses"] == [{"expression": metadata["License-Expression"]}]
+    wanted = PROJECT["dependencies"], *PROJECT["optional-dependencies"].values()
+    required, *optional = [{Requirement(each).name for each in those} for those in wanted]
+    scopes = {each["name"]: each["scope"] for each in bill["components"]}
+    assert scopes == dict.fromkeys(set().union(*optional), "optional") | dict.fromkeys(
+        required, "required"
+    )
+    said = {each["value"] for one in bill["components"] for each in one["properties"]}
+    assert {each for those in wanted for each in those} <= said
 
 
 def test_links_of_the_readme_work_on_an_index(metadata):
