@@ -156,6 +156,19 @@ def lowest(session: nox.Session) -> None:
     session.run("pytest", "-q", *(session.posargs or _LOWEST))
 
 
+@nox.session
+def newest(session: nox.Session) -> None:
+    """Run the same tests with the newest releases of everything, and tell what is held back."""
+    extras = ",".join(PYPROJECT["project"]["optional-dependencies"])
+    session.install(
+        "--upgrade", "--upgrade-strategy", "eager",
+        f"{_wheel(session)}[{extras}]", *_group("tests"),
+    )  # fmt: skip
+    session.run("python", "-m", "pip", "list")
+    session.run("python", "-m", "pip", "list", "--outdated")
+    session.run("pytest", "-q", *(session.posargs or _LOWEST))
+
+
 def _oldest(requirement: str) -> str:
     """Return the pin of the oldest version that a requirement allows."""
     needed = Requirement(requirement)
