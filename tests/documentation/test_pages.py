@@ -4,7 +4,9 @@ import re
 import subprocess
 import sys
 import time
+import tomllib
 from functools import partial
+from itertools import chain
 from pathlib import Path
 
 import anyio
@@ -60,6 +62,20 @@ def test_the_tree_of_errors_is_the_packages():
     """The guide shows the tree as the module draws it."""
     [tree] = re.findall(r"```\n(.*?)```", errors.__doc__, re.DOTALL)
     assert f"```text\n{tree}```" in (snippets.ROOT / "docs/guides/errors.md").read_text()
+
+
+def test_every_dependency_has_its_reason():
+    """The security notes name each that the project has, and no other."""
+    page = (snippets.ROOT / "docs/guides/security.md").read_text()
+    table = page.partition("| dependency |")[2].partition("\n\n")[0]
+    named = {
+        name
+        for line in table.splitlines()
+        for name in re.findall(r"`([^`]+)`", line[: line.find("|", 1)])
+    }
+    project = tomllib.loads((snippets.ROOT / "pyproject.toml").read_text())["project"]
+    needed = [*project["dependencies"], *chain(*project["optional-dependencies"].values())]
+    assert named == {re.split(r"[>=;\[ ]", each)[0] for each in needed}
 
 
 def test_the_sandbox_prints_what_the_quickstart_shows():
