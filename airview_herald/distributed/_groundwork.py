@@ -10,7 +10,6 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
-import anyio
 import attrs
 
 from airview_herald.airview import AirView, Plan
@@ -21,7 +20,7 @@ from airview_herald.airview._known_ids import Ids, remember
 from airview_herald.airview._notes import Notes
 from airview_herald.airview._outcomes import IngestReport
 from airview_herald.airview._routes import System
-from airview_herald.distributed._holding import Holder, Task, hold
+from airview_herald.distributed._holding import Holder, Task, hold, run
 from airview_herald.distributed._pieces import Pieces
 from airview_herald.distributed._settings import Limits
 from airview_herald.errors import BadRequestError, ConflictError, InputError, ValidationError
@@ -60,7 +59,7 @@ def lay_groundwork(task: Task) -> Groundwork:
         AirViewHeraldError: The server cannot be asked, or lets no event be recorded.
         LeaseLostError: Another worker has taken this up.
     """
-    return anyio.run(partial(_lay, task))
+    return run(partial(_lay, task))
 
 
 async def _lay(task: Task) -> Groundwork:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextvars import Context
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -138,6 +139,14 @@ class Holder:
         if standing.slowed > self._slowed and not standing.told_here:
             self._pacing.slow(standing.pause)
         self._slowed = standing.slowed
+
+
+def run(work: Callable[[], Awaitable[T]]) -> T:
+    """Run a worker's part in an event loop of its own.
+
+    A worker that is a thread of the client's process has the context of the client's event loop.
+    """
+    return Context().run(partial(anyio.run, work))
 
 
 async def hold(task: Task, work: Callable[[Holder], Awaitable[T]]) -> T:

@@ -15,7 +15,7 @@ from airview_herald.airview._outcomes import IngestReport, OutcomeStatus
 from airview_herald.airview._state import FinishedError
 from airview_herald.distributed._board import Board, Done, OvertakenError
 from airview_herald.distributed._groundwork import Groundwork
-from airview_herald.distributed._holding import Holder, Task, hold
+from airview_herald.distributed._holding import Holder, Task, hold, run
 from airview_herald.distributed._lease import LeaseLostError
 from airview_herald.distributed._pieces import Pieces
 from airview_herald.errors import (
@@ -65,7 +65,7 @@ def ingest_partition(task: Task, groundwork: Groundwork) -> Ended:
         LeaseLostError: Another worker holds it now, or the board is out of reach.
         OSError: A piece cannot be read.
     """
-    return anyio.run(partial(_ingest, task, groundwork))
+    return run(partial(_ingest, task, groundwork))
 
 
 def done_before(done: Done | None, task: Task) -> IngestReport | None:
@@ -140,17 +140,17 @@ class _Batch:
         """Record the events, once a worker that has lost the files has let them go."""
         task, tries = self._task, int(_PATIENCE / _PAUSE)
         while True:
-            run = holder.airview.stream(
+            batch = holder.airview.stream(
                 Pieces.of(task.partition, task.pieces, task.sources, task.problems),
                 state=task.state,
                 dead_letters=task.dead_letters,
                 **task.limits.batch,
             )
-            self._report = run.report
+            self._report = batch.report
             try:
-                async with run:
-                    holder.limit(run)
-                    async for _ in run:
+                async with batch:
+                    holder.limit(batch)
+                    async for _ in batch:
                         pass
             except InUseError:
                 tries -= 1
@@ -167,5 +167,5 @@ def _counts(report: IngestReport) -> dict[str, Any]:
 
 
 def _other_input(task: Task) -> InputError:
-    rule = f"are not those that partition {task.partition} has the state of: restart begins anew"
-    return InputError("sources", rule)
+    rule = f"are not those that partition {task.partition} has the state of"
+    return InputError("sources", f"{rule}: `restart=True` begins anew")

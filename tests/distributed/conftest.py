@@ -14,7 +14,7 @@ from airview_herald.sources import write_jsonl
 @pytest.fixture(scope="session")
 def client():
     """A client of the cluster; a worker that is killed is followed by another one."""
-    options = {"dashboard_address": None, "silence_logs": logging.CRITICAL}
+    options = {"dashboard_address": ":0", "silence_logs": logging.CRITICAL}
     with (
         LocalCluster(n_workers=2, threads_per_worker=1, **options) as cluster,
         Client(cluster) as connected,
