@@ -28,7 +28,11 @@ _CONTROLS = re.compile(
 # A message may quote a file, and a terminal keeps so many lines only.
 _LONGEST = 4_000
 # What errors call an argument, and is an option here.
-_OPTIONS = {"`State(path, restart=True)`": "--restart", "max_failures;": "--max-failures;"}
+_OPTIONS = {
+    "`State(path, restart=True)`": "--restart",
+    "`restart=True`": "--restart",
+    "max_failures;": "--max-failures;",
+}
 _PAINT = {"error": "\x1b[1;31m", "warning": "\x1b[33m", "interrupted": "\x1b[33m"}
 _SYSTEMIC = (AuthenticationError, ForbiddenError, IngestAborted, TransportError, UnauthorizedError)
 

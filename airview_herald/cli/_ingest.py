@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Annotated, Any
 
@@ -15,8 +15,15 @@ from airview_herald.cli import _accounts
 from airview_herald.cli._airview_options import System
 from airview_herald.cli._ends import ExitCode, UsageError, code_of, complain, told
 from airview_herald.cli._file_names import FileName
-from airview_herald.cli._ingest_options import BATCH, SOURCES, Batch, Sources
-from airview_herald.cli._inputs import STDIN, Inputs, found_files
+from airview_herald.cli._ingest_options import (
+    BATCH,
+    CLUSTER,
+    SOURCES,
+    Batch,
+    Cluster,
+    Sources,
+)
+from airview_herald.cli._inputs import STDIN, Inputs, Reading, found_files
 from airview_herald.cli._output import Json, Output
 from airview_herald.errors import AirViewHeraldError, IngestAborted
 from airview_herald.sources import SourceProblem
@@ -34,6 +41,7 @@ async def ingest(  # noqa: PLR0913 - groups of options
     system: System,
     batch: Batch = BATCH,
     sources: Sources = SOURCES,
+    cluster: Cluster = CLUSTER,
     dry_run: Annotated[bool, Parameter(negative=(), show_default=False)] = False,
     check: Annotated[bool, Parameter(negative=(), show_default=False)] = False,
     progress: bool | None = None,
@@ -57,13 +65,20 @@ async def ingest(  # noqa: PLR0913 - groups of options
     settings = batch.settings()
     output = Output(json)
     teller = _Teller(output)
+    shown = sys.stderr.isatty() if progress is None else progress
+    if cluster.scheduler is not None:
+        if dry_run or check:
+            raise UsageError("--dry-run, --check", "look from here: without --scheduler")
+        return await _record_on_cluster(
+            names, sources.reading(), teller, system=system, batch=batch, cluster=cluster,
+            shown=shown,
+        )  # fmt: skip
     inputs = Inputs(names, sources.reading(), teller.problem)
     async with system.client() as airview:
         if check:
             await airview.check()
         if dry_run:
             return await _plan(airview, inputs, batch.concurrency, output, teller)
-        shown = sys.stderr.isatty() if progress is None else progress
         return await _record(airview, inputs, settings, teller, shown=shown)
 
 
@@ -84,7 +99,20 @@ async def _record(
                     raise
         except (asyncio.CancelledError, IngestAborted) as error:
             ended = error
-    return _close(run.report, inputs, teller, ended)
+    return _close(run.report, inputs.problem_count, teller, ended)
+
+
+async def _record_on_cluster(
+    files: Sequence[str], reading: Reading, teller: _Teller, **options: Any
+) -> int:
+    from airview_herald.cli._cluster import on_cluster  # noqa: PLC0415 - behind its own extra
+
+    report, ended = await on_cluster(files, reading, **options)
+    for failure in report.failures:
+        teller.outcome(failure)
+    for problem in report.problems:
+        teller.problem(problem)
+    return _close(report, report.problem_count, teller, ended)
 
 
 @contextmanager
@@ -103,14 +131,14 @@ def _display(
 
 
 def _close(
-    report: IngestReport, inputs: Inputs, teller: _Teller, ended: BaseException | None
+    report: IngestReport, unreadable: int, teller: _Teller, ended: BaseException | None
 ) -> int:
     """Tell how it went, and return the exit code."""
     for mismatch in report.mismatches:
         teller.mismatch(mismatch)
     teller.rest()
     code = ExitCode.DONE
-    if report.failed or report.unknown or inputs.problem_count or report.unreconciled:
+    if report.failed or report.unknown or unreadable or report.unreconciled:
         code = ExitCode.FAILED
     reason = None
     if isinstance(ended, IngestAborted):
@@ -124,7 +152,7 @@ def _close(
     elif ended is not None:
         reason, code = "interrupted", ExitCode.INTERRUPTED
         complain("nothing more was sent", "interrupted")
-    row = _accounts.of_report(report, inputs.problem_count, reason)
+    row = _accounts.of_report(report, unreadable, reason)
     if teller.output.json:
         teller.output.line_if_read(row)
     else:

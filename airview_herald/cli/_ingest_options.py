@@ -15,6 +15,7 @@ from airview_herald.sources import encode_reference
 
 _BATCH = Group.create_ordered("Batch")
 _SOURCES = Group.create_ordered("Files")
+_CLUSTER = Group.create_ordered("Cluster")
 _Flag = Annotated[bool, Parameter(negative=(), show_default=False)]
 
 
@@ -118,5 +119,26 @@ class Sources:
         )
 
 
+@Parameter(name="*", group=_CLUSTER)
+@attrs.frozen(kw_only=True)
+class Cluster:
+    """Where a batch runs that is more than one machine's.
+
+    Attributes:
+        scheduler: A Dask scheduler, such as `tcp://10.0.0.1:8786`; its workers read the files by
+            the same names, and have the credential in their environment. `--state` is a folder
+            that they share with this machine, and `--concurrency` is for all of them.
+        partitions: Into how many parts applications are put; by default 4 for each thread.
+        rate: Requests a second at most, of all workers.
+        lease: Seconds for which a worker may go on when it cannot renew its right to a partition.
+    """
+
+    scheduler: str | None = None
+    partitions: int | None = None
+    rate: float | None = None
+    lease: float = 30.0
+
+
 BATCH = Batch()
 SOURCES = Sources()
+CLUSTER = Cluster()

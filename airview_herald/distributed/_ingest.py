@@ -233,7 +233,8 @@ class _Run:
                 self.report.partitions_ended += 1
         if done and not tasks and not self._aborted:
             raise ConfigurationError(
-                f"state: {self._task.folder} is of a run that has finished; restart begins anew"
+                f"state: {self._task.folder} is of a run that has finished; "
+                "`restart=True` begins anew"
             )
         return tasks
 
@@ -263,7 +264,7 @@ class _Run:
         told = ""
         if cause is not None and str(cause) not in reason:
             ours = isinstance(cause, AirViewHeraldError)
-            told = f": {cause}" if ours else f": {cause!r}"
+            told = f": {cause}" if ours else f": {type(cause).__name__}: {cause}"
         self._aborted = IngestAborted(reason + told, self.report)
         self._aborted.__cause__ = cause
 

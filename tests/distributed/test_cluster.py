@@ -109,7 +109,7 @@ async def test_a_batch_that_was_ended_goes_on_with_the_same_call(
     assert report.inputs == report.recorded + report.skipped == 400
     assert report.skipped >= first.recorded
     assert len(sandbox.snapshot()["monitored_resource"]) == 80
-    with pytest.raises(ConfigurationError, match="has finished; restart begins anew"):
+    with pytest.raises(ConfigurationError, match="has finished; `restart=True` begins anew"):
         await ingest(client, sources, settings, **state)
     again = await ingest(client, sources, settings, restart=True, **state)
     assert again.recorded == 400

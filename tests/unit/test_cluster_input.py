@@ -272,3 +272,25 @@ def test_letters_are_gathered_whole(tmp_path):
     with pytest.raises(ConfigurationError, match="is no folder"):
         check_letters(str(tmp_path / "none" / "letters"))
     check_letters(str(tmp_path / "new"))
+
+
+@pytest.mark.parametrize(
+    ("files", "server", "batch", "told"),
+    [
+        (["a"], {}, {}, "--scheduler: needs --state"),
+        (["-"], {}, {"state": "s"}, "-: workers cannot read stdin"),
+        (["a"], {"token_file": "t"}, {"state": "s"}, "--token-file: workers take their"),
+        (["a"], {}, {"state": "s", "window": 5}, "--window: does not go with"),
+    ],
+)
+async def test_options_that_do_not_go_with_a_cluster_are_refused(files, server, batch, told):
+    """Before anything is connected to; the message names the option."""
+    command = pytest.importorskip("airview_herald.cli._cluster")
+    options = {
+        "system": command.System(**SERVER | server),
+        "batch": command.Batch(**batch),
+        "cluster": command.Cluster(scheduler="tcp://127.0.0.1:1"),
+        "shown": False,
+    }
+    with pytest.raises(command.UsageError, match=told):
+        await command.on_cluster(files, None, **options)
