@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterable, Awaitable, Callable, Iterable
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, TypeAlias
 
 import attrs
 
@@ -19,6 +19,7 @@ Events = Iterable[ComplianceEvent] | AsyncIterable[ComplianceEvent]
 PathLike = str | os.PathLike[str]
 OnOutcome = Callable[[Outcome], Awaitable[None] | None]
 Progress = Callable[[IngestReport], Awaitable[None] | None]
+Restart: TypeAlias = bool | Literal["finished"]
 
 _CLOSING = (MonitoredResourceState.MONITORING, MonitoredResourceState.DELETED)
 
@@ -34,12 +35,13 @@ class State:
     Attributes:
         path: Where it is. A path given as `state` stands for `State(path)`.
         restart: Begin anew, whatever the file has come to: with other input, or the same once
-            more. Only the ids of what is on the server are kept. Without it a run that was cut
-            short is gone on with, and one that has finished is refused.
+            more. Only the ids of what is on the server are kept. `"finished"` does so where the
+            run of the file has finished, and goes on with one that was cut short, as a job wants
+            that is run every night. Without it the former is refused.
     """
 
     path: str = attrs.field(converter=_file_name)
-    restart: bool = False
+    restart: Restart = False
 
 
 @attrs.frozen(kw_only=True)
@@ -124,7 +126,8 @@ def _state(state: PathLike | State | None) -> State | None:
     if state is None:
         return None
     given = state if isinstance(state, State) else State(state)
-    Rules(given).kind("state.restart", given.restart, bool)
+    if given.restart not in (True, False, "finished"):
+        raise InputError("state.restart", "must be True, False or 'finished'", given)
     return attrs.evolve(given, path=_path("state", given.path))
 
 

@@ -13,7 +13,7 @@ import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Annotated, Self, TypeAlias
+from typing import Annotated, Literal, Self, TypeAlias
 
 import attrs
 import msgspec
@@ -104,13 +104,14 @@ class StateFile:
         self._connection = connection
 
     @classmethod
-    def open(cls, path: str, config: BackendConfig, *, restart: bool) -> Self:
+    def open(cls, path: str, config: BackendConfig, *, restart: bool | Literal["finished"]) -> Self:
         """Open a file, or make it, and lock it.
 
         Args:
             path: Where it is.
             config: The server, and the system that records.
-            restart: Whether to begin anew, whatever the file has come to; ids are kept.
+            restart: Whether to begin anew, whatever the file has come to, or if it is finished;
+                ids are kept.
 
         Raises:
             ConfigurationError: It cannot be opened, is in use, is finished, or is not a file of
@@ -218,7 +219,7 @@ class StateFile:
         with _told(self.path):
             self._connection.close()
 
-    def _prepare(self, config: BackendConfig, *, restart: bool) -> None:
+    def _prepare(self, config: BackendConfig, *, restart: bool | Literal["finished"]) -> None:
         """Lock the file and see that it may go on."""
         connection = self._connection
         connection.execute("PRAGMA locking_mode = EXCLUSIVE")
@@ -237,13 +238,19 @@ class StateFile:
                 )
         if connection.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
             raise _error(self.path, "is damaged")
-        self._check(key, restart=restart)
+        finished = self._checked(key)
+        if finished and not restart:
+            raise FinishedError(
+                f"state: {self.path} is of a run that has finished; "
+                "`State(path, restart=True)` begins anew"
+            )
         connection.execute("PRAGMA journal_mode = WAL")
         with _transaction(connection):
-            if restart:
+            if finished or restart is True:
                 _begin_anew(connection)
 
-    def _check(self, key: tuple[str, str, str], *, restart: bool) -> None:
+    def _checked(self, key: tuple[str, str, str]) -> bool:
+        """Return whether the run has finished, if it is one of this server and system."""
         rows = self._connection.execute(
             "SELECT base_url, system_name, referencing_type, finished FROM run"
         ).fetchall()
@@ -254,11 +261,7 @@ class StateFile:
         for name, theirs, ours in zip(names, row[:3], key, strict=True):
             if theirs != ours:
                 raise _error(self.path, f"is of the {name} {theirs!r}, not {ours!r}")
-        if row[3] and not restart:
-            raise FinishedError(
-                f"state: {self.path} is of a run that has finished; "
-                "`State(path, restart=True)` begins anew"
-            )
+        return bool(row[3])
 
     @contextmanager
     def _using(self) -> Iterator[sqlite3.Connection]:

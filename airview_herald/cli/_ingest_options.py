@@ -8,6 +8,7 @@ import attrs
 from cyclopts import Group, Parameter
 
 from airview_herald.airview import Application, Reconciliation, State
+from airview_herald.airview._ingest_settings import Restart
 from airview_herald.cli._ends import UsageError
 from airview_herald.cli._file_names import FileName
 from airview_herald.cli._inputs import Format, Reading
@@ -29,6 +30,8 @@ class Batch:
         window: Events held at most; by default 4 for each request in flight.
         state: A file that keeps what is done: after a kill the same command goes on from there.
         restart: Begin anew, whatever the state file has come to.
+        restart_finished: Begin anew if the state file is of a run that has finished, as a job
+            wants that is run every night; one that was cut short is gone on with.
         dead_letters: A file to which events are added that are not recorded, to be ingested again.
         reconcile: Close what this system recorded before and the input no longer lists, within
             the applications that it mentions. Nothing is closed if some of it cannot be read.
@@ -44,6 +47,7 @@ class Batch:
     window: int | None = None
     state: FileName | None = None
     restart: _Flag = False
+    restart_finished: _Flag = False
     dead_letters: FileName | None = None
     reconcile: _Flag = False
     reconcile_state: Literal["MONITORING", "DELETED"] = "MONITORING"
@@ -57,14 +61,15 @@ class Batch:
         """Return the arguments of `AirView.stream`.
 
         Raises:
-            UsageError: `--restart` without a state file.
+            UsageError: `--restart` or `--restart-finished` without a state file.
         """
-        if self.restart and self.state is None:
-            raise UsageError("--restart", "needs --state")
+        restart: Restart = self.restart or ("finished" if self.restart_finished else False)
+        if restart and self.state is None:
+            raise UsageError("--restart" if self.restart else "--restart-finished", "needs --state")
         return {
             "concurrency": self.concurrency,
             "window": self.window,
-            "state": None if self.state is None else State(self.state, restart=self.restart),
+            "state": None if self.state is None else State(self.state, restart=restart),
             "dead_letters": self.dead_letters,
             "reconcile": Reconciliation(self.reconcile_state) if self.reconcile else False,
             "coalesce": self.coalesce,

@@ -94,6 +94,10 @@ def test_the_version_is_the_packages(cli):
         (["ingest", "a", "--concurrency", "0"], "there is no such file"),
         (["ingest", "events.jsonl", "--concurrency", "0"], "concurrency: must be"),
         (["ingest", "events.jsonl", "--restart"], "--restart: needs --state"),
+        (
+            ["ingest", "events.jsonl", "--restart-finished"],
+            "--restart-finished: needs --state",
+        ),
         (["ingest", "no*such.jsonl"], "no*such.jsonl: matches no file"),
         (["ingest", "."], ".: is a directory"),
         (["ingest", "-", "-"], "-: stdin can be read once"),

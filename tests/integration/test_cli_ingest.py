@@ -135,6 +135,7 @@ def test_a_finished_state_is_2(cli, write):
     assert again.code == 2
     assert again.err.endswith("feed.state is of a run that has finished; --restart begins anew\n")
     assert cli(*arguments, "--restart").code == 0
+    assert cli(*arguments, "--restart-finished").code == 0
 
 
 @pytest.mark.parametrize("name", ["report.sarif", "report.json", "-"])

@@ -78,7 +78,7 @@ async def test_a_night_after_a_night(connect, event, tmp_path, monkeypatch, caps
         "2 recorded, of which 0 closed; 0 failed",
         "2 recorded, of which 1 closed; 0 failed",
     ]
-    assert {each.name for each in tmp_path.iterdir()} >= {"monday.jsonl.state", "feed.dead.jsonl"}
+    assert {each.name for each in tmp_path.iterdir()} >= {"feed.state", "feed.dead.jsonl"}
 
 
 async def test_telling_people(connect, call_herald, event, capsys):

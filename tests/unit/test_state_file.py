@@ -376,6 +376,21 @@ def test_a_finished_file_is_refused_unless_told_to_begin_anew(path):
     file.abandon()
 
 
+def test_a_job_of_every_night_begins_anew_behind_a_finished_run_only(path):
+    """A run that was cut short is gone on with, and one that has finished is not."""
+    file = opened(path, restart="finished")
+    name = file.progress().name
+    file.write(Step((1, "x")), Ids(7, None, [], []))
+    file.close(settled=True, finished=False)
+    file = opened(path, restart="finished")
+    assert (file.progress().name, file.progress().taken) == (name, 1)
+    file.close(settled=True, finished=True)
+    file = opened(path, restart="finished")
+    assert file.progress().name != name
+    assert file.progress().taken == 0
+    file.abandon()
+
+
 def test_a_file_with_something_open_is_not_finished(done):
     """The end of the input does not finish a run of which something is to be sent again."""
     file = opened(done)
