@@ -29,4 +29,20 @@ def checked_headers(headers: Mapping[str, str | Secret]) -> dict[str, Secret]:
             raise ConfigurationError(f"headers: {quoted(name)} is no name of a header")
         if name.lower() in _FRAMING:
             raise ConfigurationError(f"headers: {name} is set by the client, as the body needs it")
-    return {name: Secret(value, f"headers[{name!r}]") for name, value in headers.items()}
+    return {name: header_value(value, f"headers[{name!r}]") for name, value in headers.items()}
+
+
+def header_value(value: str | Secret, name: str = "secret") -> Secret:
+    """Return a value that a header carries as it is, masked.
+
+    Args:
+        value: The value.
+        name: What it is called in an error message.
+
+    Raises:
+        ConfigurationError: It is no `Secret`, or the spaces around it would be lost on the way.
+    """
+    held = Secret(value, name)
+    if held.reveal() != held.reveal().strip():
+        raise ConfigurationError(f"{name}: must not begin or end with a space")
+    return held

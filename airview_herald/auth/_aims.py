@@ -14,6 +14,7 @@ import attrs
 import httpx
 from anyio import to_thread
 
+from airview_herald._headers import header_value
 from airview_herald._origin import checked_url
 from airview_herald._secret import Secret
 from airview_herald._wire import dump, parse
@@ -24,6 +25,8 @@ PRODUCTION = "https://api.global-services.global.alertlogic.com"
 TOKEN_HEADER = "x-aims-auth-token"  # noqa: S105 - a header's name
 _SESSION_HEADER = "x-aims-session-token"
 _MARGIN = 60.0
+# Two of them fit into a header, whatever their letters.
+_LONGEST = 4_000
 _MARGIN_SHARE = 0.5
 # Numbers by now; `.` and `..` would be other paths.
 _ACCOUNT = re.compile(r"(?!\.+$)[!-~]{1,100}")
@@ -91,7 +94,7 @@ class AimsAuth(RefreshingAuth):
         )
         self._mfa_code = mfa_code
         if token is not None:
-            self._token = Token(Secret(token, "token"), math.inf)
+            self._token = Token(header_value(token, "token"), math.inf)
         elif self._basic is None:
             raise ConfigurationError(
                 "access_key_id: give an access key, a user with a password, or a token"
@@ -142,7 +145,7 @@ class AimsAuth(RefreshingAuth):
         """Return what the second step goes by, if AIMS says: it is sent back in a header."""
         session: str | None = response.headers.get(_SESSION_HEADER)
         try:
-            return session and Secret(session).reveal()
+            return session and header_value(session).reveal()
         except ConfigurationError:
             facts = RequestFacts("POST", f"{self._url}/aims/v1/authenticate", response.status_code)
             raise AuthenticationError(
@@ -165,7 +168,7 @@ class AimsAuth(RefreshingAuth):
         login = answer.get("authentication")
         login = login if isinstance(login, dict) else {}
         try:
-            header = Secret(login.get("token", ""))
+            header = header_value(login.get("token", ""))
         except ConfigurationError:
             raise AuthenticationError(
                 f"{facts.url} answered without a token that a header can carry", facts
@@ -201,6 +204,11 @@ def _basic(
     for field, value in ((name_field, name), (secret_field, secret)):
         if not isinstance(_revealed(value), str) or not _revealed(value):
             raise ConfigurationError(f"{field}: must be a text that is not empty")
+        length = len(_revealed(value))
+        if length > _LONGEST:
+            raise ConfigurationError(
+                f"{field}: must have at most {_LONGEST} characters, has {length}"
+            )
         if _HALF.search(_revealed(value)):
             raise ConfigurationError(f"{field}: cannot be encoded in UTF-8")
     if ":" in _revealed(name):

@@ -11,11 +11,13 @@ from typing import Any, Protocol
 import httpx
 from anyio import fail_after, to_thread
 
+from airview_herald._headers import header_value
 from airview_herald._secret import Secret
 from airview_herald.auth._refreshing import RefreshingAuth, Token
 from airview_herald.errors import AuthenticationError, ConfigurationError
 
 _LEEWAY = 60.0
+_LONGEST = 1_000
 
 
 class AccessToken(Protocol):
@@ -82,7 +84,7 @@ class AzureCredential(RefreshingAuth):
         try:
             with fail_after(self._timeout):
                 answer = await self._ask()
-            header = Secret(f"Bearer {Secret(answer.token, 'token').reveal()}")
+            header = Secret(f"Bearer {header_value(answer.token, 'token').reveal()}")
             expires = float(answer.expires_on)
         except TimeoutError:
             raise AuthenticationError(
@@ -91,7 +93,7 @@ class AzureCredential(RefreshingAuth):
         except Exception as error:  # noqa: BLE001 - a credential of any maker may raise anything
             # The error itself may hold the request that carried the secret. To its words
             # azure-core adds the answer, which may be a page that repeats the request.
-            words = str(error).partition("\nContent: ")[0]
+            words = str(error).partition("\nContent: ")[0][:_LONGEST]
             raise AuthenticationError(
                 f"{self._name} gave no token: {type(error).__name__}: {words}"
             ) from None

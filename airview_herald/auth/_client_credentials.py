@@ -10,7 +10,7 @@ from typing import Any, Self
 
 import httpx
 
-from airview_herald._headers import checked_headers
+from airview_herald._headers import checked_headers, header_value
 from airview_herald._origin import checked_url
 from airview_herald._quoted import quoted
 from airview_herald._secret import Secret, masked
@@ -150,7 +150,7 @@ class ClientCredentials(RefreshingAuth):
         if not isinstance(token, str) or not token:
             raise AuthenticationError("the token endpoint's answer has no access_token", facts)
         try:
-            header = Secret(f"Bearer {token}")
+            header = header_value(f"Bearer {token}")
         except ConfigurationError:
             raise AuthenticationError(
                 "the token endpoint's answer has an access_token that no header can carry", facts

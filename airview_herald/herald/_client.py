@@ -9,6 +9,7 @@ from typing import Self
 
 import httpx
 
+from airview_herald._headers import header_value
 from airview_herald._secret import Secret
 from airview_herald.auth import AimsAuth
 from airview_herald.auth._aims import MfaCode
@@ -131,7 +132,7 @@ class Herald(SessionClient, NotificationOperations, SubscriptionOperations, Inte
                 username=username,
                 password=password,
                 mfa_code=mfa_code,
-                token=None if aims_token is None else Secret(aims_token, "aims_token"),
+                token=None if aims_token is None else header_value(aims_token, "aims_token"),
                 url=settings.urls.get("aims") or settings.urls["herald"],
                 allow_http=allow_http,
             )

@@ -8,7 +8,11 @@ from pathlib import Path
 
 import attrs
 
+from airview_herald._quoted import printable
 from airview_herald.errors import ConfigurationError
+
+# What a message shows of a section's name.
+_SHOWN = 80
 
 
 @attrs.frozen
@@ -37,7 +41,7 @@ class Profile:
         self._named = named
 
     def __str__(self) -> str:
-        return f"{self._file} [{self._name}]"
+        return f"{self._file} [{printable(self._name, _SHOWN)}]"
 
     def get(self, key: str) -> Setting | None:
         """Return a value of the section, or `None` when it is not there or empty.
@@ -62,7 +66,7 @@ class Profile:
         sections = _read(self._file)
         if self._named and self._name not in sections:
             raise ConfigurationError(
-                f"profile: there is no [{self._name}] in {self._file}"
+                f"profile: there is no [{printable(self._name, _SHOWN)}] in {self._file}"
                 + ("" if sections else ", which is not there or empty")
             )
         return sections.get(self._name, {})

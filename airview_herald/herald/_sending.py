@@ -12,6 +12,7 @@ import httpx
 from airview_herald._memory import Memory
 from airview_herald.auth._aims import account_in
 from airview_herald.errors import DecodeError, InputError
+from airview_herald.herald import _rules
 from airview_herald.herald._endpoints import Endpoints
 from airview_herald.herald._settings import Settings
 from airview_herald.transport._call import Call, Reply, RetryClass
@@ -106,6 +107,7 @@ class Sender:
         url = self._endpoints.configured("herald")
         if url is None:
             account = self._settings.account_id or await self._login_account(operation)
+            _rules.path_value("account_id", account)
             url = await self._endpoints.find("herald", account, self._global, operation)
         return await self._at(url).send(call, operation)
 

@@ -258,12 +258,18 @@ def places(value, steps=()):
     elif attrs.has(type(value)):
         for name, each in attrs.asdict(value, recurse=False).items():
             yield from places(each, (*steps, name))
-    elif isinstance(value, str) and steps[-1] in {"type", "notification_type"} and "/" in value:
-        first, _, second = value.partition("/")
-        yield Place(steps, f"{{}}/{second}")
-        yield Place(steps, f"{first}/{{}}")
     else:
-        yield Place(steps)
+        yield from (Place(steps, around) for around in _around(value, steps[-1]))
+
+
+def _around(value, name):
+    """Return what goes around a text in the place of a value: the rest of a type or of a URL."""
+    if isinstance(value, str) and name in {"type", "notification_type"} and "/" in value:
+        first, _, second = value.partition("/")
+        return f"{{}}/{second}", f"{first}/{{}}"
+    if isinstance(value, str) and value.startswith("https://") and name != "url":
+        return (f"{value}/{{}}",)
+    return ("{}",)
 
 
 def at(value, place, text):

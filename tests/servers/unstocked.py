@@ -4,7 +4,7 @@ import json
 
 from raw_server import answered
 
-_ABSENT = json.dumps({"code": 404, "status": "Not Found"}).encode()
+ABSENT = json.dumps({"code": 404, "status": "Not Found"}).encode()
 # Looked for by key, each: what is not there is a 404, and elsewhere an empty list.
 _FOUND_BY_KEY = (
     *(b"/referenced-application-environments/", b"/resources/", b"/resource-types/"),
@@ -25,7 +25,7 @@ def answer(request):
         return answered(b'{"id": 1, "name": "ccf", "stage": "MONITOR"}')
     by_id = path.rpartition(b"/")[2].isdigit() and not path.startswith(b"/aggregations/")
     if by_id or path.startswith(_FOUND_BY_KEY):
-        return answered(_ABSENT, 404)
+        return answered(ABSENT, 404)
     return answered(b"[]")
 
 
