@@ -15,6 +15,7 @@ from credential_situations import ABSENT, OURS, THEIRS, own_words, page, situati
 from credentials import (
     CLIENT_SECRET,
     PLANTED,
+    SERVICE,
     TOKEN,
     repeated,
 )
@@ -135,6 +136,15 @@ async def files(case):
     if case.provider.client is not AirView:
         return ABSENT
     await own_words(case)
+    refuse = case.servers.answers[SERVICE]
+
+    def answer(request):
+        # Without its system a batch would end at once, and leave no letters.
+        if b"/systems/" in request.partition(b"\r\n")[0]:
+            return answered(200, b'{"id": 1, "name": "s", "stage": "MONITOR"}')
+        return refuse(request)
+
+    case.answer_at(answer, SERVICE)
     shop = Application("Shop", "shop")
     patched = TechnicalControl("Servers are patched", "patched", "VULNERABILITY")
     events = [ComplianceEvent(f"i-{n}", shop, patched, "FLAGGED") for n in range(3)]
