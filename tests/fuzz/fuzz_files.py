@@ -59,7 +59,11 @@ def _sendable(events: Any) -> None:
 def jsonl_files(data: bytes) -> None:
     """JSON Lines."""
     source = read_jsonl(io.BytesIO(data), max_line_bytes=20_000)
-    events = list(source)
+    try:
+        events = list(source)
+    except InputError as error:
+        shown(error)
+        return
     assert len(events) == source.events
     assert source.lines == source.events + source.superseded + source.problem_count
     for problem in source.problems:
