@@ -18,6 +18,7 @@ from typing import Annotated, Literal, Self, TypeAlias
 import attrs
 import msgspec
 
+from airview_herald._quoted import quoted
 from airview_herald.airview._config import BackendConfig
 from airview_herald.airview._event_lines import LineError, plain
 from airview_herald.airview._file_lock import InUseError
@@ -260,7 +261,7 @@ class StateFile:
         names = ("base URL", "system name", "referencing type")
         for name, theirs, ours in zip(names, row[:3], key, strict=True):
             if theirs != ours:
-                raise _error(self.path, f"is of the {name} {theirs!r}, not {ours!r}")
+                raise _error(self.path, f"is of the {name} {quoted(theirs)}, not {ours!r}")
         return bool(row[3])
 
     @contextmanager
