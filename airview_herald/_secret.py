@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Iterable
 from typing import Never
-from urllib.parse import quote, quote_plus
+from urllib.parse import quote_plus
 
 from airview_herald.errors import ConfigurationError
 
 _MASK = "**********"
 # Shorter texts are in other words too.
 _LONG_ENOUGH = 4
+_PLAIN = re.compile("[A-Za-z0-9]+")
 # Far above any token; what reads a request takes no longer head.
 _LONGEST = 65_536
 
@@ -62,35 +64,51 @@ class Secret:
 def masked(content: bytes, secrets: Iterable[str | Secret]) -> bytes:
     """Return a content with the secrets that it repeats as asterisks.
 
-    Each is found as it is, in base64, and encoded for a URL, for HTML or for JSON. What is cut in
-    two, or encoded together with what is beside it, is not; nor is a secret of a few letters.
+    Each is found as it is, in base64, and encoded for a URL, for HTML or for JSON, whichever of
+    its characters the encoder takes for special. What is cut in two, or encoded together with
+    what is beside it, is not; nor is a secret of a few letters.
 
     Args:
         content: Text of somebody else's, encoded.
         secrets: What must not show.
     """
-    found = {form for secret in secrets for form in _forms(secret) if form in content}
-    for form in sorted(found, key=len, reverse=True):
-        content = content.replace(form, _MASK.encode())
+    forms = {form for secret in secrets for form in _forms(secret)}
+    for form in sorted(forms, key=len, reverse=True):
+        # No encoder touches letters and digits: without them there is nothing to look for.
+        if max(_PLAIN.findall(form), key=len, default="").encode() in content:
+            content = _encoded(form).sub(_MASK.encode(), content)
     return content
 
 
-def _forms(secret: str | Secret) -> set[bytes]:
-    """Return the ways in which a secret may be repeated."""
-    import html  # noqa: PLC0415 - for answers that refuse only
-
+def _forms(secret: str | Secret) -> set[str]:
+    """Return a secret as it is and in base64, with both alphabets."""
     text = secret.reveal() if isinstance(secret, Secret) else secret
     if len(text) < _LONG_ENOUGH:
         return set()
     raw = text.encode()
-    texts = (quote(text, safe=""), quote(text), quote_plus(text), html.escape(text))
-    return {
-        raw,
-        json.dumps(text)[1:-1].encode(),
-        *(each.encode() for each in texts),
-        base64.b64encode(raw).rstrip(b"="),
-        base64.urlsafe_b64encode(raw).rstrip(b"="),
+    encoded = (base64.b64encode(raw), base64.urlsafe_b64encode(raw))
+    return {text, *(each.rstrip(b"=").decode("ascii") for each in encoded)}
+
+
+def _encoded(text: str) -> re.Pattern[bytes]:
+    """Return a pattern of a text in all the ways in which its characters may be encoded."""
+    parts = (_ways(part) if _PLAIN.match(part) is None else part.encode() for part in text)
+    return re.compile(b"".join(parts))
+
+
+def _ways(character: str) -> bytes:
+    """Return a pattern of a character: as it is, or encoded for a URL, for HTML or for JSON."""
+    import html  # noqa: PLC0415 - for answers that refuse only
+
+    code, raw = ord(character), character.encode()
+    escaped = json.dumps(character)[1:-1]
+    ways = {
+        *(character, escaped, f"\\{character}", quote_plus(character, safe="")),
+        *("".join(f"%{byte:02x}" for byte in raw), f"\\u{code:04x}"),
+        *(html.escape(character), f"&#{code};", f"&#x{code:x};", f"&#x{code:02x};"),
     }
+    longest_first = sorted((re.escape(way.encode()) for way in ways), key=len, reverse=True)
+    return b"(?i:" + b"|".join(longest_first) + b")"
 
 
 def _broken_rule(value: object) -> str:

@@ -163,6 +163,8 @@ def seeds() -> dict[str, tuple[bytes, ...]]:
     """Return inputs of every target that are as they should be."""
     bare_row = {name: _AIRVIEW_ROW[name] for name in ("id", "name", "link", "reference")}
     state, tables = _states()
+    # As PHP and .NET write JSON.
+    escaped = TOKEN.replace("/", "\\/").replace("+", "\\u002B").encode()
     repeated = _json({"code": 400, "status": "Bad Request", "message": f"Bearer {TOKEN}"})
     page = _json({"notifications": [_HERALD_ROW], "continuation_id": "c1", "total_count": 2})
     return {
@@ -206,6 +208,7 @@ def seeds() -> dict[str, tuple[bytes, ...]]:
             b"\4content-type: application/json\nretry-after: 3\nx-request-id: 1\n\n" + repeated,
             b"\0content-type: application/json\n\n" + _json([_AIRVIEW_ROW]),
             b"\x0dcontent-encoding: gzip\n\n" + gzip.compress(repeated, mtime=0),
+            b"\4\n\n" + repeated.replace(TOKEN.encode(), escaped),
             b"\3location: https://elsewhere.example\n\n",
         ),
         "oauth_replies": (

@@ -5,6 +5,7 @@ import copy
 import html
 import json
 import pickle
+import re
 import traceback
 from urllib.parse import quote, quote_plus
 
@@ -117,6 +118,12 @@ def test_what_repeats_a_secret_is_masked(secret):
         quote_plus(text),
         html.escape(text),
         json.dumps(text),
+        # As PHP and .NET write JSON, .NET a part of a URL, and OWASP's encoders HTML.
+        json.dumps(text).replace("/", "\\/"),
+        "".join(c if c.isalnum() else f"\\u{ord(c):04X}" for c in text),
+        re.sub("%[0-9A-F]{2}", lambda found: found[0].lower(), quote(text, safe="")),
+        "".join(c if c.isalnum() else f"&#x{ord(c):X};" for c in text),
+        "".join(c if c.isalnum() else f"&#{ord(c)};" for c in text),
         base64.b64encode(text.encode()).decode(),
         base64.urlsafe_b64encode(text.encode()).decode(),
     ):
@@ -128,6 +135,11 @@ def test_what_repeats_a_secret_is_masked(secret):
 def test_the_longest_of_several_secrets_is_masked_whole():
     """One that begins another leaves no rest of it."""
     assert masked(b"token-17-b", ["token", "token-17-b"]) == b"**********"
+
+
+def test_a_secret_without_letters_is_masked_too():
+    """There is nothing in it that says at once whether it is there."""
+    assert masked(b"a %2b%2f&#45;\\u002d b", ["+/--"]) == b"a ********** b"
 
 
 def test_what_is_in_other_words_too_is_not_masked():
