@@ -41,7 +41,7 @@ def airview_credential(
         return None, "none"
     missing = [part for part in _CLIENT if part not in found]
     if missing:
-        raise ConfigurationError(f"{', '.join(missing)}: not set, though {', '.join(found)} is")
+        raise ConfigurationError(f"{', '.join(missing)}: not set, beside {', '.join(found)}")
     url, client_id, client_secret = (found[part] for part in _CLIENT)
     auth = ClientCredentials(
         url,

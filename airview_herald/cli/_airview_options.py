@@ -10,6 +10,7 @@ from cyclopts import Group, Parameter
 from airview_herald.airview import AirView
 from airview_herald.cli._credentials import Credential, airview_credential
 from airview_herald.cli._file_names import FileName
+from airview_herald.cli._trust import Authorities, Certificate, Key, verifying
 from airview_herald.transport._options import TIMEOUT
 
 _CONNECTION = Group.create_ordered("Connection")
@@ -30,6 +31,9 @@ class Server:
             the top of `airview-herald --help` tells.
         timeout: Seconds for connecting, and for each read and write; by default 5 and 30.
         allow_http: Accept a plain http URL of another machine, though credentials travel.
+        ca: A file with private authorities, trusted beside those of the machine.
+        cert: A file with a client certificate, for servers that ask for one.
+        key: The file with its private key; by default `cert` has that too.
     """
 
     base_url: Annotated[str, Parameter(env_var="AIRVIEW_BASE_URL")]
@@ -38,6 +42,9 @@ class Server:
     ] = None
     timeout: float | None = None
     allow_http: Annotated[bool, Parameter(negative=(), show_default=False)] = False
+    ca: Authorities = None
+    cert: Certificate = None
+    key: Key = None
 
     def credential(self) -> Credential:
         """Return the credential that holds."""
@@ -64,6 +71,7 @@ class Server:
             auth=(credential or self.credential()).auth,
             timeout=TIMEOUT if self.timeout is None else self.timeout,
             allow_http=self.allow_http,
+            verify=verifying(self.ca, self.cert, self.key),
             settle=settle,
         )
 
@@ -79,6 +87,9 @@ class System(Server):
             the top of `airview-herald --help` tells.
         timeout: Seconds for connecting, and for each read and write; by default 5 and 30.
         allow_http: Accept a plain http URL of another machine, though credentials travel.
+        ca: A file with private authorities, trusted beside those of the machine.
+        cert: A file with a client certificate, for servers that ask for one.
+        key: The file with its private key; by default `cert` has that too.
         system_name: The name of the system that records.
         system_stage: The stage it looks at; counts when the system is first recorded.
         referencing_type: The type under which applications are referenced, such as

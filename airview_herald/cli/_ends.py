@@ -32,6 +32,10 @@ _OPTIONS = {
     "`State(path, restart=True)`": "--restart",
     "`restart=True`": "--restart",
     "max_failures;": "--max-failures;",
+    "verify=tls_context(ca=...)": "--ca",
+    "verify=tls_context(cert=...)": "--cert",
+    "no credential was sent": "no credential was sent, for want of AIRVIEW_TOKEN, or of "
+    "AIRVIEW_TOKEN_URL and what belongs to it",
 }
 _PAINT = {"error": "\x1b[1;31m", "warning": "\x1b[33m", "interrupted": "\x1b[33m"}
 _SYSTEMIC = (AuthenticationError, ForbiddenError, IngestAborted, TransportError, UnauthorizedError)

@@ -9,6 +9,7 @@ from cyclopts import Group, Parameter
 
 from airview_herald.cli._credentials import token_in
 from airview_herald.cli._file_names import FileName
+from airview_herald.cli._trust import Authorities, Certificate, Key, verifying
 from airview_herald.herald import Herald
 from airview_herald.transport._options import TIMEOUT
 
@@ -29,6 +30,9 @@ class Account:
         token_file: A file with an AIMS token, `-` for stdin, in place of an access key.
         timeout: Seconds for connecting, and for each read and write; by default 5 and 30.
         allow_http: Accept plain http URLs of other machines, though credentials travel.
+        ca: A file with private authorities, trusted beside those of the machine.
+        cert: A file with a client certificate, for servers that ask for one.
+        key: The file with its private key; by default `cert` has that too.
     """
 
     profile: str | None = None
@@ -38,6 +42,9 @@ class Account:
     token_file: Annotated[FileName | None, Parameter(allow_leading_hyphen=True)] = None
     timeout: float | None = None
     allow_http: Annotated[bool, Parameter(negative=(), show_default=False)] = False
+    ca: Authorities = None
+    cert: Certificate = None
+    key: Key = None
 
     def client(self) -> Herald:
         """Return a client."""
@@ -49,6 +56,7 @@ class Account:
             residency=self.residency,
             timeout=TIMEOUT if self.timeout is None else self.timeout,
             allow_http=self.allow_http,
+            verify=verifying(self.ca, self.cert, self.key),
         )
 
 

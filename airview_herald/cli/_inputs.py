@@ -33,6 +33,7 @@ Format: TypeAlias = Literal["auto", "jsonl", "sarif"]
 STDIN = "-"
 _SUFFIXES: dict[str, Format] = {".jsonl": "jsonl", ".ndjson": "jsonl", ".sarif": "sarif"}
 _HEAD = 8192
+_NO_SUCH_FILE = "there is no such file"
 
 
 @attrs.frozen(kw_only=True)
@@ -73,8 +74,10 @@ def found_files(names: Sequence[str]) -> list[str]:
         if file != STDIN and Path(file).is_dir():
             raise UsageError(file, "is a directory")
         if file != STDIN and not os.access(file, os.R_OK):
-            there = "cannot be read" if Path(file).exists() else "there is no such file"
-            raise UsageError(file, there)
+            if Path(file).exists():
+                raise UsageError(file, "cannot be read")
+            option = file.startswith("-")
+            raise UsageError(file, "is neither an option nor a file" if option else _NO_SUCH_FILE)
     if files.count(STDIN) > 1:
         raise UsageError(STDIN, "stdin can be read once")
     return files

@@ -11,6 +11,7 @@ from airview_herald.cli._ends import ExitCode, UsageError, code_of, complain, to
 from airview_herald.cli._file_names import FileName
 from airview_herald.cli._herald_options import Account
 from airview_herald.cli._output import Json, Output
+from airview_herald.cli._trust import Authorities, Certificate, Key
 from airview_herald.herald._settings import Settings
 
 _NOWHERE = "neither AirView (AIRVIEW_BASE_URL) nor Herald (ALERTLOGIC_*, a profile) is configured"
@@ -26,6 +27,9 @@ async def whoami(  # noqa: PLR0913 - the options that there are
     ] = None,
     profile: str | None = None,
     endpoint: str | None = None,
+    ca: Authorities = None,
+    cert: Certificate = None,
+    key: Key = None,
     json: Json = None,
 ) -> int:
     """Show which settings hold for each service that is configured, and log in.
@@ -36,10 +40,13 @@ async def whoami(  # noqa: PLR0913 - the options that there are
         token_file: AirView: a file with a token, `-` for stdin.
         profile: Herald: the section of `~/.alertlogic/config`.
         endpoint: Herald: `production`, `integration`, `map`, or a URL.
+        ca: A file with private authorities, trusted beside those of the machine.
+        cert: A file with a client certificate, for servers that ask for one.
+        key: The file with its private key; by default `cert` has that too.
     """
-    asked = [_herald(Account(profile=profile, endpoint=endpoint))]
+    asked = [_herald(Account(profile=profile, endpoint=endpoint, ca=ca, cert=cert, key=key))]
     if base_url:
-        server = Server(base_url=base_url, token_file=token_file)
+        server = Server(base_url=base_url, token_file=token_file, ca=ca, cert=cert, key=key)
         asked.insert(0, _airview(server, system_name))
     rows: list[dict[str, Any]] = []
     codes: list[int] = []

@@ -108,8 +108,14 @@ def _from_limit(caught: OverLimitError, facts: RequestFacts) -> FailedAttempt:
     return FailedAttempt(caught.told(facts), failure)
 
 
-def from_status(reply: Reply, body: ErrorBody) -> FailedAttempt:
-    """Return the failure behind an answer that is not the documented success."""
+def from_status(reply: Reply, body: ErrorBody, *, anonymous: bool = False) -> FailedAttempt:
+    """Return the failure behind an answer that is not the documented success.
+
+    Args:
+        reply: The answer.
+        body: What it says.
+        anonymous: Whether the client has no credential to send.
+    """
     failure = status_failure(reply.status, body, reply.headers, empty=not reply.content)
     said = body.message
     if len(said) > _LONGEST_MESSAGE:
@@ -130,6 +136,8 @@ def from_status(reply: Reply, body: ErrorBody) -> FailedAttempt:
         text += ", not in the service's own shape: a gateway, or a wrong base URL"
     elif 300 <= reply.status < 400:  # noqa: PLR2004 - the redirects
         text += ": redirects are not followed"
+    if anonymous and facts.status == httpx.codes.UNAUTHORIZED:
+        text += "; no credential was sent"
     return FailedAttempt(status_error(text, facts), failure)
 
 

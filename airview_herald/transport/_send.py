@@ -193,7 +193,7 @@ class Transport(Exchange):
         if call.is_none(reply.status, body, replayed=operation.in_flight is not None):
             self._answered()
             return None  # type: ignore[return-value]  # such calls decode to `None` or an optional
-        raise from_status(reply, body)
+        raise from_status(reply, body, anonymous=self._auth is None)
 
     def _answered(self) -> None:
         """Note that the service is there: it granted a request, or said no for a reason."""

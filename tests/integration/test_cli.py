@@ -92,6 +92,7 @@ def test_the_version_is_the_packages(cli):
         (["ingest"], "FILES is missing. See airview-herald ingest --help."),
         (["ingest", "a", "--concurrency", "many"], 'unable to convert "many" into int'),
         (["ingest", "a", "--concurrency", "0"], "there is no such file"),
+        (["ingest", "events.jsonl", "--sate", "x"], "--sate: is neither an option nor a file"),
         (["ingest", "events.jsonl", "--concurrency", "0"], "concurrency: must be"),
         (["ingest", "events.jsonl", "--restart"], "--restart: needs --state"),
         (

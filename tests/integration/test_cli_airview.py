@@ -1,9 +1,13 @@
 """The commands that ask AirView, and the credentials they send."""
 
 import json
+import ssl
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import httpx
 import pytest
+import trustme
 
 from airview_herald.sandbox import Sandbox
 from airview_herald.sources import write_jsonl
@@ -80,7 +84,7 @@ def test_a_credential_comes_by_any_way_but_an_argument(cli, strict, token, way):
         ),
         (
             {"AIRVIEW_CLIENT_ID": "me", "AIRVIEW_CLIENT_SECRET": "s3cret-of-mine"},
-            "AIRVIEW_TOKEN_URL: not set, though AIRVIEW_CLIENT_ID, AIRVIEW_CLIENT_SECRET is",
+            "AIRVIEW_TOKEN_URL: not set, beside AIRVIEW_CLIENT_ID, AIRVIEW_CLIENT_SECRET",
         ),
         ({"AIRVIEW_TOKEN": "t0ken\n-of-mine"}, "AIRVIEW_TOKEN: must be printable ASCII"),
     ],
@@ -92,6 +96,60 @@ def test_half_a_credential_is_2(cli, environ, message, sandbox):
     assert message in done.err
     assert "of-mine" not in done.err
     assert not sandbox.requests
+
+
+@pytest.fixture
+def behind_tls(cli):
+    """The URL of a server of a private authority, in `ca.pem`, that refuses everybody."""
+
+    class Refusing(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_error(401)
+
+        def log_message(self, *_):
+            pass
+
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(cli.folder / "ca.pem")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    with ThreadingHTTPServer(("127.0.0.1", 0), Refusing) as server:
+        server.socket = context.wrap_socket(
+            server.socket, server_side=True, do_handshake_on_connect=False
+        )
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield f"https://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+        thread.join()
+
+
+def test_a_private_authority_is_named_by_an_option(cli, behind_tls):
+    """Who is not trusted is told of, with the option; who is, is asked, and told apart."""
+    asked = ("check", "--base-url", behind_tls)
+    refused = cli(*asked)
+    assert refused.code == 3
+    assert refused.err.endswith("if its authority is your own, name it with --ca\n")
+    for trusted in (cli(*asked, "--ca", "ca.pem"), cli(*asked, AIRVIEW_HERALD_CA="ca.pem")):
+        assert trusted.code == 3
+        assert "answered 401" in trusted.err
+        assert "no credential was sent, for want of AIRVIEW_TOKEN, or of" in trusted.err
+    sent = cli(*asked, "--ca", "ca.pem", AIRVIEW_TOKEN="t")
+    assert "no credential" not in sent.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["check", "--ca", "nowhere.pem"], "ca: "),
+        (["notifications", "types", "--key", "x.key"], "cert: must be given together with key"),
+    ],
+)
+def test_certificates_that_cannot_be_used_are_2(cli, arguments, message):
+    """The error names the argument, and nothing is sent."""
+    done = cli(*arguments)
+    assert done.code == 2
+    assert done.err.startswith(f"error: {message}")
 
 
 def test_a_token_file_is_no_device(cli):
