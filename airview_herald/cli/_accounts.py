@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from airview_herald.airview import IngestReport, Mismatch, Outcome, Plan
+from airview_herald.cli._places import Place
 from airview_herald.sources import SourceProblem
 
 _COUNTS = (
@@ -14,12 +15,14 @@ _COUNTS = (
 )  # fmt: skip
 
 
-def of_failure(outcome: Outcome) -> dict[str, Any]:
-    """Return an event that was not recorded, as a row."""
+def of_failure(outcome: Outcome, place: Place | None) -> dict[str, Any]:
+    """Return an event that was not recorded, as a row; where it is, if it is in a file."""
     event = outcome.event
     return {
         "kind": "failure",
         "index": outcome.index,
+        "file": None if place is None else place.file,
+        "line": None if place is None else place.line,
         "status": outcome.status.value,
         "stage": outcome.stage.value,
         "application": event.application.reference,

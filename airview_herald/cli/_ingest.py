@@ -25,6 +25,7 @@ from airview_herald.cli._ingest_options import (
 )
 from airview_herald.cli._inputs import STDIN, Inputs, Reading, found_files
 from airview_herald.cli._output import Json, Output
+from airview_herald.cli._places import Places
 from airview_herald.errors import AirViewHeraldError, IngestAborted
 from airview_herald.sources import SourceProblem
 
@@ -64,7 +65,8 @@ async def ingest(  # noqa: PLR0913 - groups of options
         raise UsageError(STDIN, "stdin has the token already")
     settings = batch.settings()
     output = Output(json)
-    teller = _Teller(output)
+    places = Places()
+    teller = _Teller(output, places)
     shown = sys.stderr.isatty() if progress is None else progress
     if cluster.scheduler is not None:
         if dry_run or check:
@@ -73,7 +75,7 @@ async def ingest(  # noqa: PLR0913 - groups of options
             names, sources.reading(), teller, system=system, batch=batch, cluster=cluster,
             shown=shown,
         )  # fmt: skip
-    inputs = Inputs(names, sources.reading(), teller.problem)
+    inputs = Inputs(names, sources.reading(), places, teller.problem)
     async with system.client() as airview:
         if check:
             await airview.check()
@@ -199,10 +201,12 @@ class _Teller:
 
     Args:
         output: Where JSON goes.
+        places: Where events are.
     """
 
-    def __init__(self, output: Output) -> None:
+    def __init__(self, output: Output, places: Places) -> None:
         self.output = output
+        self._places = places
         self._counts: dict[str, int] = {}
 
     def outcome(self, outcome: Outcome) -> None:
@@ -211,8 +215,10 @@ class _Teller:
             error = outcome.error or "no answer came before the end"
             resource = getattr(outcome.event, "resource_reference", "")
             which = f"{_short(resource)}: " if resource else ""
-            words = f"input {outcome.index} {outcome.status.value}: {which}{error}"
-            self._tell("failures", _accounts.of_failure(outcome), words)
+            place = None if outcome.closing else self._places.of(outcome.index)
+            where = f"input {outcome.index}" if place is None else str(place)
+            words = f"{where} {outcome.status.value}: {which}{error}"
+            self._tell("failures", _accounts.of_failure(outcome, place), words)
 
     def problem(self, problem: SourceProblem) -> None:
         """Tell of a part of a file that gave no event."""

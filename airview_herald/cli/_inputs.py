@@ -19,6 +19,7 @@ import attrs
 from airview_herald.airview import Application, ComplianceEvent
 from airview_herald.cli._ends import UsageError
 from airview_herald.cli._pipes import InterruptibleReader, opened_pipe
+from airview_herald.cli._places import Place, Places
 from airview_herald.sources import (
     JsonLines,
     SarifEvents,
@@ -105,6 +106,7 @@ class Inputs(Iterable[ComplianceEvent]):
     Args:
         files: Their names, `-` for stdin.
         reading: How they are read.
+        places: Told of where each event is.
         on_problem: Called with each part that gives no event, in the thread that iterates.
 
     Attributes:
@@ -119,8 +121,10 @@ class Inputs(Iterable[ComplianceEvent]):
         self,
         files: Sequence[str],
         reading: Reading,
+        places: Places,
         on_problem: Callable[[SourceProblem], object] | None = None,
     ) -> None:
+        self._places = places
         self._files = files
         self._reading = reading
         self._on_problem = on_problem
@@ -157,6 +161,8 @@ class Inputs(Iterable[ComplianceEvent]):
             with self._opened(file, size) as opened:
                 source = self._source(file, opened)
                 for event in source:
+                    line = source.line if isinstance(source, JsonLines) else None
+                    self._places.note(Place(self.name, line))
                     if size is not None:
                         self._within = _position(source, opened, size)
                     yield event

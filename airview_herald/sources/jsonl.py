@@ -111,6 +111,11 @@ class JsonLines(Iterable[ComplianceEvent]):
         return self._events
 
     @property
+    def line(self) -> int:
+        """The line of the event that was given last, from 1; 0 before the first one."""
+        return self._line
+
+    @property
     def superseded(self) -> int:
         """Dead letters passed over because a later event about the same was recorded."""
         return self._superseded
@@ -136,10 +141,12 @@ class JsonLines(Iterable[ComplianceEvent]):
                 event = self._read(number, line)
                 if event is not None:
                     self._events += 1
+                    self._line = number
                     yield event
 
     def _start_anew(self) -> None:
         self._events = 0
+        self._line = 0
         self._superseded = 0
         self._log = ProblemLog(self._file.name, self._on_problem)
 

@@ -55,7 +55,7 @@ def test_some_failed_is_1(cli, write, sandbox):
     done = cli("ingest", "events.jsonl", "--dead-letters", "dead.jsonl")
     assert (done.code, done.err) == (1, "")
     [failure], [problem], [report] = map(done.of, ("failure", "problem", "report"))
-    assert failure["index"] == 1
+    assert (failure["index"], failure["file"], failure["line"]) == (1, "events.jsonl", 2)
     assert failure["message"].startswith("resource_reference: must have at most 500 characters")
     assert (problem["file"], problem["where"]) == ("events.jsonl", "line 4")
     assert (report["recorded"], report["failed"], report["unreadable"]) == (2, 1, 1)
@@ -75,7 +75,7 @@ def test_a_table_says_the_same_to_people(cli, write):
     )
     assert done.code == 1
     lines = done.err.splitlines()
-    assert lines[0].startswith("warning: input 1 failed: xxxx")
+    assert lines[0].startswith("warning: events.jsonl line 2 failed: xxxx")
     assert "…: resource_reference: must have at most 500" in lines[0]
     assert lines[10:] == ["warning: 2 more failures"]
     assert "recorded    1 of 13\n" in done.out
@@ -85,7 +85,9 @@ def test_a_table_says_the_same_to_people(cli, write):
 def test_what_has_no_name_is_told_without_one(cli, write):
     """There is nothing to name a resource by whose reference is empty."""
     done = cli("ingest", write("events.jsonl", [""]), "--no-json")
-    assert done.err == "warning: input 0 failed: resource_reference: must not be empty\n"
+    assert (
+        done.err == "warning: events.jsonl line 1 failed: resource_reference: must not be empty\n"
+    )
 
 
 def test_a_refused_credential_is_3(cli, write):

@@ -43,7 +43,7 @@ def test_a_batch_is_shown_while_it_runs(cli, event):
     plain = _plain(shown)
     assert re.search(r"events\.jsonl +[━╸╺]+ +\d+%  0:\d\d, 0:\d\d left", plain)
     assert re.search(r"\d+ recorded  1 failed  \d+ events/s  16 in flight at most", plain)
-    assert "warning: input 9 failed: xxx" in plain
+    assert "line 10 failed: xxx" in plain
     assert "interrupted: nothing more was sent" in plain
     assert re.search(r"not attempted +\d+", plain)
 
