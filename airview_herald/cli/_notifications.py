@@ -65,7 +65,9 @@ async def list_(  # noqa: PLR0913 - the options that there are
             if output.json:
                 output.line(row)
             else:
-                rows.append(row | {"created": _day(notification.created)})
+                rows.append(
+                    row | {"created": notification.created and notification.created.at_datetime}
+                )
             if count == most:
                 if listing.resume_token is not None:
                     complain(f"--resume {listing.resume_token}", "go on with")
@@ -143,11 +145,6 @@ async def types_(*, account: Account = CONFIGURED, json: Json = None) -> int:
         found = await herald.get_notification_types()
     Output(json).rows([as_row(each) for each in found], ("notification_type", "name"))
     return ExitCode.DONE
-
-
-def _day(stamp: Any) -> str | None:
-    moment = None if stamp is None else stamp.at_datetime
-    return None if moment is None else f"{moment:%Y-%m-%d %H:%M:%SZ}"
 
 
 def _moment(option: str, text: str | None) -> float | datetime | None:

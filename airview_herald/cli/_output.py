@@ -5,7 +5,7 @@ from __future__ import annotations
 import json as jsonlib
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, TypeAlias
 
 import attrs
@@ -137,6 +137,8 @@ def _cell(value: Any) -> Any:
         return Text(str(value))
     if isinstance(value, str):
         return Text(on_one_line(value))
+    if isinstance(value, datetime):
+        return Text(f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%SZ}")
     return Text(on_one_line(jsonlib.dumps(value, default=_plain, ensure_ascii=False)))
 
 

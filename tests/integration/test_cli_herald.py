@@ -1,6 +1,7 @@
 """The commands that ask Herald."""
 
 import json
+import re
 
 import pytest
 
@@ -64,6 +65,7 @@ def test_a_notification_is_sent_and_shown(cli, seeded):
         "notifications", "sent", INCIDENT["payload"]["long_incident_id"], "--no-json"
     )
     assert "@example.com" in by_destination.out
+    assert re.search(r" \d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ\n", by_destination.out)
 
 
 @pytest.mark.parametrize(
