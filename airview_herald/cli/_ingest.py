@@ -75,7 +75,7 @@ async def ingest(  # noqa: PLR0913 - groups of options
             names, sources.reading(), teller, system=system, batch=batch, cluster=cluster,
             shown=shown,
         )  # fmt: skip
-    inputs = Inputs(names, sources.reading(), places, teller.problem)
+    inputs = Inputs(names, sources.reading(), teller.problem, places)
     async with system.client() as airview:
         if check:
             await airview.check()

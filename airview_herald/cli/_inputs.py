@@ -106,8 +106,8 @@ class Inputs(Iterable[ComplianceEvent]):
     Args:
         files: Their names, `-` for stdin.
         reading: How they are read.
-        places: Told of where each event is.
         on_problem: Called with each part that gives no event, in the thread that iterates.
+        places: Told of where each event is.
 
     Attributes:
         name: The file that is read now.
@@ -121,10 +121,10 @@ class Inputs(Iterable[ComplianceEvent]):
         self,
         files: Sequence[str],
         reading: Reading,
-        places: Places,
         on_problem: Callable[[SourceProblem], object] | None = None,
+        places: Places | None = None,
     ) -> None:
-        self._places = places
+        self._places = Places() if places is None else places
         self._files = files
         self._reading = reading
         self._on_problem = on_problem
