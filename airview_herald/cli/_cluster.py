@@ -129,7 +129,14 @@ def _settings(system: System) -> ServerSettings:
         timeout=30.0 if system.timeout is None else system.timeout,
         allow_http=system.allow_http,
         settle=system.settle,
+        ca=_found(system.ca),
+        cert=_found(system.cert),
+        key=_found(system.key),
     )
+
+
+def _found(file: str | None) -> str | None:
+    return None if file is None else _absolute(file)
 
 
 @contextmanager

@@ -18,7 +18,6 @@ from airview_herald.distributed._budget import share
 from airview_herald.distributed._lease import Fence, Holding, Lease, LeaseLostError, guard
 from airview_herald.distributed._settings import Limits, ServerSettings
 from airview_herald.errors import AirViewHeraldError
-from airview_herald.transport._connections import default_backend
 
 T = TypeVar("T")
 
@@ -169,7 +168,7 @@ async def hold(task: Task, work: Callable[[Holder], Awaitable[T]]) -> T:
     try:
         await holding.begin()
         async with (
-            Fence(holding.lease, default_backend()) as fence,
+            Fence(holding.lease, settings.backend()) as fence,
             settings.client(fence) as airview,
         ):
             return await _kept(Holder(airview, holding, claim, limits), work)

@@ -16,6 +16,8 @@ from airview_herald.airview._rules import Rules
 from airview_herald.airview.models import SystemStage
 from airview_herald.auth._environment import airview_credential
 from airview_herald.errors import ConfigurationError, InputError
+from airview_herald.transport import tls_context
+from airview_herald.transport._connections import default_backend
 
 CredentialFactory = Callable[[], httpx.Auth | str | None]
 
@@ -58,6 +60,10 @@ class ServerSettings:
         allow_http: Accept a plain http URL of another machine, though credentials travel.
         cache_size: How many ids of resources a partition remembers.
         settle: Seconds within which the server surely ends or drops what it did not answer.
+        ca: A file of private authorities, by its path on the workers; trusted beside those of
+            their machines.
+        cert: A file with a client certificate, likewise, for a server that asks for one.
+        key: The file with its private key; by default `cert` has that too.
 
     Raises:
         ConfigurationError: The factory cannot be imported by its name.
@@ -72,6 +78,19 @@ class ServerSettings:
     allow_http: bool = False
     cache_size: int = 250_000
     settle: float = 30.0
+    ca: str | None = None
+    cert: str | None = None
+    key: str | None = None
+
+    def backend(self) -> httpx.AsyncBaseTransport:
+        """Return what carries requests from this process.
+
+        Raises:
+            ConfigurationError: A certificate cannot be used here.
+        """
+        if self.ca is self.cert is self.key is None:
+            return default_backend()
+        return default_backend(verify=tls_context(ca=self.ca, cert=self.cert, key=self.key))
 
     def client(self, http: httpx.AsyncBaseTransport | None = None) -> AirView:
         """Return a client with the credential of this process.

@@ -6,6 +6,7 @@ import sys
 
 import clustered
 import pytest
+import trustme
 
 from airview_herald.airview import Application, IngestReport, Reconciliation
 from airview_herald.auth import ClientCredentials
@@ -51,6 +52,16 @@ def test_a_credential_travels_as_its_name(monkeypatch, tmp_path):
     settings = ServerSettings(**SERVER, credential=clustered.kept_credential)
     assert settings.credential == "clustered:kept_credential"
     assert isinstance(settings._auth(), ClientCredentials)
+
+
+def test_a_private_authority_is_a_file_of_the_workers(tmp_path):
+    """It is read where requests are sent, beside what the machine trusts; what is wrong is told."""
+    settings = ServerSettings(**SERVER, ca=str(tmp_path / "ca.pem"))
+    with pytest.raises(ConfigurationError, match=r"^ca: .*ca\.pem"):
+        settings.backend()
+    trustme.CA(organization_name="Ours").cert_pem.write_to_path(tmp_path / "ca.pem")
+    trusted = settings.backend()._verify.get_ca_certs()
+    assert any((("organizationName", "Ours"),) in each["subject"] for each in trusted)
 
 
 @pytest.mark.parametrize("name", ["no_such_module:f", "json:no_such_name", "json:", ":f", ""])
