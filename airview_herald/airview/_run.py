@@ -271,7 +271,7 @@ class Run:
     async def _ready(self, room: int) -> bool:
         """Wait until so many more events can be taken; `False` if they never can."""
         try:
-            await self._pacing.cool_down(self._patience)
+            await self._pacing.cool_down(self._patience, lambda: bool(self._held))
             if self._journal is not None:
                 await self._journal.reach(room)
         except CooldownError as error:

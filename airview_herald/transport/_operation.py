@@ -16,7 +16,7 @@ class Patience:
     """How a batch waits for a server that turns everything away: in line, and not for ever.
 
     Attributes:
-        limit: Seconds that the client may be kept from all success.
+        limit: Seconds for which a batch may meet nothing but refusals.
         active: Turns a moment of the transport's clock into one of the clock that stands still
             while the client cools down.
         line: The line that its requests wait in.
@@ -25,6 +25,18 @@ class Patience:
     limit: float
     active: Callable[[float], float]
     line: anyio.Lock = attrs.field(factory=anyio.Lock)
+    _met: tuple[float, float] | None = attrs.field(default=None, init=False)
+
+    def tried_since(self, vain_since: float, now: float) -> float:
+        """Return when the batch first met a time of refusals: it may be an earlier batch's.
+
+        Args:
+            vain_since: When that time began, in seconds of the transport's clock.
+            now: The same clock's time.
+        """
+        if self._met is None or self._met[0] != vain_since:
+            self._met = (vain_since, now)
+        return self._met[1]
 
 
 @attrs.define(eq=False)

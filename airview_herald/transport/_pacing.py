@@ -179,17 +179,26 @@ class Pacing:
             await self._admitted(operation, patience)
         operation.waited += self.active(self._clock()) - began
 
-    async def cool_down(self, patience: Patience) -> None:
+    async def cool_down(self, patience: Patience, is_trying: Callable[[], bool]) -> None:
         """Wait, on a batch's patience, until the client may begin something new.
 
+        Args:
+            patience: How long that may take.
+            is_trying: Whether the batch has anything under way that may open the gate. If not,
+                it may begin something as soon as a probe may go out: nobody else may try.
+
         Raises:
-            CooldownError: It is at its end.
+            CooldownError: Its patience is at its end.
         """
         while self._cooling_since is not None:
             now = self._clock()
             self._settle(now)
-            if self._cooling_since is not None:
-                await self._sleep(self._pause(now, patience) or _LOOK_AGAIN)
+            if self._cooling_since is None:
+                return
+            seconds = self._pause(now, patience)
+            if not seconds and not is_trying():
+                return
+            await self._sleep(seconds or _LOOK_AGAIN)
 
     async def _admitted(self, operation: Operation, patience: Patience | None) -> None:
         slots = operation.slots
@@ -210,7 +219,9 @@ class Pacing:
         if patience is not None:
             seconds = self._pause(now, patience)
         else:
-            seconds = max(self._held_until - now, self._rate.wait(self.active(now)))
+            # The rate's clock stands still while the gate is closed: its tokens would never come.
+            rated = 0.0 if self._gate.closed else self._rate.wait(self.active(now))
+            seconds = max(self._held_until - now, rated)
             if 0 < seconds >= operation.remaining(self._clock):
                 raise DeadlineError(
                     f"the server wants a pause of {seconds:.1f} s, which would exceed the "
@@ -222,7 +233,7 @@ class Pacing:
     def _pause(self, now: float, patience: Patience) -> float:
         """Return how long a batch waits before it looks again."""
         if self._vain_since is not None:
-            vain = max(now, self._held_until) - self._vain_since
+            vain = max(now, self._held_until) - patience.tried_since(self._vain_since, now)
             if vain > patience.limit:
                 raise CooldownError(
                     f"the server has turned everything away, or asks to, for {vain:.1f} s; "
@@ -231,7 +242,7 @@ class Pacing:
         held = self._held_until - now
         if held > 0:
             return held
-        # The rate's clock stands still while the gate is closed: its tokens would never come.
+        # As in `_wait`, no rate holds behind the gate.
         closed = self._gate.closed
         seconds = self._gate.wait(now) if closed else self._rate.wait(self.active(now))
         return min(seconds, _LOOK_AGAIN)
@@ -240,8 +251,8 @@ class Pacing:
         self._settle(now)
         if now < self._held_until:
             return False
-        if batch and self._gate.closed:
-            return self._gate.take(now)
+        if self._gate.closed:
+            return not batch or self._gate.take(now)
         return self._rate.take(self.active(now))
 
     def _in_vain(self) -> float:

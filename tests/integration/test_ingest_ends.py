@@ -284,6 +284,23 @@ async def test_a_server_that_starts_late_is_waited_for(connect, event):
         late.stop()
 
 
+async def test_a_batch_finds_a_server_that_an_earlier_one_has_not_found(connect, event):
+    """It tries by itself, and for as long as its own `max_cooldown` says."""
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        port = bound.getsockname()[1]
+    late = Sandbox(port=port)
+    try:
+        async with connect(f"http://127.0.0.1:{port}/airview") as airview:
+            with pytest.raises(IngestAborted, match="not to be had"):
+                await airview.ingest([event("i-1")], max_cooldown=1.5)
+            await to_thread.run_sync(late.start)
+            report = await airview.ingest([event("i-1"), event("i-2")], max_cooldown=1.5)
+        assert report.recorded == 2
+    finally:
+        late.stop()
+
+
 async def test_what_is_no_airview_ends_a_batch(sandbox, connect, event, tmp_path):
     """Without its system nothing can be recorded, and the batch can be gone on with."""
     sandbox.force("GET", "/systems/", 404, times=1)

@@ -142,6 +142,16 @@ async def test_a_probe_waits_for_no_rate(time, pacing):
     assert time.now == pytest.approx(closed + 1.0)
 
 
+async def test_a_single_call_waits_for_no_rate_beside_a_closed_gate(time, pacing):
+    """Its tokens come by a clock that stands still: the call would fail at its deadline."""
+    pacing.limit(2.0)
+    await pacing.admit(Operation(120.0, 4))
+    pacing.close_gate()
+    for _ in range(3):
+        await pacing.admit(Operation(120.0, 4))
+    assert time.now == 1000.0
+
+
 async def test_one_probe_a_second_passes_a_closed_gate(time, pacing):
     """A batch's requests go out one a second; a single call knows no gate."""
     pacing.close_gate()
@@ -189,7 +199,7 @@ async def test_a_pause_beyond_a_batchs_patience_is_not_waited_for(pacing, time, 
     with pytest.raises(CooldownError, match="max_cooldown is 900"):
         await pacing.admit(batch(pacing))
     with pytest.raises(CooldownError):
-        await pacing.cool_down(Patience(900.0, pacing.active))
+        await pacing.cool_down(Patience(900.0, pacing.active), bool)
     assert time.now == 1000.0
 
 
@@ -237,11 +247,34 @@ async def test_a_success_during_a_hold_does_not_end_it(pacing, time):
 
 async def test_cooling_down_ends_with_the_hold(pacing, time):
     """Who wants to begin something new waits for the end, and for nothing when there is none."""
-    await pacing.cool_down(Patience(900.0, pacing.active))
+    await pacing.cool_down(Patience(900.0, pacing.active), bool)
     assert time.now == 1000.0
     pacing.hold(10.0)
-    await pacing.cool_down(Patience(900.0, pacing.active))
+    await pacing.cool_down(Patience(900.0, pacing.active), bool)
     assert time.now == 1010.0
+
+
+async def test_what_an_earlier_batch_has_met_is_not_on_a_later_ones_patience(pacing, time):
+    """It has not tried yet: the count begins where it does."""
+    pacing.close_gate()
+    time.now += 5000
+    later = batch(pacing, limit=30.0)
+    for _ in range(31):
+        await pacing.admit(later)
+        later.slots.release()
+    with pytest.raises(CooldownError, match=r"for 30\.\d s"):
+        await pacing.admit(later)
+
+
+async def test_a_batch_that_tries_nothing_may_begin_when_a_probe_may(pacing, time):
+    """Nobody else may be there to open the gate; who tries already waits until it is open."""
+    pacing.close_gate()
+    patience = Patience(900.0, pacing.active)
+    await pacing.cool_down(patience, lambda: False)
+    assert time.now == pytest.approx(1001.0)
+    assert pacing.gate_closed
+    with pytest.raises(CooldownError):
+        await pacing.cool_down(patience, lambda: True)
 
 
 async def test_cancelled_in_line_nothing_is_kept(pacing, time):
