@@ -18,6 +18,7 @@ from airview_herald.errors import (
     AirViewHeraldError,
     AuthenticationError,
     ConfigurationError,
+    DeadlineError,
     ForbiddenError,
     TLSError,
     UnauthorizedError,
@@ -39,11 +40,14 @@ _OF_THE_SYSTEM = "/systems/"
 def is_systemic(error: BaseException | None) -> bool:
     """Return whether no event of a run can be recorded for an error.
 
-    It is of a class that says so, or of the system, without which nothing is recorded.
+    It is of a class that says so, or of the system, without which nothing is recorded. A deadline
+    is one event's own, wherever it ends.
     """
     if isinstance(error, _SYSTEMIC):
         return True
-    return isinstance(error, AirViewHeraldError) and error.url.endswith(_OF_THE_SYSTEM)
+    if not isinstance(error, AirViewHeraldError) or isinstance(error, DeadlineError):
+        return False
+    return error.url.endswith(_OF_THE_SYSTEM)
 
 
 class OutcomeStatus(StrEnum):

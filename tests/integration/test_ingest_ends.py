@@ -14,6 +14,7 @@ from anyio import to_thread
 from airview_herald.airview import OutcomeStatus
 from airview_herald.errors import (
     CooldownError,
+    DeadlineError,
     IngestAborted,
     InputError,
     NotFoundError,
@@ -312,6 +313,21 @@ async def test_what_is_no_airview_ends_a_batch(sandbox, connect, event, tmp_path
         assert isinstance(caught.value.__cause__, NotFoundError)
         assert caught.value.report.recorded == 0
         assert (await airview.ingest(events, state=state)).recorded == 40
+
+
+async def test_a_deadline_that_ends_at_the_system_is_the_events_own(sandbox, connect, event):
+    """A refusal has the system looked for again: an event without time for it fails alone."""
+    refusal = {"code": 400, "errors": {}, "status": "Bad Request"}
+    async with connect() as airview:
+        await airview.handle_compliance_event(event("i-0"))
+        sandbox.force("PUT", "/monitored-resources/", 400, body=refusal, delay=0.7, times=1)
+        sandbox.force("GET", "/systems/", delay=2.0, times=1)
+        late = [event(f"i-{n}") for n in range(1, 9)]
+        report = await airview.ingest(late, deadline=1.0)
+    assert (report.recorded, report.failed) == (7, 1)
+    [failure] = report.failures
+    assert isinstance(failure.error, DeadlineError)
+    assert failure.error.url.endswith("/systems/")
 
 
 async def test_events_that_never_began_give_their_lanes_back(connect, event):
