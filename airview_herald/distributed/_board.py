@@ -30,7 +30,9 @@ CREATE TABLE run (
 CREATE TABLE partition (
     number INTEGER PRIMARY KEY, claim INTEGER, held INTEGER, guard REAL,
     digest TEXT, done TEXT, counts TEXT
-)
+);
+-- A worker may be lost between the end of a partition and its release.
+CREATE VIEW at_work AS SELECT number FROM partition WHERE held AND done IS NULL
 """
 # What is done before the partitions, by one of them all.
 GROUNDWORK = -1
@@ -167,7 +169,7 @@ class Board:
     def held(self) -> int:
         """Return how many partitions are held."""
         with self._open() as connection:
-            (row,) = connection.execute("SELECT count(*) FROM partition WHERE held")
+            (row,) = connection.execute("SELECT count(*) FROM at_work")
         return int(row[0])
 
     def done(self) -> dict[int, Done]:
@@ -211,7 +213,8 @@ class Board:
         with self._open(write=False) as connection:
             self._check(connection, claim)
             holders = connection.execute(
-                "SELECT count(*), total(number < ?) FROM partition WHERE held", (claim.partition,)
+                "SELECT count(*), total(number < ?) FROM at_work",
+                (claim.partition,),
             ).fetchone()
             row = connection.execute("SELECT stopped, slowed, pause, teller FROM run").fetchone()
         stopped, slowed, pause, teller = row

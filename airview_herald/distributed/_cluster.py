@@ -70,9 +70,18 @@ class Cluster:
                 future = await receive.receive()
                 yield names[future.key], future
 
-    async def result(self, future: Any) -> Any:
-        """Return what a task that has ended returned, or raise what it raised."""
-        return await self._ask(future.result)
+    async def result(self, future: Any, *, keep: bool = False) -> Any:
+        """Return what a task that has ended returned, or raise what it raised.
+
+        Args:
+            future: Of the task.
+            keep: Whether other tasks need it. Else it is not made anew when its worker is lost.
+        """
+        try:
+            return await self._ask(future.result)
+        finally:
+            if not keep:
+                future.release()
 
     def cancel(self, futures: Iterable[Any]) -> Any:
         """Have tasks not begun that were not begun yet."""

@@ -6,13 +6,14 @@ before the first of them begins, and each knows its ids.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from functools import partial
 from typing import Any
 
 import attrs
 
-from airview_herald.airview import AirView, Plan
+from airview_herald.airview import AirView, Application, ComplianceEvent, Environment, Plan
 from airview_herald.airview._definitions import Key
 from airview_herald.airview._event_lines import encode_model
 from airview_herald.airview._fan_out import for_each
@@ -21,6 +22,7 @@ from airview_herald.airview._notes import Notes
 from airview_herald.airview._outcomes import IngestReport
 from airview_herald.airview._routes import System
 from airview_herald.distributed._holding import Holder, Task, hold, run
+from airview_herald.distributed._lease import ToldToEndError
 from airview_herald.distributed._pieces import Pieces
 from airview_herald.distributed._settings import Limits
 from airview_herald.errors import BadRequestError, ConflictError, InputError, ValidationError
@@ -63,13 +65,32 @@ def lay_groundwork(task: Task) -> Groundwork:
 
 
 async def _lay(task: Task) -> Groundwork:
-    events = Pieces.defining(task.pieces, task.sources)
+    events = list(distinct(Pieces.defining(task.pieces, task.sources)))
 
     async def lay(holder: Holder) -> Groundwork:
-        plan = await holder.airview.plan(events, concurrency=task.limits.concurrency)
-        return await _Laying(holder.airview, plan, task.limits).run(events)
+        with holder.stopping:
+            plan = await holder.airview.plan(events, concurrency=task.limits.concurrency)
+            return await _Laying(holder.airview, plan, task.limits).run(events)
+        # A definition may be on its way: who comes next waits for it.
+        raise ToldToEndError("told to end")
 
     return await hold(task, lay)
+
+
+def distinct(events: Iterable[ComplianceEvent]) -> Iterator[ComplianceEvent]:
+    """Yield events that show a definition for the first time, in as few applications as can be.
+
+    Those are not shared, and are looked for by the partitions.
+    """
+    met: set[Any] = set()
+    applications: dict[Environment, Application] = {}
+    for event in events:
+        environment = event.application.environment
+        definitions = {event.technical_control, environment}
+        if not definitions <= met:
+            met |= definitions
+            application = applications.setdefault(environment, event.application)
+            yield attrs.evolve(event, application=application)
 
 
 class _Laying:
@@ -92,7 +113,7 @@ class _Laying:
         self._notes = Notes()
         self._report = IngestReport(requests=plan.requests)
 
-    async def run(self, events: Pieces) -> Groundwork:
+    async def run(self, events: Iterable[ComplianceEvent]) -> Groundwork:
         """Record what the plan says is new."""
         new = {(each.kind, each.key) for each in self._plan.new}
         wanted: dict[Key, dict[Any, None]] = {}

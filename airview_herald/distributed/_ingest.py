@@ -175,7 +175,7 @@ class _Run:
             return
         groundwork = self._submit("groundwork", 0, lay_groundwork, self._task)
         try:
-            laid: Groundwork = await self._cluster.result(groundwork)
+            laid: Groundwork = await self._cluster.result(groundwork, keep=True)
         except Exception as error:  # noqa: BLE001 - a worker may raise anything
             self._abort(error, "what all partitions share cannot be recorded")
             return

@@ -34,6 +34,10 @@ class LeaseLostError(Exception):
     """The right to send is gone; what a fence raises, so that no event fails of it."""
 
 
+class ToldToEndError(LeaseLostError):
+    """All are to end, and this one had not begun: an earlier holder may still be sending."""
+
+
 def clock() -> float:
     """Return seconds that go on while the machine sleeps, where there is such a clock."""
     if hasattr(time, "CLOCK_BOOTTIME"):
@@ -136,7 +140,8 @@ class Holding:
             sleep: Waits so many seconds.
 
         Raises:
-            LeaseLostError: Somebody else has claimed it meanwhile, or the run has ended.
+            LeaseLostError: Somebody else has claimed it meanwhile.
+            ToldToEndError: There is no use in waiting any more.
         """
         left = self._claim.wait
         if left:
@@ -144,11 +149,13 @@ class Holding:
                 "partition %d: its worker was lost, and may be sending: waiting for %.1f s",
                 self._claim.partition, left,
             )  # fmt: skip
+        standing = await self._look()
         while left > 0:
+            if standing.stopped:
+                raise ToldToEndError("all partitions were told to end")
             await sleep(min(TICK, left))
             left -= TICK
-            await self._look()
-        await self._look()
+            standing = await self._look()
 
     async def next_look(self) -> Standing:
         """Wait for a moment, and look at the board.

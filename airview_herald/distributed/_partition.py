@@ -16,7 +16,7 @@ from airview_herald.airview._state import FinishedError
 from airview_herald.distributed._board import Board, Done, OvertakenError
 from airview_herald.distributed._groundwork import Groundwork
 from airview_herald.distributed._holding import Holder, Task, hold, run
-from airview_herald.distributed._lease import LeaseLostError
+from airview_herald.distributed._lease import LeaseLostError, ToldToEndError
 from airview_herald.distributed._pieces import Pieces
 from airview_herald.errors import (
     AirViewHeraldError,
@@ -96,7 +96,7 @@ async def _ingest(task: Task, groundwork: Groundwork) -> Ended:
         return Ended(task.partition, report)
     try:
         return await hold(task, _Batch(task, groundwork, board).run)
-    except (ConfigurationError, InputError, OvertakenError) as error:
+    except (ConfigurationError, InputError, OvertakenError, ToldToEndError) as error:
         return Ended(task.partition, IngestReport(), str(error), error)
 
 

@@ -2,6 +2,7 @@
 
 import sqlite3
 
+import clustered
 import httpx
 import pytest
 from hypothesis import given
@@ -10,8 +11,16 @@ from hypothesis import strategies as st
 from airview_herald.distributed import _lease
 from airview_herald.distributed._board import GROUNDWORK, Board, OvertakenError
 from airview_herald.distributed._budget import partition_of, share
+from airview_herald.distributed._groundwork import distinct
 from airview_herald.distributed._holding import Holder
-from airview_herald.distributed._lease import Fence, Holding, Lease, LeaseLostError, guard
+from airview_herald.distributed._lease import (
+    Fence,
+    Holding,
+    Lease,
+    LeaseLostError,
+    ToldToEndError,
+    guard,
+)
 from airview_herald.distributed._settings import Limits, ServerSettings
 from airview_herald.errors import ConfigurationError
 
@@ -165,6 +174,8 @@ def test_holders_are_counted_and_ranked(board, call):
     one, two = (board.claim(call, number, 1.0, "") for number in (2, 5))
     assert [board.look(each).rank for each in (ground, one, two)] == [0, 1, 2]
     board.release(ground)
+    board.finish(board.claim(call, 1, 1.0, ""), {})
+    assert board.held() == 2
     standing = board.look(two)
     assert (standing.holders, standing.rank, standing.stopped) == (2, 1, False)
     board.stop(call)
@@ -232,6 +243,16 @@ async def test_who_is_overtaken_while_waiting_never_begins(board, call, quick):
     with pytest.raises(LeaseLostError, match="another worker"):
         await holding.begin(sleep)
     assert holding.lease.left == 0
+
+
+async def test_nobody_waits_for_what_was_told_to_end(board, call, quick):
+    """And the claim is kept, so that the next one waits in its place."""
+    board.claim(call, 3, 20.0, "")
+    holding = Holding(board, board.claim(call, 3, 1.0, ""), Lease(30.0))
+    board.stop(call)
+    with pytest.raises(ToldToEndError, match="told to end"):
+        await holding.begin()
+    assert board.claim(call, 3, 1.0, "").wait == 20.0
 
 
 async def _look_on(holding):
@@ -313,3 +334,12 @@ async def test_a_rate_is_shared_out_and_grows_as_partitions_end(holders, board, 
     await one.look()
     assert here._rate.ceiling == 100.0
     assert not here.quiet
+
+
+def test_events_that_define_are_few_and_of_few_applications():
+    """Each technical control and environment is shown; applications are the partitions' own."""
+    events = clustered.events(3000)
+    few = list(distinct(events))
+    assert len(few) == 20
+    assert {each.technical_control for each in few} == {e.technical_control for e in events}
+    assert len({each.application for each in few}) == 2
