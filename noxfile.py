@@ -384,6 +384,13 @@ def bench(session: nox.Session) -> None:
 
 
 @nox.session
+def cluster(session: nox.Session) -> None:
+    """Measure how a batch on a Dask cluster grows from one worker to two; about seven minutes."""
+    session.install(f"{_wheel(session)}[dask]")
+    session.run("python", "benchmarks/cluster_scaling.py", "--check", *session.posargs)
+
+
+@nox.session
 def micro(session: nox.Session) -> None:
     """Time the functions that run for every event or request."""
     session.install(f"{_wheel(session)}[sandbox]", *_group("bench"), *_group("tests"))
