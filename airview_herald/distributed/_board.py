@@ -29,7 +29,7 @@ CREATE TABLE run (
 );
 CREATE TABLE partition (
     number INTEGER PRIMARY KEY, claim INTEGER, held INTEGER, guard REAL,
-    digest TEXT, done TEXT, counts TEXT
+    generation INTEGER, digest TEXT, done TEXT, counts TEXT
 );
 -- A worker may be lost between the end of a partition and its release.
 CREATE VIEW at_work AS SELECT number FROM partition WHERE held AND done IS NULL
@@ -52,6 +52,7 @@ class Claim:
         number: Which claim of it.
         wait: Seconds in which an earlier holder may still be sending.
         digest: Of what it was claimed for before; `None` if it never was.
+        generation: Of its files.
     """
 
     call: str
@@ -59,6 +60,7 @@ class Claim:
     number: int
     wait: float
     digest: str | None
+    generation: int
 
 
 @attrs.frozen
@@ -194,15 +196,20 @@ class Board:
         with self._open() as connection:
             self._check_call(connection, call)
             row = connection.execute(
-                "SELECT claim, held, guard, digest FROM partition WHERE number = ?", (partition,)
+                "SELECT claim, held, guard, digest, generation FROM partition WHERE number = ?",
+                (partition,),
             ).fetchone()
-            number, held, earlier, before = row or (0, 0, 0.0, None)
+            number, held, earlier, before, generation = row or (0, 0, 0.0, None, 0)
             # One that waited and was lost again has not let the one before it end.
             connection.execute(
-                "INSERT OR REPLACE INTO partition VALUES (?, ?, 1, ?, ?, NULL, NULL)",
-                (partition, number + 1, max(guard, earlier) if held else guard, digest),
+                "INSERT OR REPLACE INTO partition VALUES (?, ?, 1, ?, ?, ?, NULL, NULL)",
+                (
+                    *(partition, number + 1, max(guard, earlier) if held else guard),
+                    *(generation, digest),
+                ),
             )
-        return Claim(call, partition, number + 1, earlier if held else 0.0, before)
+        wait = earlier if held else 0.0
+        return Claim(call, partition, number + 1, wait, before, generation)
 
     def look(self, claim: Claim) -> Standing:
         """Look whether a claim is the last, and what there is to heed.
@@ -233,6 +240,25 @@ class Board:
                 "UPDATE run SET slowed = slowed + 1, pause = ?, teller = ?",
                 (pause, claim.partition),
             )
+
+    def inherit(self, claim: Claim) -> Claim:
+        """Note that the files of a claim are of a new generation, and return it with that one.
+
+        Raises:
+            OvertakenError: The claim is not the last.
+        """
+        with self._open() as connection:
+            self._check(connection, claim)
+            connection.execute(
+                "UPDATE partition SET generation = ? WHERE number = ?",
+                (claim.number, claim.partition),
+            )
+        return attrs.evolve(claim, generation=claim.number)
+
+    def generations(self) -> dict[int, int]:
+        """Return which generation the files of each partition are of."""
+        with self._open(write=False) as connection:
+            return dict(connection.execute("SELECT number, generation FROM partition"))
 
     def finish(self, claim: Claim, counts: dict[str, Any]) -> None:
         """Note that a claimed partition has come to its end.

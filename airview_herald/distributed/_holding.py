@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from contextvars import Context
 from functools import partial
-from pathlib import Path
 from typing import TypeVar
 
 import anyio
@@ -15,7 +14,9 @@ from anyio import to_thread
 from airview_herald.airview import AirView, IngestStream
 from airview_herald.distributed._board import GROUNDWORK, Board, Claim, Standing
 from airview_herald.distributed._budget import share
-from airview_herald.distributed._lease import Fence, Holding, Lease, LeaseLostError, guard
+from airview_herald.distributed._fence import Fence, Sockets
+from airview_herald.distributed._folder import pieces_folder
+from airview_herald.distributed._lease import Holding, Lease, LeaseLostError, guard
 from airview_herald.distributed._settings import Limits, ServerSettings
 from airview_herald.errors import AirViewHeraldError
 
@@ -52,26 +53,6 @@ class Task:
     def pieces(self) -> str:
         """The folder of the sources' pieces."""
         return pieces_folder(self.folder, self.call)
-
-    @property
-    def state(self) -> str:
-        """The partition's file of state."""
-        return str(Path(self.folder, "state", f"{self.partition}.sqlite"))
-
-    @property
-    def dead_letters(self) -> str:
-        """The partition's file of dead letters."""
-        return letters_file(self.folder, self.partition)
-
-
-def pieces_folder(folder: str, call: str) -> str:
-    """Return the folder that a call has its pieces in."""
-    return str(Path(folder, "pieces", call))
-
-
-def letters_file(folder: str, partition: int) -> str:
-    """Return a partition's file of dead letters."""
-    return str(Path(folder, "dead_letters", f"{partition}.jsonl"))
 
 
 class Holder:
@@ -168,7 +149,7 @@ async def hold(task: Task, work: Callable[[Holder], Awaitable[T]]) -> T:
     try:
         await holding.begin()
         async with (
-            Fence(holding.lease, settings.backend()) as fence,
+            Fence(holding.lease, settings.backend(Sockets(holding.lease))) as fence,
             settings.client(fence) as airview,
         ):
             return await _kept(Holder(airview, holding, claim, limits), work)

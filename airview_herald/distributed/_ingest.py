@@ -19,10 +19,10 @@ from anyio import to_thread
 from airview_herald.airview import Reconciliation
 from airview_herald.distributed._board import Board
 from airview_herald.distributed._cluster import Cluster
+from airview_herald.distributed._folder import check_letters, gather_letters, letters_file
 from airview_herald.distributed._groundwork import Groundwork, lay_groundwork
-from airview_herald.distributed._holding import Task, letters_file
+from airview_herald.distributed._holding import Task
 from airview_herald.distributed._lease import TICK
-from airview_herald.distributed._letters import check_letters, gather_letters
 from airview_herald.distributed._partition import Ended, done_before, ingest_partition
 from airview_herald.distributed._pieces import Manifest, Source, digest_of, split
 from airview_herald.distributed._report import ClusterReport
@@ -285,10 +285,8 @@ class _Run:
     def _clear(self, dead_letters: str | None) -> None:
         """Gather the dead letters, and remove what is of no use any more."""
         if dead_letters is not None:
-            files = [
-                letters_file(self._task.folder, each) for each in range(self.report.partitions)
-            ]
-            gather_letters(files, dead_letters)
+            kept = sorted(self._board.generations().items())
+            gather_letters([letters_file(self._task.folder, *of) for of in kept], dead_letters)
         shutil.rmtree(self._task.pieces, ignore_errors=True)
 
     async def _tell(self) -> None:

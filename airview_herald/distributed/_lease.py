@@ -16,7 +16,6 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 
 import anyio
-import httpx
 from anyio import to_thread
 
 from airview_herald.distributed._board import Board, Claim, OvertakenError, Standing
@@ -66,6 +65,15 @@ class Lease:
         """
         self._until = max(self._until, asked_at + self._term)
 
+    def check(self) -> None:
+        """See that it lasts.
+
+        Raises:
+            LeaseLostError: It is over.
+        """
+        if not self.left:
+            raise LeaseLostError("the right to send for this partition is over")
+
     @property
     def left(self) -> float:
         """Seconds until it is over; 0 when it is."""
@@ -85,33 +93,6 @@ def guard(term: float, grace: float, settle: float) -> float:
         settle: What the server takes with what it did not answer.
     """
     return term + grace + settle + _MARGIN
-
-
-class Fence(httpx.AsyncBaseTransport):
-    """Send while a lease lasts, and nothing after it.
-
-    Args:
-        lease: The lease.
-        inner: What sends.
-    """
-
-    def __init__(self, lease: Lease, inner: httpx.AsyncBaseTransport) -> None:
-        self._lease = lease
-        self._inner = inner
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send a request.
-
-        Raises:
-            LeaseLostError: The lease is over.
-        """
-        if not self._lease.left:
-            raise LeaseLostError("the right to send for this partition is over")
-        return await self._inner.handle_async_request(request)
-
-    async def aclose(self) -> None:
-        """Close what sends."""
-        await self._inner.aclose()
 
 
 class Holding:
@@ -173,11 +154,20 @@ class Holding:
 
         Args:
             pause: For how many seconds it asked to be left alone; 0 if it did not.
+
+        Raises:
+            LeaseLostError: Somebody else has claimed the partition.
         """
-        with anyio.move_on_after(self.lease.left):
-            await to_thread.run_sync(
-                partial(self._board.slow, self._claim, pause), abandon_on_cancel=True
-            )
+        slow = partial(self._board.slow, self._claim, pause)
+        try:
+            with anyio.move_on_after(self.lease.left):
+                await to_thread.run_sync(slow, abandon_on_cancel=True)
+        except OvertakenError as error:
+            self.lease.end()
+            raise LeaseLostError(str(error)) from None
+        except ConfigurationError as error:
+            # They will be told by the server themselves.
+            logger.warning("other workers are not told to send less: %s", error)
 
     async def _look(self) -> Standing:
         asked_at, standing = clock(), self.standing

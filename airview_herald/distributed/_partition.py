@@ -14,6 +14,7 @@ from airview_herald.airview._file_lock import InUseError
 from airview_herald.airview._outcomes import IngestReport, OutcomeStatus
 from airview_herald.airview._state import FinishedError
 from airview_herald.distributed._board import Board, Done, OvertakenError
+from airview_herald.distributed._folder import inherit, letters_file, state_file
 from airview_herald.distributed._groundwork import Groundwork
 from airview_herald.distributed._holding import Holder, Task, hold, run
 from airview_herald.distributed._lease import LeaseLostError, ToldToEndError
@@ -25,9 +26,8 @@ from airview_herald.errors import (
     InputError,
 )
 
-# Seconds for which a file may be in use by a worker that has lost the partition, and the time
-# between two tries.
-_PATIENCE = 30.0
+# How often, and after how many seconds, to try again to open what a lost worker may be closing.
+_TRIES = 4
 _PAUSE = 0.5
 _COUNTS = (
     *("inputs", "requests", "retries", "throttled"),
@@ -137,28 +137,34 @@ class _Batch:
         return ended(report=self._report)
 
     async def _record(self, holder: Holder) -> None:
-        """Record the events, once a worker that has lost the files has let them go."""
-        task, tries = self._task, int(_PATIENCE / _PAUSE)
-        while True:
-            batch = holder.airview.stream(
-                Pieces.of(task.partition, task.pieces, task.sources, task.problems),
-                state=task.state,
-                dead_letters=task.dead_letters,
-                **task.limits.batch,
-            )
-            self._report = batch.report
+        """Record the events, with files of its own if a worker that is lost has not let go."""
+        for tries_left in reversed(range(_TRIES)):
             try:
-                async with batch:
-                    holder.limit(batch)
-                    async for _ in batch:
-                        pass
+                return await self._record_with(holder, holder.claim.generation)
             except InUseError:
-                tries -= 1
-                if not tries:
-                    raise
-                await anyio.sleep(_PAUSE)
-            else:
-                return
+                if tries_left:
+                    await anyio.sleep(_PAUSE)
+        await to_thread.run_sync(self._inherit, holder)
+        return await self._record_with(holder, holder.claim.generation)
+
+    async def _record_with(self, holder: Holder, generation: int) -> None:
+        task = self._task
+        batch = holder.airview.stream(
+            Pieces.of(task.partition, task.pieces, task.sources, task.problems),
+            state=state_file(task.folder, task.partition, generation),
+            dead_letters=letters_file(task.folder, task.partition, generation),
+            **task.limits.batch,
+        )
+        self._report = batch.report
+        async with batch:
+            holder.limit(batch)
+            async for _ in batch:
+                pass
+
+    def _inherit(self, holder: Holder) -> None:
+        claim = holder.claim
+        inherit(self._task.folder, claim.partition, claim.generation, claim.number)
+        holder.claim = self._board.inherit(claim)
 
 
 def _counts(report: IngestReport) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import Any
 
 import attrs
+import httpcore
 import httpx
 
 from airview_herald.airview import AirView, Reconciliation
@@ -82,15 +83,21 @@ class ServerSettings:
     cert: str | None = None
     key: str | None = None
 
-    def backend(self) -> httpx.AsyncBaseTransport:
+    def backend(
+        self, network_backend: httpcore.AsyncNetworkBackend | None = None
+    ) -> httpx.AsyncBaseTransport:
         """Return what carries requests from this process.
+
+        Args:
+            network_backend: What opens its sockets.
 
         Raises:
             ConfigurationError: A certificate cannot be used here.
         """
         if self.ca is self.cert is self.key is None:
-            return default_backend()
-        return default_backend(verify=tls_context(ca=self.ca, cert=self.cert, key=self.key))
+            return default_backend(network_backend=network_backend)
+        verify = tls_context(ca=self.ca, cert=self.cert, key=self.key)
+        return default_backend(verify=verify, network_backend=network_backend)
 
     def client(self, http: httpx.AsyncBaseTransport | None = None) -> AirView:
         """Return a client with the credential of this process.

@@ -14,6 +14,8 @@ from airview_herald.errors import ConfigurationError
 from airview_herald.transport._connection_pool import PoolingTransport
 
 if TYPE_CHECKING:
+    import httpcore
+
     from airview_herald.transport._tls import Verify
 
 
@@ -77,11 +79,18 @@ class Connections:
             await self._http.aclose()
 
 
-def default_backend(*, verify: Verify = True) -> httpx.AsyncBaseTransport:
-    """Return what carries requests where the caller brought nothing."""
+def default_backend(
+    *, verify: Verify = True, network_backend: httpcore.AsyncNetworkBackend | None = None
+) -> httpx.AsyncBaseTransport:
+    """Return what carries requests where the caller brought nothing.
+
+    Args:
+        verify: How servers are verified.
+        network_backend: What opens sockets; proxies' are opened by httpx.
+    """
     from airview_herald.transport._pool import PooledTransport  # noqa: PLC0415 - it takes a while
 
-    pooled = PooledTransport(verify=verify)
+    pooled = PooledTransport(verify=verify, network_backend=network_backend)
     return _ByProxies(pooled, verify) if _proxied() else pooled
 
 

@@ -156,7 +156,7 @@ class _Dialer(httpcore.AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.AsyncNetworkStream:
-        backend = self._network_backend or _running_backend()
+        backend = self._network_backend or running_backend()
         # No socket options: asyncio and trio both set TCP_NODELAY themselves.
         opened = await backend.connect_tcp(host, port, timeout, local_address, socket_options)
         self.stream = _Stream(opened, self)
@@ -297,7 +297,8 @@ class _ResponseStream(httpx.AsyncByteStream):
             await self._release(self._pooled)
 
 
-def _running_backend() -> httpcore.AsyncNetworkBackend:
+def running_backend() -> httpcore.AsyncNetworkBackend:
+    """Return what opens sockets in the event loop that runs."""
     trio = sniffio.current_async_library() == "trio"
     backend = httpcore.TrioBackend() if trio else httpcore.AnyIOBackend()
     # httpcore's stand-ins for missing packages hide the base class from type checkers.

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import clustered
 import pytest
@@ -12,8 +13,14 @@ from airview_herald.airview import Application, IngestReport, Reconciliation
 from airview_herald.auth import ClientCredentials
 from airview_herald.distributed import ServerSettings, ingest
 from airview_herald.distributed._board import Done
+from airview_herald.distributed._folder import (
+    check_letters,
+    gather_letters,
+    inherit,
+    letters_file,
+    state_file,
+)
 from airview_herald.distributed._holding import Task
-from airview_herald.distributed._letters import check_letters, gather_letters
 from airview_herald.distributed._partition import done_before
 from airview_herald.distributed._pieces import Pieces, Source, digest_of, split
 from airview_herald.distributed._report import ClusterReport, add_up
@@ -305,3 +312,31 @@ async def test_options_that_do_not_go_with_a_cluster_are_refused(files, server, 
     }
     with pytest.raises(command.UsageError, match=told):
         await command.on_cluster(files, None, **options)
+
+
+def test_files_that_somebody_has_locked_are_copied(tmp_path):
+    """With what SQLite has beside its own; who wakes writes to the old ones."""
+    for name in ("state", "dead_letters"):
+        (tmp_path / name).mkdir()
+    folder = str(tmp_path)
+    for suffix in ("", "-wal"):
+        Path(state_file(folder, 3, 0) + suffix).write_text(f"state{suffix}")
+    Path(letters_file(folder, 3, 0)).write_text("letters")
+    inherit(folder, 3, 0, 2)
+    assert Path(state_file(folder, 3, 2)).read_text() == "state"
+    assert Path(state_file(folder, 3, 2) + "-wal").read_text() == "state-wal"
+    assert Path(letters_file(folder, 3, 2)).read_text() == "letters"
+
+
+def test_files_that_change_all_the_time_are_not_copied(tmp_path, monkeypatch):
+    """Half of one state and half of another would be none."""
+    (tmp_path / "state").mkdir()
+    file = Path(state_file(str(tmp_path), 3, 0))
+    file.write_text("")
+
+    def copy(theirs, ours):
+        Path(theirs).write_text(Path(theirs).read_text() + "more")
+
+    monkeypatch.setattr("shutil.copyfile", copy)
+    with pytest.raises(ConfigurationError, match="is written by a worker that was lost"):
+        inherit(str(tmp_path), 3, 0, 2)

@@ -1,20 +1,19 @@
 """Who may send for a partition of a cluster's batch, how much, and until when."""
 
-import sqlite3
-
 import clustered
+import httpcore
 import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from airview_herald.distributed import _lease
-from airview_herald.distributed._board import GROUNDWORK, Board, OvertakenError
+from airview_herald.distributed._board import Board
 from airview_herald.distributed._budget import partition_of, share
+from airview_herald.distributed._fence import Fence, Sockets
 from airview_herald.distributed._groundwork import distinct
 from airview_herald.distributed._holding import Holder
 from airview_herald.distributed._lease import (
-    Fence,
     Holding,
     Lease,
     LeaseLostError,
@@ -22,7 +21,7 @@ from airview_herald.distributed._lease import (
     guard,
 )
 from airview_herald.distributed._settings import Limits, ServerSettings
-from airview_herald.errors import ConfigurationError
+from airview_herald.transport import PooledTransport
 
 SERVER = ("https://airview.example.com", "ccf", "aws")
 
@@ -119,97 +118,37 @@ async def test_a_fence_lets_nothing_through_once_the_lease_is_over():
     assert len(sent) == 1
 
 
-def test_the_first_claim_waits_for_nobody(board, call):
-    """And neither does one after a holder that has let go."""
-    claim = board.claim(call, 3, 20.0, "digest")
-    assert (claim.wait, claim.number, claim.digest) == (0.0, 1, None)
-    board.release(claim)
-    again = board.claim(call, 3, 20.0, "other")
-    assert (again.wait, again.number, again.digest) == (0.0, 2, "digest")
+class _Wire(httpcore.AsyncMockBackend):
+    """A socket that answers, and keeps what is written."""
+
+    def __init__(self, then):
+        super().__init__([b"HTTP/1.1 204 No Content\r\n\r\n"])
+        self.written, self.then = [], then
+
+    async def connect_tcp(self, *args, **options):
+        stream = await super().connect_tcp(*args, **options)
+
+        async def write(buffer, timeout=None):  # noqa: ASYNC109 - httpcore's interface
+            self.written.append(buffer)
+            self.then()
+
+        stream.write = write
+        return stream
 
 
-def test_a_claim_of_what_is_held_waits_for_its_holder(board, call):
-    """As long as that one said; and whoever comes third waits for both."""
-    first = board.claim(call, 3, 20.0, "")
-    second = board.claim(call, 3, 5.0, "")
-    assert second.wait == 20.0
-    with pytest.raises(OvertakenError, match="partition 3 was given to another worker"):
-        board.look(first)
-    assert board.claim(call, 3, 5.0, "").wait == 20.0
-    with pytest.raises(OvertakenError):
-        board.finish(second, {})
-    with pytest.raises(OvertakenError):
-        board.slow(first, 1.0)
-    board.release(first)
-    assert board.held() == 1
-
-
-def test_another_call_overtakes_all_that_are_at_work(board, call):
-    """Two clients that work on one folder cannot both send."""
-    claim = board.claim(call, 0, 20.0, "")
-    other, _ = board.begin(SERVER, None, 16, None)
-    with pytest.raises(OvertakenError, match="another call of ingest"):
-        board.look(claim)
-    with pytest.raises(OvertakenError, match="another call of ingest"):
-        board.claim(call, 1, 20.0, "")
-    assert board.claim(other, 0, 20.0, "").wait == 20.0
-
-
-def test_a_restart_forgets_what_is_done_and_not_who_may_be_sending(board, call):
-    """A worker of the run before may be alive."""
-    claim = board.claim(call, 0, 20.0, "digest")
-    board.finish(claim, {"inputs": 1})
-    assert board.done()[0].counts == {"inputs": 1}
-    board.restart()
-    assert board.done() == {}
-    other, partitions = board.begin(SERVER, None, 16, None)
-    assert partitions == 16
-    claim = board.claim(other, 0, 1.0, "digest")
-    assert (claim.wait, claim.digest) == (20.0, None)
-
-
-def test_holders_are_counted_and_ranked(board, call):
-    """The groundwork counts as long as it is held."""
-    ground = board.claim(call, GROUNDWORK, 1.0, "")
-    one, two = (board.claim(call, number, 1.0, "") for number in (2, 5))
-    assert [board.look(each).rank for each in (ground, one, two)] == [0, 1, 2]
-    board.release(ground)
-    board.finish(board.claim(call, 1, 1.0, ""), {})
-    assert board.held() == 2
-    standing = board.look(two)
-    assert (standing.holders, standing.rank, standing.stopped) == (2, 1, False)
-    board.stop(call)
-    assert board.look(one).stopped
-
-
-@pytest.mark.parametrize(
-    ("server", "partitions", "letters", "told"),
-    [
-        (("https://other.example.com", "ccf", "aws"), 8, None, "base URL"),
-        (("https://airview.example.com", "other", "aws"), 8, None, "system name"),
-        (("https://airview.example.com", "ccf", "other"), 8, None, "referencing type"),
-        (SERVER, 9, None, "partitions"),
-        (SERVER, 8, "/letters", "dead letters"),
-    ],
-)
-def test_a_folder_of_another_run_is_refused(board, server, partitions, letters, told):
-    """The message names what differs."""
-    with pytest.raises(ConfigurationError, match=f"is of a run with the {told} "):
-        board.begin(server, partitions, 16, letters)
-
-
-@pytest.mark.parametrize("content", [b"no database at all, and long enough to be read", None])
-def test_a_board_that_is_none_is_refused(tmp_path, content):
-    """It is left as it is."""
-    file = tmp_path / "run.sqlite"
-    if content is None:
-        with sqlite3.connect(file) as connection:
-            connection.execute("CREATE TABLE other (a)")
-        connection.close()
-    else:
-        file.write_bytes(content)
-    with pytest.raises(ConfigurationError, match=r"state: .*run.sqlite"):
-        Board(str(tmp_path)).begin(SERVER, 8, 16, None)
+async def test_a_request_that_was_about_to_be_written_is_not(monkeypatch):
+    """Frozen between the head and the body, a process that wakes does not write the rest."""
+    clock = _Clock()
+    lease = Lease(10.0, clock)
+    lease.renew(100.0)
+    wire = _Wire(lambda: setattr(clock, "now", 200.0))
+    monkeypatch.setattr("airview_herald.distributed._fence.running_backend", lambda: wire)
+    async with PooledTransport(network_backend=Sockets(lease)) as inner:
+        request = httpx.Request("PUT", "http://airview.example.com/", content=b"the body")
+        with pytest.raises(LeaseLostError):
+            await Fence(lease, inner).handle_async_request(request)
+    assert [part.partition(b" ")[0] for part in wire.written] == [b"PUT"]
+    assert b"the body" not in wire.written[0]
 
 
 @pytest.fixture
@@ -322,6 +261,20 @@ async def test_what_one_worker_is_told_all_heed(holders, quick, pause):
     before = here._rate.per_second
     await one.look()
     assert here._rate.per_second == before
+
+
+async def test_what_cannot_be_told_ends_nothing(board, call, quick, tmp_path):
+    """Unless it is that somebody else has the partition."""
+    holding = Holding(board, board.claim(call, 3, 1.0, ""), Lease(30.0))
+    await holding.begin()
+    board.claim(call, 3, 1.0, "")
+    with pytest.raises(LeaseLostError, match="another worker"):
+        await holding.tell(pause=1.0)
+    assert holding.lease.left == 0
+    (tmp_path / "run.sqlite").unlink()
+    holding.lease.renew(_lease.clock())
+    await holding.tell(pause=1.0)
+    assert holding.lease.left > 0
 
 
 async def test_a_rate_is_shared_out_and_grows_as_partitions_end(holders, board, quick):
