@@ -1,4 +1,4 @@
-"""A cluster of two processes, which all tests share, and a sandbox that they record in."""
+"""A cluster of two processes, shared by the tests of a file, and a sandbox that they record in."""
 
 import logging
 
@@ -11,7 +11,8 @@ from airview_herald.sandbox import Sandbox
 from airview_herald.sources import write_jsonl
 
 
-@pytest.fixture(scope="session")
+# Not for the session: as long as it is there it keeps what is logged from other tests.
+@pytest.fixture(scope="module")
 def client():
     """A client of the cluster; a worker that is killed is followed by another one."""
     options = {"dashboard_address": ":0", "silence_logs": logging.CRITICAL}
