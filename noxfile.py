@@ -341,6 +341,16 @@ def proofs(session: nox.Session) -> None:
 
 
 @nox.session
+def soak(session: nox.Session) -> None:
+    """Run mixed traffic through faults for ten minutes: nothing leaks, and accounts close.
+
+    `nox -s soak -- --minutes 1 --seed 7` takes less; the suite has a version of seconds.
+    """
+    session.install(f"{_wheel(session)}[aiohttp,sandbox]", *_group("tests"))
+    session.run("python", "tests/soak/soak.py", *session.posargs)
+
+
+@nox.session
 def defects(session: nox.Session) -> None:
     """Put known defects back into a copy of the package, and see the test of each turn red."""
     session.install(f"{_wheel(session)}[aiohttp,sandbox]", *_group("tests"))

@@ -1,5 +1,6 @@
 """The account of a soak: what clients were told, against the rows of the server."""
 
+import json
 from collections import Counter, defaultdict
 
 NOTHING = "nothing"
@@ -30,10 +31,12 @@ class Account:
         self._batches = {}
         self._submitted = Counter()
         self._marks = defaultdict(dict)
+        self._saved = defaultdict(list)
 
     def take(self, line):
         """Take in a line."""
-        getattr(self, f"_take_{line.pop('kind')}")(**line)
+        facts = {name: value for name, value in line.items() if name not in {"kind", "time"}}
+        getattr(self, f"_take_{line['kind']}")(**facts)
 
     def _take_count(self, name, more=1):
         self.totals[name] += more
@@ -60,6 +63,11 @@ class Account:
         if mark in self._marks[table]:
             self.problems.append(f"{table} {mark} was sent twice")
         self._marks[table][mark] = fate
+
+    def _take_save(self, place, body, status, served):
+        """Note a save that was carried out."""
+        if 204 in {status, served}:
+            self._saved[place].append(int(json.loads(body)["additionalData"]))
 
     def _take_batch(self, batch, events):
         self.totals["batches"] += 1
@@ -124,6 +132,7 @@ class Account:
 
     def compare(self, snapshot):
         """Note where rows are not what outcomes say, before letters are sent again."""
+        self._compare_saves(snapshot)
         rows = _rows(snapshot)
         for lane, fates in self._fates.items():
             last = max((each for each in fates if "recorded" in fates[each]), default=-1)
@@ -131,6 +140,16 @@ class Account:
             may_be.add(NOTHING if last < 0 else last)
             self._compare_lane(lane, rows.pop(lane, []), may_be)
         self.problems += [f"{lane} has a row and no event" for lane in rows]
+
+    def _compare_saves(self, snapshot):
+        """Note events that were saved too late, or told to be surely not recorded."""
+        lanes = _lanes(snapshot)
+        for place, saved in self._saved.items():
+            self.problems += [f"{lanes[place]}: {words}" for words in _too_late(saved)]
+            fates = self._fates[lanes[place]]
+            for serial in set(saved):
+                if not {"recorded", "unknown"} & fates[serial]:
+                    self.problems.append(f"{lanes[place]} {serial} was saved: {fates[serial]}")
 
     def compare_last(self, snapshot):
         """Note where rows are not the last event of their lane, or what is sent once is not once.
@@ -176,23 +195,49 @@ _MARKS = {
 }
 
 
+def _too_late(saved):
+    """Return which saves of a lane came after newer ones, in words.
+
+    One may if the newest is saved once more after it: of events that are coalesced all are sent
+    again, in their order, when the newest is in doubt.
+    """
+    newest = 0
+    for number, serial in enumerate(saved):
+        if serial < newest and newest not in saved[number:]:
+            yield f"{serial} was saved after {newest}"
+        newest = max(newest, serial)
+
+
 def _rows(snapshot):
     """Return what is recorded: the numbers of the events by lane."""
+    lanes = _lanes(snapshot)
+    found = defaultdict(list)
+    for row in snapshot["monitored_resource"]:
+        place = _place(row["technical_control_id"], row["resource_id"])
+        found[lanes[place]].append(int(row["additional_data"]))
+    return found
+
+
+def _lanes(snapshot):
+    """Return what the lanes are called that have rows, by their places."""
     applications = {
         row["application_environment_id"]: row["reference"]
         for row in snapshot["application_environment_reference"]
     }
     checks = {row["id"]: row["reference"] for row in snapshot["technical_control"]}
-    resources = {
-        row["id"]: (applications[row["application_environment_id"]], row["reference"])
-        for row in snapshot["resource"]
-    }
-    found = defaultdict(list)
+    resources = {row["id"]: row for row in snapshot["resource"]}
+    lanes = {}
     for row in snapshot["monitored_resource"]:
-        application, resource = resources[row["resource_id"]]
-        lane = lane_name(application, checks[row["technical_control_id"]], resource)
-        found[lane].append(int(row["additional_data"]))
-    return found
+        resource = resources[row["resource_id"]]
+        application = applications[resource["application_environment_id"]]
+        check = checks[row["technical_control_id"]]
+        place = _place(row["technical_control_id"], row["resource_id"])
+        lanes[place] = lane_name(application, check, resource["reference"])
+    return lanes
+
+
+def _place(technical_control_id, resource_id):
+    return f"technicalControlId={technical_control_id}&resourceId={resource_id}"
 
 
 def lane_name(application, technical_control, resource):

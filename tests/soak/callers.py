@@ -62,13 +62,14 @@ class Caller:
     async def _fate(self, done, call, *arguments, **options):
         """Await a call, or cancel it, and return what its caller knows of it then."""
         fate = "unknown"
-        with anyio.move_on_after(self._patience()):
+        with anyio.move_on_after(self._patience()) as scope:
             try:
                 await call(*arguments, **options)
                 fate = done
             except AirViewHeraldError as error:
                 self._site.ledger.write("count", name=f"calls: {type(error).__name__}")
                 fate = "unknown" if error.ambiguous else "refused"
+        self._site.ledger.write("count", name="calls cancelled", more=int(scope.cancelled_caught))
         return fate
 
     async def _read(self, call, *arguments, **options):

@@ -16,7 +16,7 @@ import anyio
 from callers import AirViewCaller, HeraldCaller
 from feeds import Feed
 from leaks import held, left_over, objects, working_threads
-from ledger import Ledger
+from ledger import LEDGER, Ledger
 from place import FULL, SMALL, Site
 
 from airview_herald.transport import AiohttpTransport
@@ -24,6 +24,7 @@ from airview_herald.transport import AiohttpTransport
 _CLOSING = 3.0
 _TURN = 0.1
 _PLANTED = 100
+_SAMPLES = 12
 
 
 class Clients:
@@ -89,8 +90,9 @@ class Clients:
     async def _watch(self):
         """Take samples as long as there is traffic."""
         began = time.monotonic()
+        interval = min(self._pace.sample, self._seconds / _SAMPLES)
         while not self._site.over:
-            await anyio.sleep(self._pace.sample)
+            await anyio.sleep(interval)
             self._plant()
             at = round(time.monotonic() - began, 2)
             self._ledger.write("sample", loop=self._loop, at=at, **held(self._loop))
@@ -122,7 +124,7 @@ def main():
     """Run until the end."""
     settings = json.loads(sys.argv[1])
     logging.disable(logging.WARNING)
-    ledger = Ledger(Path(settings["folder"]) / f"{settings['loop']}.ledger")
+    ledger = Ledger(Path(settings["folder"]) / LEDGER.format(settings["loop"]))
     try:
         anyio.run(Clients(settings, ledger).run, backend=settings["loop"])
     finally:

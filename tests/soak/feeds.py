@@ -76,6 +76,13 @@ class Feed:
                         await clients.aclose()
                         airview = await self._connect(clients, url)
 
+    def _turns(self):
+        """Return which resource each event is about: some come again, now or later."""
+        numbers = range(self._site.pace.resources)
+        turns = [*numbers, *self._choose.choices(numbers, k=len(numbers) // 2)]
+        self._choose.shuffle(turns)
+        return [n for n in turns for _ in range(self._choose.choice([1, 1, 1, 3]))]
+
     async def replay(self):
         """Send the letters again that are left, those of each generation by one client."""
         for path in sorted(self._site.folder.glob(f"{self._name}-*.jsonl")):
@@ -97,10 +104,8 @@ class Feed:
     def _batch(self, here, number):
         choose = self._choose
         apps = [application(f"{here}-{n}") for n in range(2)]
-        turns = [n for n in range(self._site.pace.resources) for _ in range(choose.choice([1, 2]))]
-        choose.shuffle(turns)
         events = []
-        for n in turns:
+        for n in self._turns():
             self._serial += 1
             broken = choose.random() < 0.02
             events.append(

@@ -1,6 +1,10 @@
 """A file of what clients were told, a line each: written in one process, followed in another."""
 
 import json
+import time
+
+LEDGER = "{}.ledger"
+SAVES = "saves.ledger"
 
 
 class Ledger:
@@ -14,8 +18,8 @@ class Ledger:
         self._file = path.open("w", buffering=1)
 
     def write(self, kind, **facts):
-        """Add a line."""
-        self._file.write(json.dumps({"kind": kind, **facts}) + "\n")
+        """Add a line, with the time."""
+        self._file.write(json.dumps({"kind": kind, "time": time.time(), **facts}) + "\n")
 
     def close(self):
         """Close the file."""

@@ -26,8 +26,7 @@ class Pace:
         calm: Of the weather between two spells.
         spell: Of a spell of bad weather.
         tokens: For which a token holds.
-        sample: Between two samples of what a process holds.
-        warm_up: Before the samples that count.
+        sample: Between two samples of what a process holds, at most.
         resources: Of a feed, of which a batch has one event or two.
         calls: Of each of those that call at the same time, until their client is closed.
     """
@@ -41,7 +40,6 @@ class Pace:
     spell: float
     tokens: float
     sample: float
-    warm_up: float
     resources: int
     calls: int
 
@@ -56,13 +54,12 @@ FULL = Pace(
     spell=3.0,
     tokens=6.0,
     sample=10.0,
-    warm_up=60.0,
     resources=40,
     calls=12,
 )
 SMALL = Pace(
     read=0.25,
-    settle=0.6,
+    settle=0.8,
     cut=0.4,
     deadline=3.0,
     retry=0.01,
@@ -70,7 +67,6 @@ SMALL = Pace(
     spell=0.25,
     tokens=1.0,
     sample=0.2,
-    warm_up=1.0,
     resources=20,
     calls=5,
 )

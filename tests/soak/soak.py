@@ -1,6 +1,6 @@
 """Mixed traffic through faults, for minutes: nothing leaks, and every account closes.
 
-    python tests/soak/soak.py [--minutes 10] [--seed SEED]
+    python tests/soak/soak.py [--minutes 10] [--seed SEED] [--keep FOLDER]
 
 A sandbox and a faulty proxy are in this process, clients in two others: one on asyncio, one on
 trio. They write down what they are told, and what they hold every ten seconds. Here that is
@@ -16,12 +16,12 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 from account import Account
-from leaks import growing
-from ledger import Follower
+from leaks import ALLOWED, growing, growth
+from ledger import LEDGER, SAVES, Follower, Ledger
 from place import FULL, SMALL
 from weather import Weather
 
@@ -30,6 +30,8 @@ from airview_herald.sandbox import FaultyProxy, Sandbox
 _FEEDS = {"asyncio": 4, "trio": 2}
 _PROXY_FAULTS = 0.1
 _LOOK = 0.05
+# Of the samples one in so many is left out: the first ones.
+_WARMING = 4
 _MINUTE = 60.0
 # Clients end what they have begun, through faults as before.
 _PATIENCE = 180.0
@@ -63,15 +65,15 @@ class Soak:
         self._pace = SMALL if small else FULL
         self._plants = list(plants)
         self._say = say
+        self._ledgers = [Follower(folder / name) for name in (SAVES, *map(LEDGER.format, loops))]
         self._began = time.monotonic()
 
     @property
     def problems(self):
         """What does not add up, and what leaks; nothing if all is well."""
         found = list(self.account.problems)
-        for loop, samples in self.account.samples.items():
-            counted = [each for each in samples if each["at"] >= self._pace.warm_up]
-            found += [f"{loop}: {line}" for line in growing(counted)]
+        for loop, samples in self._counted():
+            found += [f"{loop}: {line}" for line in growing(samples)]
         return found
 
     def run(self):
@@ -79,6 +81,7 @@ class Soak:
         with ExitStack() as stack:
             sandbox = stack.enter_context(self._sandbox())
             sandbox.requests.append = self._tally
+            self._saves = stack.enter_context(closing(Ledger(self._folder / SAVES)))
             proxy = stack.enter_context(
                 FaultyProxy(sandbox.url, _PROXY_FAULTS, seed=self._seed, reach=20_000, delay=0.005)
             )
@@ -90,6 +93,7 @@ class Soak:
             ]
             self._through_weather(clients)
             self.weather.end()
+            self._follow()
             self.account.compare(sandbox.snapshot())
             for each in clients:
                 each.send_letters()
@@ -106,8 +110,8 @@ class Soak:
         while len(self.account.quiet) < len(clients):
             self.weather.go_on()
             time.sleep(_LOOK)
+            self._follow()
             for each in clients:
-                each.follow(self.account)
                 each.check()
             if time.monotonic() > minute:
                 minute += _MINUTE
@@ -117,8 +121,14 @@ class Soak:
 
     def _wait(self, clients):
         for each in clients:
-            each.finish()
-            each.follow(self.account)
+            self.account.problems += each.finish()
+        self._follow()
+
+    def _follow(self):
+        """Bring what is new in the ledgers to the account."""
+        for ledger in self._ledgers:
+            for line in ledger.lines():
+                self.account.take(line)
 
     def _sandbox(self):
         with socket.create_server(("127.0.0.1", 0)) as free:
@@ -153,8 +163,11 @@ class Soak:
             clients.kill()
 
     def _tally(self, request):
-        """Count a request in the place of keeping it: there are too many."""
+        """Count a request in the place of keeping it: there are too many. Write saves down."""
         self.requests[request.status] += 1
+        if request.method == "PUT" and request.path.endswith("/monitored-resources/"):
+            facts = {"status": request.status, "served": request.served}
+            self._saves.write("save", place=request.query, body=request.body.decode(), **facts)
 
     def _line(self):
         account = self.account
@@ -169,6 +182,11 @@ class Soak:
             f"{account.totals['batches']:,} batches, {account.totals['events']:,} events; {held}"
         )
 
+    def _counted(self):
+        """Give the samples that count, by event loop."""
+        for loop, samples in self.account.samples.items():
+            yield loop, samples[len(samples) // _WARMING :]
+
     def figures(self):
         """Return what there was of everything, line by line."""
         account, totals = self.account, self.account.totals
@@ -180,7 +198,10 @@ class Soak:
         yield f"counts: {_counts(totals)}"
         for loop, held in account.held.items():
             yield f"{loop} before: {_counts(held['before'])}"
-            yield f"{loop} after:  {_counts(held['after'])}"
+            yield f"{loop} after: {_counts(held['after'])}"
+        for loop, samples in self._counted():
+            grown = {name: round(growth(samples, name), 1) for name in ALLOWED}
+            yield f"{loop} grew: {_counts(grown)}"
 
 
 class _Clients:
@@ -188,18 +209,14 @@ class _Clients:
 
     def __init__(self, settings):
         folder = Path(settings["folder"])
-        self._follower = Follower(folder / f"{settings['loop']}.ledger")
         self._errors = folder / f"{settings['loop']}.errors"
-        command = [sys.executable, Path(__file__).with_name("clients.py"), json.dumps(settings)]
+        # What is collected and was not closed is a leak, too.
+        python = [sys.executable, "-W", "always::ResourceWarning"]
+        command = [*python, Path(__file__).with_name("clients.py"), json.dumps(settings)]
         with self._errors.open("w") as errors:
             self._process = subprocess.Popen(
                 command, stdin=subprocess.PIPE, stderr=errors, text=True, env=_environment(folder)
             )
-
-    def follow(self, account):
-        """Bring what is new in its ledger to the account."""
-        for line in self._follower.lines():
-            account.take(line)
 
     def check(self):
         """Raise if it has ended."""
@@ -212,9 +229,10 @@ class _Clients:
         self._process.stdin.flush()
 
     def finish(self):
-        """Wait for its end."""
+        """Wait for its end, and return what it has complained of."""
         if self._process.wait(_PATIENCE) != 0:
             raise RuntimeError(f"clients ended: {self._errors.read_text()}")
+        return self._errors.read_text().splitlines()
 
     def kill(self):
         """End it, whatever it does."""
@@ -236,10 +254,16 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--seed", type=int, default=random.randrange(10**6))
+    parser.add_argument("--keep", type=Path, help="a new folder, to look into files afterwards")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
+    with ExitStack() as stack:
+        folder = options.keep
+        if folder is None:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        else:
+            folder.mkdir()
         soak = Soak(
-            Path(folder),
+            folder,
             options.minutes * _MINUTE,
             options.seed,
             say=lambda line: print(line, flush=True),

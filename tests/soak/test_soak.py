@@ -1,6 +1,7 @@
 """A small soak on each event loop, and defects that turn it red."""
 
 import contextlib
+import json
 import shutil
 import sqlite3
 import sys
@@ -46,6 +47,22 @@ DEFECTS = {
         VALUES ('other', '12345678', '{"mark": "other"}')
     """: "notifications that nobody sent: ['other']",
 }
+
+
+# Rows of one save.
+SAVED = {
+    "application_environment_reference": [{"application_environment_id": 5, "reference": "app"}],
+    "technical_control": [{"id": 1, "reference": "check"}],
+    "resource": [{"id": 2, "application_environment_id": 5, "reference": "r"}],
+    "monitored_resource": [{"technical_control_id": 1, "resource_id": 2, "additional_data": "1"}],
+}
+
+
+def save(serial, status=204, served=None):
+    """Return a line of a save that was carried out."""
+    place = "technicalControlId=1&resourceId=2"
+    body = json.dumps({"additionalData": str(serial)})
+    return {"kind": "save", "place": place, "body": body, "status": status, "served": served}
 
 
 def soak(folder, loop, seconds, plants=()):
@@ -94,3 +111,29 @@ def test_leaks_are_seen(tmp_path):
         assert f"asyncio, left over: {what}: " in found
     assert "left over: airview_herald.airview._client.AirView: 0 before" in found
     assert "a run that was complete: 1 events have no outcome" in found
+    # What is kept until the end is closed by nobody.
+    assert "ResourceWarning: unclosed <socket.socket" in found
+
+
+@pytest.mark.parametrize(
+    ("saved", "found"),
+    [([1, 2, 1, 3], ["app check r: 1 was saved after 2"]), ([3, 1, 2, 3], []), ([1, 1, 2, 2], [])],
+)
+def test_a_save_that_comes_too_late_is_seen(saved, found):
+    """One after a newer one is found, whatever the row says in the end, and not made good."""
+    account = Account()
+    for serial in saved:
+        account.take(save(serial))
+        account.take({"kind": "single", "lane": "app check r", "serial": serial, "fate": "unknown"})
+    account.compare(SAVED)
+    assert account.problems == found
+
+
+@pytest.mark.parametrize("fate", ["failed", "not_attempted"])
+def test_a_save_that_is_denied_is_seen(fate):
+    """An event that was saved is recorded or unknown, and nothing else."""
+    account = Account()
+    account.take(save(1, status=0, served=204))
+    account.take({"kind": "single", "lane": "app check r", "serial": 1, "fate": fate})
+    account.compare(SAVED)
+    assert f"app check r 1 was saved: {{'{fate}'}}" in account.problems

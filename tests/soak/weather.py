@@ -10,9 +10,10 @@ _RARE = dict.fromkeys(
     ["too_many_seconds", "too_many_date", "too_many", "revoked", "expired"], 1 / 25
 )
 _CALM = 0.05
-_SLOW = {FaultKind.DRIPPED: 0.3, FaultKind.LATE: 0.05, FaultKind.GATEWAY_TIMEOUT: 0.05}
+_SLOW = {FaultKind.DRIPPED: 0.25, FaultKind.LATE: 0.15, FaultKind.GATEWAY_TIMEOUT: 0.05}
 _RESETS = {FaultKind.RESET: 0.15, FaultKind.CLOSED: 0.1, FaultKind.DROPPED: 0.1}
 _REFUSALS = 5
+_LATEST = 0.8
 
 
 def rates(share):
@@ -43,8 +44,11 @@ class Weather:
         self._deck = []
         self._is_calm = False
         self._changes = time.monotonic()
+        # A request may be cancelled as soon as it is sent, and is late all the same: the server
+        # has to be done with it within `settle` of that, with some time to spare.
+        late = _LATEST * (pace.settle - pace.read)
         sandbox.faults.configure(
-            read_timeout=pace.read, settle=pace.settle, drip=pace.read / 2, retry_after=1
+            read_timeout=pace.read, settle=late, drip=pace.read / 2, retry_after=1
         )
 
     def go_on(self):
