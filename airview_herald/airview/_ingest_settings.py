@@ -126,7 +126,7 @@ def _state(state: PathLike | State | None) -> State | None:
     if state is None:
         return None
     given = state if isinstance(state, State) else State(state)
-    if given.restart not in (True, False, "finished"):
+    if not isinstance(given.restart, bool) and given.restart != "finished":
         raise InputError("state.restart", "must be True, False or 'finished'", given)
     return attrs.evolve(given, path=_path("state", given.path))
 

@@ -391,6 +391,7 @@ async def test_a_file_of_another_system_is_refused(sandbox, quick, many, state):
         ({"state": ""}, "state: must be the path of a file"),
         ({"state": 5}, "state: must be the path of a file"),
         ({"state": State("x", restart="yes")}, "state.restart: must be True, False or 'finished'"),
+        ({"state": State("x", restart=1)}, "state.restart: must be True, False or 'finished'"),
         ({"dead_letters": b"x"}, "dead_letters: must be the path of a file"),
         ({"dead_letters": "a\0b"}, "dead_letters: must be the path of a file"),
     ],
