@@ -145,9 +145,6 @@ class Slots:
         """Change the most requests in flight; those that are beyond it go on to their end."""
         self._law.resize(ceiling)
         self._follow()
-        while self._waiting and self._free > 0 and self._released is None:
-            self._free -= 1
-            self._waiting.popleft().set()
 
     def shut(self) -> None:
         """Give out no slot any more, for good; those that are taken can be given back."""
