@@ -114,7 +114,7 @@ def from_status(reply: Reply, body: ErrorBody, *, anonymous: bool = False) -> Fa
     Args:
         reply: The answer.
         body: What it says.
-        anonymous: Whether the client has no credential to send.
+        anonymous: Whether the client has no credential to send, and no header that may be one.
     """
     failure = status_failure(reply.status, body, reply.headers, empty=not reply.content)
     said = body.message

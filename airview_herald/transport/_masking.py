@@ -12,7 +12,7 @@ from airview_herald._secret import masked
 from airview_herald.transport._call import Reply
 
 # Headers that hold no credential.
-_PUBLIC = frozenset(
+PUBLIC = frozenset(
     {
         *("accept", "accept-encoding", "connection", "content-length", "content-type", "host"),
         *("traceparent", "tracestate", "user-agent"),
@@ -30,7 +30,7 @@ def without_credential(reply: Reply, request: httpx.Request) -> Reply:
     secrets = [
         part
         for name, value in request.headers.items()
-        if name not in _PUBLIC
+        if name not in PUBLIC
         for part in _parts(value)
     ]
     content = masked(reply.content, secrets)

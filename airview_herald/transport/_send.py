@@ -34,7 +34,7 @@ from airview_herald.transport._failures import (
     from_httpx,
     from_status,
 )
-from airview_herald.transport._masking import without_credential
+from airview_herald.transport._masking import PUBLIC, without_credential
 from airview_herald.transport._observer import show
 from airview_herald.transport._operation import Operation
 from airview_herald.transport._options import Options
@@ -95,6 +95,7 @@ class Transport(Exchange):
         self._requests = Requests(options)
         super().__init__(connections, self._requests.timeouts, options.limits, pacing, clock)
         self._auth = auth
+        self._anonymous = auth is None and all(name.lower() in PUBLIC for name in options.headers)
         self._flow = (auth or httpx.Auth()).async_auth_flow
         self._read_error = read_error
         self.options = options
@@ -193,7 +194,7 @@ class Transport(Exchange):
         if call.is_none(reply.status, body, replayed=operation.in_flight is not None):
             self._answered()
             return None  # type: ignore[return-value]  # such calls decode to `None` or an optional
-        raise from_status(reply, body, anonymous=self._auth is None)
+        raise from_status(reply, body, anonymous=self._anonymous)
 
     def _answered(self) -> None:
         """Note that the service is there: it granted a request, or said no for a reason."""

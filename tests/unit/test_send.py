@@ -1110,6 +1110,22 @@ async def test_an_exchange_out_of_time_is_named_without_its_credentials():
     assert str(error) == "GET https://login.example/a: the operation's 40 s are used up"
 
 
+@pytest.mark.parametrize(
+    ("auth", "headers", "told"),
+    [
+        (None, {}, True),
+        (None, {"User-Agent": Secret("us")}, True),
+        (None, {"Authorization": Secret("Bearer abc")}, False),
+        (None, {"X-Api-Key": Secret("abc")}, False),
+        (BearerToken("abc"), {}, False),
+    ],
+)
+async def test_a_401_says_when_no_credential_was_sent(auth, headers, told):
+    """A header of the caller's may be one."""
+    error = await Case(Server(401), auth, headers=headers).fail(UnauthorizedError)
+    assert str(error).endswith("; no credential was sent") is told
+
+
 async def test_a_refused_credential_is_an_error():
     """A 401 to a fixed token is final, and nothing was processed."""
     error = await Case(Server(401), BearerToken("abc")).fail(UnauthorizedError, call(SERIAL))
