@@ -29,7 +29,8 @@ class ConcurrencyLaw:
 
     Attributes:
         ceiling: The most it can be; where it begins.
-        limit: The limit now; a fraction counts towards the next whole one.
+        limit: What the server can take, as far as is known; a fraction counts towards the next
+            whole one. It may be above a ceiling that has come down since.
         threshold: Below it the limit doubles with each round trip.
     """
 
@@ -47,11 +48,16 @@ class ConcurrencyLaw:
         """Whether nothing has failed, or not for long."""
         return self._failures.value < _NONE and self.limit == self.ceiling
 
+    @property
+    def allowed(self) -> int:
+        """How many requests may be in flight now."""
+        return int(min(self.limit, self.ceiling))
+
     def resize(self, ceiling: int) -> None:
         """Change the ceiling; a limit that is not in trouble goes with it."""
-        at_ceiling = self.limit == self.ceiling
+        if self.limit == self.ceiling:
+            self.limit = ceiling
         self.ceiling = ceiling
-        self.limit = ceiling if at_ceiling else min(self.limit, ceiling)
 
     def failed(self, sent_at: float, now: float) -> None:
         """Note a timeout or a 5xx.
@@ -66,7 +72,7 @@ class ConcurrencyLaw:
         self._failures.spoil()
         if self._failures.value <= _FEW:
             return
-        lower = max(1.0, self.limit * _FALL)
+        lower = max(1.0, min(self.limit, self.ceiling) * _FALL)
         if not self._falling:
             self.threshold = lower
         self.limit, self._fell_at, self._falling = lower, now, True
@@ -83,7 +89,7 @@ class ConcurrencyLaw:
             return
         self._failures.count()
         self._falling = False
-        if 2 * in_use >= int(self.limit):
+        if self.limit < self.ceiling and 2 * in_use >= int(self.limit):
             rise = 1.0 if self.limit < self.threshold else 1.0 / self.limit
             self.limit = min(self.ceiling, self.limit + rise)
 
@@ -171,7 +177,7 @@ class Slots:
         return self._law.untroubled
 
     def _follow(self) -> None:
-        limit = int(self._law.limit)
+        limit = self._law.allowed
         if limit == self.limit:
             return
         self._free += limit - self.limit

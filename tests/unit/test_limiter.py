@@ -240,7 +240,10 @@ def test_a_ceiling_that_moves_takes_the_limit_with_it_unless_there_is_trouble():
     law.resize(80)
     assert law.limit == pytest.approx(28)
     law.resize(20)
-    assert law.limit == 20
+    assert law.allowed == 20
+    law.succeeded(2.0, in_use=20)
+    law.resize(80)
+    assert law.allowed == 28
 
 
 async def test_slots_that_become_more_go_to_those_who_wait():
