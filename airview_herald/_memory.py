@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 import anyio
 import attrs
 
-from airview_herald.errors import AirViewHeraldError, DeadlineError
+from airview_herald.errors import AirViewHeraldError, CooldownError, DeadlineError
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
@@ -85,9 +85,9 @@ class Memory(Generic[K, V]):
     ) -> V:
         """Return what is remembered, or find it: one task finds, the others wait for it.
 
-        When the task that finds is cancelled or runs out of its own time, a waiter that has time
-        left takes over. When it fails otherwise, each waiter gets a copy of the error; the next
-        one to ask tries again.
+        When the task that finds is cancelled or runs out of its own time or patience, a waiter that
+        has time left takes over. When it fails otherwise, each waiter gets a copy of the error; the
+        next one to ask tries again.
 
         Args:
             key: What is asked for.
@@ -120,6 +120,8 @@ class Memory(Generic[K, V]):
             value = await find(inherited)
         except DeadlineError as error:
             flight.late = copy.copy(error)
+            raise
+        except CooldownError:  # a batch's patience, and nobody else's
             raise
         except AirViewHeraldError as error:
             flight.error = copy.copy(error)

@@ -13,7 +13,7 @@ import attrs
 import httpx
 
 from airview_herald._secret import Secret
-from airview_herald.errors import AirViewHeraldError, DeadlineError
+from airview_herald.errors import AirViewHeraldError, CooldownError, DeadlineError
 
 logger = logging.getLogger("airview_herald")
 
@@ -48,9 +48,10 @@ class RefreshingAuth(httpx.Auth):
 
     A subclass says how a token is obtained. The rest lives here: a fetch is single-flight, starts
     before the expiry, and starts over once on a 401, but only when the token that failed is still
-    the current one. When the task that fetches is cancelled, or is out of time, another takes
-    over; when its fetch fails, each waiter gets a copy of the error and the next asker tries
-    again. A request is sent twice at most; `refusals` lets who sends it judge whether to go on.
+    the current one. When the task that fetches is cancelled, or is out of time or patience,
+    another takes over; when its fetch fails, each waiter gets a copy of the error and the next
+    asker tries again. A request is sent twice at most; `refusals` lets who sends it judge whether
+    to go on.
 
     Args:
         clock: Seconds, monotonic; tests bring their own.
@@ -114,7 +115,10 @@ class RefreshingAuth(httpx.Auth):
                         step = await obtaining.asend(response)
                     token = flight.token = self._token = step
                     _tell(request, None)
-                except DeadlineError as error:  # the leader's own, and nobody else's
+                except (
+                    CooldownError,
+                    DeadlineError,
+                ) as error:  # the leader's own alone
                     _tell(request, error)
                     raise
                 except AirViewHeraldError as error:

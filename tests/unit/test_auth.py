@@ -16,12 +16,14 @@ from airview_herald.errors import (
     AirViewHeraldError,
     AuthenticationError,
     ConfigurationError,
+    CooldownError,
     DeadlineError,
     UnauthorizedError,
 )
 from airview_herald.transport._call import Call, ErrorBody, RetryClass
 from airview_herald.transport._connections import Connections
-from airview_herald.transport._operation import Operation
+from airview_herald.transport._limiter import Slots
+from airview_herald.transport._operation import Operation, Patience
 from airview_herald.transport._options import Options
 from airview_herald.transport._retry import Retry
 from airview_herald.transport._send import Transport
@@ -660,6 +662,34 @@ async def test_a_deadline_is_nobody_else_s():
         go_on.set()
     assert sorted(results, key=str) == [200, "late"]
     assert len(gateway.token_requests) == 2
+
+
+async def test_a_batchs_patience_is_nobody_else_s():
+    """When a batch gives up a token endpoint, a single call that waits beside it goes on."""
+    gateway, go_on, results = Gateway(), anyio.Event(), []
+    client = OurTransport(gateway, credentials())
+
+    async def fail():
+        await go_on.wait()
+        raise httpx.ConnectError("no route")
+
+    gateway.answers = [fail]
+    patience = Patience(-1.0, client.transport.pacing.active)
+    of_a_batch = Operation(400.0, None, Slots(1), patience)
+
+    async def send(operation):
+        try:
+            results.append(await client.send(operation))
+        except CooldownError:
+            results.append("out of patience")
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(send, of_a_batch)
+        await anyio.wait_all_tasks_blocked()
+        tasks.start_soon(send, Operation(400.0, attempts=4))
+        await anyio.wait_all_tasks_blocked()
+        go_on.set()
+    assert sorted(results, key=str) == [200, "out of patience"]
 
 
 async def test_a_token_request_has_the_timeout_of_its_request():

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airview_herald._memory import Memory
-from airview_herald.errors import BadRequestError, DeadlineError, RequestFacts
+from airview_herald.errors import BadRequestError, CooldownError, DeadlineError, RequestFacts
 
 REFUSAL = BadRequestError("no", RequestFacts("POST", "http://airview/systems/", 400))
 
@@ -185,6 +185,20 @@ async def test_a_waiter_takes_over_from_a_leader_out_of_time():
         find.go.set()
     assert sorted(map(str, answers)) == ["found at last", "found at last", "late", "late too"]
     assert find.inherited == [False, True, True]
+    assert memory._flights == {}
+
+
+async def test_a_waiter_takes_over_from_a_leader_out_of_patience():
+    """`max_cooldown` is one batch's: another batch, or a single call, has its own."""
+    memory, answers = Memory(10), []
+    find = Finder(CooldownError("tired"), "found at last")
+    async with anyio.create_task_group() as tasks:
+        for _ in range(3):
+            tasks.start_soon(ask, memory, find, answers)
+        await wait_all_tasks_blocked()
+        find.go.set()
+    assert sorted(map(str, answers)) == ["found at last", "found at last", "tired"]
+    assert find.inherited == [False, True]
     assert memory._flights == {}
 
 
