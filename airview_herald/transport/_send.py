@@ -13,6 +13,7 @@ from typing import Never, Self, TypeVar
 import anyio
 import httpx
 
+from airview_herald._quoted import printable
 from airview_herald.errors import (
     AirViewHeraldError,
     DeadlineError,
@@ -56,6 +57,7 @@ _ANSWERED = (Fate.VERDICT, Fate.DONE)
 _SETTLING = frozenset({400, 404, 409, 422})
 # How many pages in place of a token, say, are taken for the answer.
 _UNREADABLE = 5
+_LONGEST_TOLD = 2_000
 
 
 class Transport(Exchange):
@@ -220,7 +222,8 @@ class Transport(Exchange):
         # After another pause one tries first.
         if (missed or pause or not self._budget.spend()) and not self.pacing.gate_closed:
             # On stderr where nothing is set up: minutes of silence look like a hang.
-            logger.warning("%s; batches wait until the server answers", error)
+            told = printable(str(error), _LONGEST_TOLD)
+            logger.warning("%s; batches wait until the server answers", told)
             self.pacing.close_gate()
 
     def _delay(

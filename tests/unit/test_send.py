@@ -1126,6 +1126,15 @@ async def test_a_401_says_when_no_credential_was_sent(auth, headers, told):
     assert str(error).endswith("; no credential was sent") is told
 
 
+async def test_what_a_server_says_is_one_line_of_the_log(caplog):
+    """That a batch waits for it is on stderr where nothing is set up: words cannot fake a line."""
+    words = {"code": 500, "message": "a\x1b[2J\nWARNING:root:forged"}
+    case = Case(Server(httpx.Response(500, json=words), 200))
+    await case.send(operation=of_a_batch(case))
+    [told] = [each.getMessage() for each in caplog.records if each.levelname == "WARNING"]
+    assert r"answered 500: a\x1b[2J\nWARNING:root:forged; batches wait" in told
+
+
 async def test_a_refused_credential_is_an_error():
     """A 401 to a fixed token is final, and nothing was processed."""
     error = await Case(Server(401), BearerToken("abc")).fail(UnauthorizedError, call(SERIAL))
