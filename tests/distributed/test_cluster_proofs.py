@@ -16,6 +16,7 @@ from distributed import Client, LocalCluster
 from natural_rows import natural_rows
 
 from airview_herald.distributed import ingest
+from airview_herald.distributed._board import Board
 
 pytestmark = [pytest.mark.alone, pytest.mark.proof, pytest.mark.timeout(180)]
 
@@ -72,8 +73,9 @@ async def test_a_worker_that_was_frozen_sends_nothing_when_it_wakes(
         frozen = workers[0]
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(record, client)
-            # Each of the two has a partition by then, and much of it to go.
-            while len(sandbox.requests) < 1500:  # noqa: ASYNC110 - of others
+            board = Board(str(tmp_path / "state"))
+            # Each of the two has a partition then, and much of it to go.
+            while len(sandbox.requests) < 1000 or board.held() < 2:  # noqa: ASYNC110 - of others
                 await anyio.sleep(0.01)
             frozen.send_signal(signal.SIGSTOP)
         [report] = reports
