@@ -84,6 +84,9 @@ def gather_letters(files: Iterable[str], path: str) -> None:
     Args:
         files: The partitions' files, as far as they are there.
         path: Where to.
+
+    Raises:
+        ConfigurationError: They cannot be written there; the partitions' files stay.
     """
     making = Path(f"{path}.{uuid.uuid4().hex}")
     try:
@@ -94,5 +97,7 @@ def gather_letters(files: Iterable[str], path: str) -> None:
                         # A worker that was lost may have left half a line.
                         gathered.writelines(each for each in letters if each.endswith(b"\n"))
         os.replace(making, path)  # noqa: PTH105 - over what is there
+    except OSError as error:
+        raise ConfigurationError(f"dead_letters: {path} cannot be written: {error}") from error
     finally:
         making.unlink(missing_ok=True)

@@ -170,8 +170,10 @@ class _Run:
 
     async def _work(self) -> None:
         manifests = await self._split()
+        if self._aborted is not None:
+            return
         tasks = await to_thread.run_sync(self._partitions, manifests)
-        if self._aborted is not None or not tasks:
+        if not tasks:
             return
         groundwork = self._submit("groundwork", 0, lay_groundwork, self._task)
         try:
@@ -231,7 +233,7 @@ class _Run:
                 tasks[number] = task
             else:
                 self.report.partitions_ended += 1
-        if done and not tasks and not self._aborted:
+        if done and not tasks:
             raise ConfigurationError(
                 f"state: {self._task.folder} is of a run that has finished; "
                 "`restart=True` begins anew"

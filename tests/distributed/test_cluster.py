@@ -123,6 +123,8 @@ async def test_other_sources_than_those_of_the_state_are_refused(client, setting
     await ingest(client, write(clustered.events(40)), settings, **state)
     with pytest.raises(InputError, match="are not those that partition"):
         await ingest(client, write(clustered.events(40, first=1)), settings, **state)
+    with pytest.raises(IngestAborted, match=r"gone.jsonl cannot be read"):
+        await ingest(client, [str(tmp_path / "gone.jsonl")], settings, **state)
 
 
 async def test_dead_letters_are_gathered(client, sandbox, settings, tmp_path):

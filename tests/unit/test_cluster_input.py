@@ -290,6 +290,9 @@ def test_letters_are_gathered_whole(tmp_path):
     with pytest.raises(ConfigurationError, match="is no folder"):
         check_letters(str(tmp_path / "none" / "letters"))
     check_letters(str(tmp_path / "new"))
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(ConfigurationError, match="folder cannot be written: "):
+        gather_letters([str(tmp_path / "0")], str(tmp_path / "folder"))
 
 
 @pytest.mark.parametrize(
