@@ -336,7 +336,7 @@ def fuzz(session: nox.Session) -> None:
 @nox.session
 def proofs(session: nox.Session) -> None:
     """Run the heavy proofs at full size; the suite has a small version of each."""
-    session.install(f"{_wheel(session)}[aiohttp,sandbox]", *_group("tests"))
+    session.install(f"{_wheel(session)}[aiohttp,dask,sandbox]", *_group("tests"))
     session.run("pytest", "-m", "proof", "--timeout=1200", "-s", *session.posargs)
 
 
