@@ -193,8 +193,11 @@ class Journal:
         state, why = self._state, self._positions.mismatch
         if state is None or not why:
             return None
-        told = f"are not those of which {state.path} is the state: {why}"
-        return InputError("events", told)
+        rule = (
+            f"are not those of which {state.path} is the state, {why}: go on with those, or let "
+            "`State(path, restart=True)` begin anew"
+        )
+        return InputError("events", rule)
 
     async def before_save(self, errand: Errand) -> None:
         """Note an event's ids, and wait until its save may begin."""

@@ -243,7 +243,7 @@ class StateFile:
         if finished and not restart:
             raise FinishedError(
                 f"state: {self.path} is of a run that has finished; "
-                "`State(path, restart=True)` begins anew"
+                '`State(path, restart="finished")` begins anew'
             )
         connection.execute("PRAGMA journal_mode = WAL")
         with _transaction(connection):
@@ -281,6 +281,8 @@ def _refuse_others(path: str) -> None:
     this process has on it.
     """
     file = Path(path)
+    if file.is_dir():
+        raise _error(path, "is a folder")
     if not file.exists() or not file.stat().st_size:
         return
     with closing(sqlite3.connect(_uri(path, "?mode=ro&immutable=1"), uri=True)) as connection:

@@ -18,7 +18,15 @@ from typing import Any
 from cyclopts import App, CycloptsError, MissingArgumentError
 
 from airview_herald._version import __version__
-from airview_herald.cli._ends import ExitCode, code_of, complain, give_up, on_one_line, told
+from airview_herald.cli._ends import (
+    ExitCode,
+    code_of,
+    complain,
+    give_up,
+    in_options,
+    on_one_line,
+    told,
+)
 
 _HELP = """Record compliance events in AirView, and send and read Herald's notifications.
 
@@ -205,4 +213,4 @@ class _Lines(logging.Handler):
     """Write warnings as what else is told: one line on stderr."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        complain(record.getMessage(), record.levelname.lower())
+        complain(in_options(record.getMessage()), record.levelname.lower())

@@ -11,7 +11,6 @@ from typing import Any
 
 import attrs
 
-from airview_herald.airview import Reconciliation
 from airview_herald.cli._airview_options import System
 from airview_herald.cli._ends import UsageError
 from airview_herald.cli._ingest_options import Batch, Cluster
@@ -83,7 +82,7 @@ async def on_cluster(  # noqa: PLR0913 - what `ingest` was told
                     max_failures=batch.max_failures,
                     grace=batch.grace,
                     coalesce=batch.coalesce,
-                    reconcile=Reconciliation(batch.reconcile_state) if batch.reconcile else False,
+                    reconcile=batch.reconciliation(),
                 )
             except IngestAborted as error:
                 return error.report, error

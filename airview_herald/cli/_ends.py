@@ -30,8 +30,11 @@ _LONGEST = 4_000
 # What errors call an argument, and is an option here.
 _OPTIONS = {
     "`State(path, restart=True)`": "--restart",
+    '`State(path, restart="finished")`': "--restart-finished",
     "`restart=True`": "--restart",
     "max_failures;": "--max-failures;",
+    "max_cooldown": "--max-cooldown",
+    "allow_http=True": "--allow-http",
     "verify=tls_context(ca=...)": "--ca",
     "verify=tls_context(cert=...)": "--cert",
     "no credential was sent": "no credential was sent, for want of AIRVIEW_TOKEN, or of "
@@ -80,16 +83,20 @@ def told(error: BaseException) -> str:
         return f"{error.filename or 'input or output'}: {error.strerror}"
     if not isinstance(error, AirViewHeraldError | UsageError):
         return on_one_line(f"{type(error).__name__}: {error}")
-    message = str(error)
-    for argument, option in _OPTIONS.items():
-        message = message.replace(argument, option)
-    parts = [message]
+    parts = [in_options(str(error))]
     if isinstance(error, StatusError):
         parts += [f"{each.subscriber}: {each.error}" for each in error.subscribers_failed]
         parts += [f"not done: {error.unprocessed_items}"] if error.unprocessed_items else []
     if isinstance(error, AirViewHeraldError) and error.ambiguous:
         parts.append("it may have been done all the same")
     return on_one_line("; ".join(parts))
+
+
+def in_options(message: str) -> str:
+    """Return a message of the library's with options where it has arguments."""
+    for argument, option in _OPTIONS.items():
+        message = message.replace(argument, option)
+    return message
 
 
 def on_one_line(text: str) -> str:

@@ -36,6 +36,8 @@ class Batch:
         reconcile: Close what this system recorded before and the input no longer lists, within
             the applications that it mentions. Nothing is closed if some of it cannot be read.
         reconcile_state: What is closed becomes.
+        reconcile_application: The reference of an application that the input covers though it may
+            mention it no more; once for each.
         coalesce: Send of the events that wait for one resource and control the newest only.
         deadline: Seconds that an event may take from its first request on.
         max_cooldown: Seconds that the server may keep the batch from all success.
@@ -51,6 +53,7 @@ class Batch:
     dead_letters: FileName | None = None
     reconcile: _Flag = False
     reconcile_state: Literal["MONITORING", "DELETED"] = "MONITORING"
+    reconcile_application: tuple[str, ...] = ()
     coalesce: _Flag = False
     deadline: float = 120.0
     max_cooldown: float = 900.0
@@ -71,13 +74,26 @@ class Batch:
             "window": self.window,
             "state": None if self.state is None else State(self.state, restart=restart),
             "dead_letters": self.dead_letters,
-            "reconcile": Reconciliation(self.reconcile_state) if self.reconcile else False,
+            "reconcile": self.reconciliation(),
             "coalesce": self.coalesce,
             "deadline": self.deadline,
             "max_cooldown": self.max_cooldown,
             "max_failures": self.max_failures,
             "grace": self.grace,
         }
+
+    def reconciliation(self) -> Reconciliation | bool:
+        """Return what is done about what the input no longer lists.
+
+        Raises:
+            UsageError: `--reconcile-application` without `--reconcile`.
+        """
+        if not self.reconcile:
+            if self.reconcile_application:
+                raise UsageError("--reconcile-application", "needs --reconcile")
+            return False
+        covered = [Application(each, each) for each in self.reconcile_application]
+        return Reconciliation(self.reconcile_state, applications=covered)
 
 
 @Parameter(name="*", group=_SOURCES)

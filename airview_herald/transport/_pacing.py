@@ -236,7 +236,7 @@ class Pacing:
             vain = max(now, self._held_until) - patience.tried_since(self._vain_since, now)
             if vain > patience.limit:
                 raise CooldownError(
-                    f"the server has turned everything away, or asks to, for {vain:.1f} s; "
+                    f"the server was not reached, or turned everything away, for {vain:.1f} s; "
                     f"max_cooldown is {patience.limit:g} s"
                 )
         held = self._held_until - now

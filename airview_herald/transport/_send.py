@@ -223,7 +223,7 @@ class Transport(Exchange):
         if (missed or pause or not self._budget.spend()) and not self.pacing.gate_closed:
             # On stderr where nothing is set up: minutes of silence look like a hang.
             told = printable(str(error), _LONGEST_TOLD)
-            logger.warning("%s; batches wait until the server answers", told)
+            logger.warning("%s; batches wait for the server, up to max_cooldown", told)
             self.pacing.close_gate()
 
     def _delay(

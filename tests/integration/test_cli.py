@@ -99,6 +99,11 @@ def test_the_version_is_the_packages(cli):
             ["ingest", "events.jsonl", "--restart-finished"],
             "--restart-finished: needs --state",
         ),
+        (
+            ["ingest", "events.jsonl", "--reconcile-application", "shop"],
+            "--reconcile-application: needs --reconcile",
+        ),
+        (["ingest", "events.jsonl", "--state", "."], "state: . is a folder"),
         (["ingest", "no*such.jsonl"], "no*such.jsonl: matches no file"),
         (["ingest", "."], ".: is a directory"),
         (["ingest", "-", "-"], "-: stdin can be read once"),
@@ -132,6 +137,14 @@ def test_wrong_usage_is_2(cli, here, arguments, message, sandbox):
     if arguments[0] != "sandbox":
         assert re.fullmatch(r"error: .*\n", done.err)
     assert not sandbox.requests
+
+
+def test_what_an_argument_would_mend_an_option_does(here, monkeypatch):
+    """Messages of the library's name what is typed here."""
+    monkeypatch.setenv("AIRVIEW_TOKEN", "t")
+    done = here("check", "--base-url", "http://airview.example.com")
+    assert done.code == 2
+    assert done.err.endswith("use https, or pass --allow-http\n")
 
 
 def test_wrong_usage_of_a_process_is_2(cli):

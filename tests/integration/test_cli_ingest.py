@@ -135,7 +135,9 @@ def test_a_finished_state_is_2(cli, write):
     assert cli(*arguments).code == 0
     again = cli(*arguments)
     assert again.code == 2
-    assert again.err.endswith("feed.state is of a run that has finished; --restart begins anew\n")
+    assert again.err.endswith(
+        "feed.state is of a run that has finished; --restart-finished begins anew\n"
+    )
     assert cli(*arguments, "--restart").code == 0
     assert cli(*arguments, "--restart-finished").code == 0
 
@@ -202,8 +204,14 @@ def test_what_is_gone_is_closed(cli, write, sandbox):
     assert doubtful.of("report")[0]["unreconciled"]
     done = cli("ingest", write("events.jsonl", ["i-1"]), "--reconcile")
     assert (done.code, done.of("report")[0]["reconciled"]) == (0, 1)
+    (cli.folder / "none.jsonl").write_text("")
+    empty = cli("ingest", "none.jsonl", "--reconcile")
+    assert empty.code == 1
+    assert "the input mentions no application" in empty.of("report")[0]["unreconciled"]
+    named = cli("ingest", "none.jsonl", "--reconcile", "--reconcile-application", "payments")
+    assert (named.code, named.of("report")[0]["reconciled"]) == (0, 1)
     states = [row["monitoring_state"] for row in sandbox.snapshot()["monitored_resource"]]
-    assert sorted(states) == ["FLAGGED", "MONITORING"]
+    assert states == ["MONITORING", "MONITORING"]
 
 
 def test_mismatches_are_told(cli, write, event, sandbox):

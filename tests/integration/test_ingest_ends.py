@@ -259,7 +259,7 @@ async def test_a_server_that_is_not_there_ends_a_batch(connect, event, caplog):
     assert (report.inputs, report.not_attempted) == (60, 60)
     [told] = [each.getMessage() for each in caplog.records if each.levelname == "WARNING"]
     assert "127.0.0.1:9" in told
-    assert told.endswith("batches wait until the server answers")
+    assert told.endswith("batches wait for the server, up to max_cooldown")
 
 
 async def test_a_server_that_starts_late_is_waited_for(connect, event):

@@ -365,7 +365,7 @@ def test_a_finished_file_is_refused_unless_told_to_begin_anew(path):
     before = path.read_bytes()
     with pytest.raises(
         ConfigurationError,
-        match=r"^state: .*state\.db is of a run that has finished; `State\(path, restart=True\)`",
+        match=r'^state: .*db is of a run that has finished; `State\(path, restart="finished"\)`',
     ):
         opened(path)
     assert path.read_bytes() == before
@@ -538,8 +538,11 @@ def test_what_sqlite_says_of_damage_need_not_be_text(done):
 
 def test_a_place_that_cannot_be_used_is_told(tmp_path):
     """A folder that is not there, and a folder in place of a file."""
-    for path in (tmp_path / "none" / "state.db", tmp_path):
-        with pytest.raises(ConfigurationError, match=f"^state: {path} cannot be used: "):
+    for path, told in (
+        (tmp_path / "none" / "state.db", "cannot be used: "),
+        (tmp_path, "is a folder"),
+    ):
+        with pytest.raises(ConfigurationError, match=f"^state: {path} {told}"):
             opened(path)
 
 
