@@ -64,15 +64,16 @@ class Throttling(Recording):
 
 
 class Failing(Recording):
-    """Fail while told to: `status` is what is answered then."""
+    """Fail while told to: `status` is what is answered then; or but for the system's routes."""
 
     def __init__(self):
         super().__init__()
         self.status = None
         self.retry_after = ""
+        self.spares_system = False
         self.body = _UNAVAILABLE
 
     async def answer(self, request):
-        if self.status is None:
+        if self.status is None or (self.spares_system and "/systems/" in request.target):
             return await super().answer(request)
         return Response(self.status, self.body, retry_after=self.retry_after)
