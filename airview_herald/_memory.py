@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Hashable
 from typing import Generic, TypeVar
@@ -81,7 +82,7 @@ class Memory(Generic[K, V]):
         self,
         key: K,
         find: Callable[[bool], Awaitable[V]],
-        expired: Callable[[], bool] = lambda: False,
+        time_left: Callable[[], float] = lambda: math.inf,
     ) -> V:
         """Return what is remembered, or find it: one task finds, the others wait for it.
 
@@ -93,8 +94,12 @@ class Memory(Generic[K, V]):
             key: What is asked for.
             find: Finds it. Its argument says that an earlier task gave up midway, so what it
                 may have left on the server is to be looked for first.
-            expired: Whether the asker's own time is up. Asked before it waits too: waiting for a
-                shared look-up is on the clock, lest the deadlines of all waiters add up.
+            time_left: The seconds for which the asker may wait. Asked before it waits, and again
+                when another gave up: waiting for a shared look-up is on the clock, lest the
+                deadlines of all waiters add up.
+
+        Raises:
+            DeadlineError: The look-up of another outlasted them.
         """
         inherited = False
         while True:
@@ -104,13 +109,12 @@ class Memory(Generic[K, V]):
             flight = self._flights.get(key)
             if flight is None:
                 return await self._lead(key, find, inherited=inherited)
-            expired()
-            await flight.landed.wait()
+            await _landing(flight.landed, time_left())
             if flight.error is not None and not flight.stale:
                 raise copy.copy(flight.error)
             if flight.value is not None and not flight.stale:
                 return flight.value
-            if flight.late is not None and expired():
+            if flight.late is not None and time_left() <= 0:
                 raise copy.copy(flight.late)
             inherited = True
 
@@ -134,3 +138,13 @@ class Memory(Generic[K, V]):
         finally:
             del self._flights[key]
             flight.landed.set()
+
+
+async def _landing(landed: anyio.Event, seconds: float) -> None:
+    if seconds == math.inf:
+        await landed.wait()
+        return
+    with anyio.move_on_after(seconds):
+        await landed.wait()
+        return
+    raise DeadlineError("what another operation looks up did not come in the time there was")

@@ -69,7 +69,7 @@ DEFECTS = {
     ),
     9: Defect(
         "airview/_catalogue.py",
-        "return await self._parents.resolve(control.name, find, asker.expired)",
+        "return await self._parents.resolve(control.name, find, asker.time_left)",
         "return await find(True)",
     ),
     10: Defect("airview/_routes.py", ', "additionalData": additional_data}', "}"),

@@ -183,7 +183,7 @@ class Catalogue:
         async def find(_: bool) -> Control:  # noqa: FBT001 - as `Memory.resolve` calls it
             return await asker.backend.get_control(control) or _ABSENT
 
-        return await self._parents.resolve(control.name, find, asker.expired)
+        return await self._parents.resolve(control.name, find, asker.time_left)
 
     async def service(self, asker: Asker, service: Service) -> Service:
         """Return a service with its id, recording it if it is new."""
@@ -296,7 +296,7 @@ class Catalogue:
                 self.guess.learn(was_known=was_known)
 
         key = (application_environment_id, reference)
-        return await self._resources.resolve(key, find, asker.expired)
+        return await self._resources.resolve(key, find, asker.time_left)
 
     def forget_resource(self, reference: str, application_environment_id: int) -> None:
         """Forget a resource's id: the server refuses it."""

@@ -104,7 +104,7 @@ class Definitions:
 
             forgotten = self._forgotten
             try:
-                entry = await self._known.resolve(key, find, asker.expired)
+                entry = await self._known.resolve(key, find, asker.time_left)
             except _VERDICTS as refusal:
                 if forgotten == self._forgotten:
                     asker.notes.refuse(key, refusal)

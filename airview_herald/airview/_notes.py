@@ -145,6 +145,6 @@ class Asker:
         init=False, default=attrs.Factory(lambda self: Backend(self.sender), takes_self=True)
     )
 
-    def expired(self) -> bool:
-        """Return whether their time is up, starting its clock if nothing has."""
-        return self.sender.transport.expired(self.operation)
+    def time_left(self) -> float:
+        """Return the seconds for which they may wait; see `Transport.time_left`."""
+        return self.sender.transport.time_left(self.operation)

@@ -70,7 +70,7 @@ class Sender:
             )
             return made
 
-        return await self._systems.resolve(name, find, lambda: self.transport.expired(operation))
+        return await self._systems.resolve(name, find, lambda: self.transport.time_left(operation))
 
     async def find_system(self) -> System | None:
         """Return this client's own system, or `None`; never record it: `GET /systems/`."""

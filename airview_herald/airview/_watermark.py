@@ -88,7 +88,7 @@ class Watermark:
         while listing is None or self._is_old(listing, asker.sender.transport.clock()):
             forgotten = self._forgotten
             try:
-                listing = await self._looks.resolve(kind, look, asker.expired)
+                listing = await self._looks.resolve(kind, look, asker.time_left)
             except (DecodeError, StatusError):
                 return None
             if forgotten == self._forgotten:

@@ -80,7 +80,7 @@ class Endpoints:
             url = await transport.send(call, operation)
             return _Found(url, transport.clock() + _LIFETIME)
 
-        found = await self._found.resolve(key, ask, lambda: transport.expired(operation))
+        found = await self._found.resolve(key, ask, lambda: transport.time_left(operation))
         return found.url
 
 

@@ -136,7 +136,9 @@ class Sender:
                 )
             return await self._global.send(_TOKEN_INFO, operation)
 
-        return await self._own_account.resolve("", ask, lambda: self._transport.expired(operation))
+        return await self._own_account.resolve(
+            "", ask, lambda: self._transport.time_left(operation)
+        )
 
     def _at(self, url: str) -> Transport:
         return self._transport.with_options(attrs.evolve(self.options, base_url=url))

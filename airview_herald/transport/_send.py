@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+import math
 import random
 import time
 from collections.abc import Awaitable, Callable
@@ -266,9 +267,33 @@ class Transport(Exchange):
             error.request,
         ) from error
 
-    def expired(self, operation: Operation) -> bool:
-        """Return whether an operation's time is up, starting its clock if nothing has."""
-        return operation.remaining(self.clock) <= 0
+    def time_left(self, operation: Operation) -> float:
+        """Return the seconds for which an operation may wait for another, starting its clock.
+
+        Without end while a batch's event has any time: its clock may stand still.
+        """
+        remaining = operation.remaining(self.clock)
+        return remaining if operation.patience is None or remaining <= 0 else math.inf
+
+    async def _in_time(
+        self, step: Awaitable[httpx.Request], request: httpx.Request, operation: Operation
+    ) -> httpx.Request:
+        """Take a step of a flow, which may wait for a token that another operation fetches.
+
+        Raises:
+            DeadlineError: It takes longer than a single call may wait.
+        """
+        seconds = self.time_left(operation)
+        if seconds == math.inf:
+            return await step
+        with anyio.move_on_after(seconds):
+            return await step
+        url = bare(request.url)
+        raise DeadlineError(
+            f"{request.method} {url}: no credential came in the operation's "
+            f"{operation.deadline:g} s",
+            RequestFacts(request.method, url),
+        )
 
     def settled_at(self) -> float:
         """Return when a request that is given up now has surely ended on the server."""
@@ -298,12 +323,11 @@ class Transport(Exchange):
     ) -> Reply:
         """Send a call under a credential; the flow may ask to send it again with another."""
         request = self._requests.of(call)
-        # Waiting for a token that somebody else fetches is on the clock.
-        operation.remaining(self.clock)
         errand = partial(self.errand, operation=operation)
         flow = self._flow(request)
         try:
-            outgoing = await begun(request, flow)
+            # Waiting for a token that somebody else fetches is on the clock.
+            outgoing = await self._in_time(begun(request, flow), request, operation)
             while True:
                 outgoing = await authorized(request, flow, outgoing, errand)
                 response = await self.exchange(
@@ -312,7 +336,7 @@ class Transport(Exchange):
                 reply = self._reply(response, call.method, url, attempt, call.operation)
                 show(self.options.on_reply, reply, "on_reply")
                 try:
-                    outgoing = await flow.asend(response)
+                    outgoing = await self._in_time(flow.asend(response), request, operation)
                 except StopAsyncIteration:
                     return reply if response.is_success else without_credential(reply, outgoing)
                 self._answered()
@@ -329,11 +353,11 @@ class Transport(Exchange):
             AirViewHeraldError: None could be had.
         """
         request = self._requests.base()
-        operation.remaining(self.clock)
         errand = partial(self.errand, operation=operation)
         flow = self._flow(request)
         try:
-            await authorized(request, flow, await begun(request, flow), errand)
+            outgoing = await self._in_time(begun(request, flow), request, operation)
+            await authorized(request, flow, outgoing, errand)
         finally:
             await flow.aclose()
 

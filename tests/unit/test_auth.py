@@ -692,6 +692,22 @@ async def test_a_batchs_patience_is_nobody_else_s():
     assert sorted(results, key=str) == [200, "out of patience"]
 
 
+async def test_a_token_that_another_fetches_is_waited_for_until_the_deadline():
+    """A batch may wait for the endpoint for long; a single call has its own time."""
+    gateway, go_on = Gateway(), anyio.Event()
+    client = OurTransport(gateway, credentials())
+    gateway.answers = [go_on.wait]
+    patience = Patience(900.0, client.transport.pacing.active)
+    of_a_batch = Operation(400.0, None, Slots(1), patience)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(client.send, of_a_batch)
+        await anyio.wait_all_tasks_blocked()
+        with anyio.fail_after(5), pytest.raises(DeadlineError, match="no credential came in"):
+            await client.send(Operation(0.01, attempts=4))
+        go_on.set()
+    assert len(gateway.token_requests) == 1
+
+
 async def test_a_token_request_has_the_timeout_of_its_request():
     """In a plain client a token is fetched under the timeouts of the request that needs it."""
     gateway = Gateway()

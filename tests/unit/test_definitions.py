@@ -1,3 +1,4 @@
+import math
 from types import SimpleNamespace
 
 import anyio
@@ -17,7 +18,7 @@ async def test_a_refusal_from_before_all_was_forgotten_is_no_verdict(forgotten):
     """It was of ids that a restored server did not know; no later event is refused by it."""
     notes, definitions, go = Notes(), Definitions(10), anyio.Event()
     sender = SimpleNamespace(transport=None)
-    asker = SimpleNamespace(notes=notes, sender=sender, expired=lambda: False)
+    asker = SimpleNamespace(notes=notes, sender=sender, time_left=lambda: math.inf)
 
     async def look():
         await go.wait()

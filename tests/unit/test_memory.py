@@ -1,4 +1,5 @@
 import itertools
+import math
 
 import anyio
 import pytest
@@ -262,9 +263,9 @@ async def test_a_waiter_whose_time_is_up_takes_over_no_more():
     """Waiting is on the asker's clock: it is asked before the wait, and after a late leader."""
     memory, asked, finds = Memory(9), [], []
 
-    def expired():
+    def time_left():
         asked.append(len(finds))
-        return len(finds) == 1 and released.is_set()
+        return 0.0 if len(finds) == 1 and released.is_set() else math.inf
 
     async def find(_):
         finds.append(1)
@@ -273,7 +274,7 @@ async def test_a_waiter_whose_time_is_up_takes_over_no_more():
 
     async def ask():
         with pytest.raises(DeadlineError):
-            await memory.resolve("k", find, expired)
+            await memory.resolve("k", find, time_left)
 
     released = anyio.Event()
     async with anyio.create_task_group() as tasks:
@@ -283,6 +284,19 @@ async def test_a_waiter_whose_time_is_up_takes_over_no_more():
         assert asked == [1, 1]
         released.set()
     assert len(finds) == 1
+
+
+async def test_a_waiter_waits_no_longer_than_it_has_time():
+    """A batch may look for a quarter of an hour, and who waits beside it has a deadline."""
+    memory, find, answers = Memory(9), Finder(), []
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(ask, memory, find, answers)
+        await wait_all_tasks_blocked()
+        with anyio.fail_after(5), pytest.raises(DeadlineError, match="another operation looks up"):
+            await memory.resolve("key", find, lambda: 0.01)
+        find.go.set()
+    assert answers == ["found"]
+    assert find.inherited == [False]
 
 
 @pytest.mark.parametrize("answer", [REFUSAL, "old"])
