@@ -11,7 +11,7 @@ import trustme
 from counting import serving
 
 from airview_herald.transport import PooledTransport, tls_context
-from airview_herald.transport._pool import _running_backend
+from airview_herald.transport._pool import running_backend
 
 
 class NamedServers:
@@ -97,7 +97,7 @@ class _Network(httpcore.AsyncNetworkBackend):
             found = self._address(host)
         except OSError as error:
             raise httpcore.ConnectError(str(error)) from error
-        return await _running_backend().connect_tcp(*found, *options)
+        return await running_backend().connect_tcp(*found, *options)
 
 
 def answered(status, body=b"", **headers):
