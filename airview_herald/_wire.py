@@ -312,7 +312,8 @@ def decode(
         return converter.structure(value, kind)
     except Exception as error:  # noqa: BLE001 - cattrs raises whatever a hook or a constructor did
         path, reason = _first_fault(error, converter.rename, at)
-        raise DecodeError(f"{reason} @ {path}", facts, path) from None
+    # Behind the block: what carries errors with their context cannot carry cattrs's.
+    raise DecodeError(f"{reason} @ {path}", facts, path)
 
 
 class _PartError(Exception):

@@ -119,8 +119,7 @@ class Batches:
                 Requests that may still be running are waited for, for as long as `settle`. Input
                 that differs, or a file of another server or system, is refused; when the server
                 was restored, all is sent again, and the report says so. One batch at a time has
-                the file; a finished one takes a `State` that says `restart`, and a job of every
-                night one that says `restart="finished"`.
+                the file; a finished one takes a `State` that says `restart`, or another `run`.
             dead_letters: A file to which events are added that are `failed`, `unknown` or
                 `not_attempted`, as lines that `read_jsonl` gives back as events. One is marked as
                 superseded, and passed over then, as soon as a later event of its lane is

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterable, Awaitable, Callable, Iterable
-from typing import Any, Literal, Self, TypeAlias
+from typing import Any, Literal, Self
 
 import attrs
 
@@ -19,7 +19,6 @@ Events = Iterable[ComplianceEvent] | AsyncIterable[ComplianceEvent]
 PathLike = str | os.PathLike[str]
 OnOutcome = Callable[[Outcome], Awaitable[None] | None]
 Progress = Callable[[IngestReport], Awaitable[None] | None]
-Restart: TypeAlias = bool | Literal["finished"]
 
 _CLOSING = (MonitoredResourceState.MONITORING, MonitoredResourceState.DELETED)
 
@@ -35,13 +34,16 @@ class State:
     Attributes:
         path: Where it is. A path given as `state` stands for `State(path)`.
         restart: Begin anew, whatever the file has come to: with other input, or the same once
-            more. Only the ids of what is on the server are kept. `"finished"` does so where the
-            run of the file has finished, and goes on with one that was cut short, as a job wants
-            that is run every night. Without it the former is refused.
+            more. Only the ids of what is on the server are kept. Without it a run that was cut
+            short is gone on with, and one that has finished is refused.
+        run: What this run is called, for a job that is run every night: the date, or the name of
+            its input. The same name goes on; another one begins anew, and what the file's run has
+            left undone is not sent.
     """
 
     path: str = attrs.field(converter=_file_name)
-    restart: Restart = False
+    restart: bool = False
+    run: str = ""
 
 
 @attrs.frozen(kw_only=True)
@@ -126,8 +128,9 @@ def _state(state: PathLike | State | None) -> State | None:
     if state is None:
         return None
     given = state if isinstance(state, State) else State(state)
-    if not isinstance(given.restart, bool) and given.restart != "finished":
-        raise InputError("state.restart", "must be True, False or 'finished'", given)
+    rules = Rules(given)
+    rules.kind("state.restart", given.restart, bool)
+    rules.kind("state.run", given.run, str)
     return attrs.evolve(given, path=_path("state", given.path))
 
 

@@ -195,7 +195,7 @@ class Journal:
             return None
         rule = (
             f"are not those of which {state.path} is the state, {why}: go on with those, or let "
-            "`State(path, restart=True)` begin anew"
+            "`State(path, restart=True)`, or another `run`, begin anew"
         )
         return InputError("events", rule)
 
@@ -284,7 +284,7 @@ class Journal:
         self._run = uuid.uuid4().hex
         if state is not None:
             config = self._recorder.sender.config
-            self._state = StateFile.open(state.path, config, restart=state.restart)
+            self._state = StateFile.open(state.path, config, restart=state.restart, run=state.run)
             self._run = self._state.progress().name
         if dead_letters is not None:
             self._letters = DeadLetterFile.open(dead_letters, self._run)

@@ -7,13 +7,14 @@ its process.
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 import time
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Annotated, Literal, Self, TypeAlias
+from typing import Annotated, Self, TypeAlias
 
 import attrs
 import msgspec
@@ -26,15 +27,17 @@ from airview_herald.airview._known_ids import Ids, definition_of
 from airview_herald.airview._positions import BLOCK, Past, Step
 from airview_herald.errors import ConfigurationError
 
+logger = logging.getLogger("airview_herald")
+
 # Marks a file as a state of a batch: nothing else writes this number into a SQLite header.
 _APPLICATION_ID = 0x41564853
-_VERSION = 2
+_VERSION = 3
 _LONGEST_REASON = 200
 _SCHEMA = """
 CREATE TABLE run (
     base_url TEXT, system_name TEXT, referencing_type TEXT, name TEXT, system_id INTEGER,
     likelihood REAL, taken INTEGER, tail TEXT, alive REAL, settled INTEGER, finished INTEGER,
-    looks INTEGER
+    looks INTEGER, called TEXT
 );
 CREATE TABLE block (number INTEGER PRIMARY KEY, digest TEXT);
 CREATE TABLE open (position INTEGER PRIMARY KEY, print TEXT, lane TEXT, doubtful INTEGER);
@@ -48,6 +51,7 @@ CREATE TABLE resource (id INTEGER PRIMARY KEY, place INTEGER, reference TEXT);
 # What columns hold: SQLite itself would take anything.
 _COUNT = Annotated[int, msgspec.Meta(ge=0)]
 _RUN = tuple[str, _COUNT, float, _COUNT, _COUNT, _COUNT]
+_CALLED = tuple[_COUNT, _COUNT, str]
 _OF_SYSTEM = tuple[int | None, float | None]
 _DEFINITION: TypeAlias = tuple[str, int, str]
 _RESOURCE: TypeAlias = tuple[int, int, str]
@@ -105,14 +109,14 @@ class StateFile:
         self._connection = connection
 
     @classmethod
-    def open(cls, path: str, config: BackendConfig, *, restart: bool | Literal["finished"]) -> Self:
+    def open(cls, path: str, config: BackendConfig, *, restart: bool, run: str = "") -> Self:
         """Open a file, or make it, and lock it.
 
         Args:
             path: Where it is.
             config: The server, and the system that records.
-            restart: Whether to begin anew, whatever the file has come to, or if it is finished;
-                ids are kept.
+            restart: Whether to begin anew, whatever the file has come to; ids are kept.
+            run: What the run is called; another one than the file's begins anew too.
 
         Raises:
             ConfigurationError: It cannot be opened, is in use, is finished, or is not a file of
@@ -126,7 +130,7 @@ class StateFile:
         opened = cls(path, connection)
         try:
             with _told(path):
-                opened._prepare(config, restart=restart)
+                opened._prepare(config, restart=restart, run=run)
         except BaseException:
             connection.close()
             raise
@@ -220,7 +224,7 @@ class StateFile:
         with _told(self.path):
             self._connection.close()
 
-    def _prepare(self, config: BackendConfig, *, restart: bool | Literal["finished"]) -> None:
+    def _prepare(self, config: BackendConfig, *, restart: bool, run: str) -> None:
         """Lock the file and see that it may go on."""
         connection = self._connection
         connection.execute("PRAGMA locking_mode = EXCLUSIVE")
@@ -234,26 +238,30 @@ class StateFile:
                 connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
                 connection.execute(f"PRAGMA user_version = {_VERSION}")
                 connection.execute(
-                    "INSERT INTO run VALUES (?, ?, ?, ?, NULL, NULL, 0, '', ?, 1, 0, 0)",
-                    (*key, uuid.uuid4().hex, time.time()),
+                    "INSERT INTO run VALUES (?, ?, ?, ?, NULL, NULL, 0, '', ?, 1, 0, 0, ?)",
+                    (*key, uuid.uuid4().hex, time.time(), run),
                 )
         if connection.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
             raise _error(self.path, "is damaged")
-        finished = self._checked(key)
-        if finished and not restart:
+        finished, taken, called = self._checked(key)
+        anew = restart or run not in ("", called)
+        if finished and not anew:
             raise FinishedError(
                 f"state: {self.path} is of a run that has finished; "
-                '`State(path, restart="finished")` begins anew'
+                "`State(path, restart=True)`, or another `run`, begins anew"
             )
         connection.execute("PRAGMA journal_mode = WAL")
         with _transaction(connection):
-            if finished or restart is True:
+            if anew:
+                if taken and not finished:
+                    logger.warning("state: %s: a run that was cut short is given up", self.path)
                 _begin_anew(connection)
+                connection.execute("UPDATE run SET called = ?", (run,))
 
-    def _checked(self, key: tuple[str, str, str]) -> bool:
-        """Return whether the run has finished, if it is one of this server and system."""
+    def _checked(self, key: tuple[str, str, str]) -> tuple[bool, int, str]:
+        """Return what the run of this server and system has come to, and what it is called."""
         rows = self._connection.execute(
-            "SELECT base_url, system_name, referencing_type, finished FROM run"
+            "SELECT base_url, system_name, referencing_type, finished, taken, called FROM run"
         ).fetchall()
         if len(rows) != 1:
             raise _error(self.path, "is damaged: it is of no run, or of several")
@@ -262,7 +270,8 @@ class StateFile:
         for name, theirs, ours in zip(names, row[:3], key, strict=True):
             if theirs != ours:
                 raise _error(self.path, f"is of the {name} {quoted(theirs)}, not {ours!r}")
-        return bool(row[3])
+        finished, taken, called = msgspec.convert(row[3:], _CALLED)
+        return bool(finished), taken, called
 
     @contextmanager
     def _using(self) -> Iterator[sqlite3.Connection]:

@@ -102,8 +102,8 @@ def _check(files: Sequence[str], system: System, batch: Batch) -> None:
         raise UsageError("--token-file", "workers take their credential from their environment")
     if batch.window is not None:
         raise UsageError("--window", "does not go with --scheduler")
-    if batch.restart_finished:
-        raise UsageError("--restart-finished", "does not go with --scheduler")
+    if batch.run:
+        raise UsageError("--run", "does not go with --scheduler")
 
 
 def _absolute(path: str) -> str:

@@ -30,7 +30,7 @@ _LONGEST = 4_000
 # What errors call an argument, and is an option here.
 _OPTIONS = {
     "`State(path, restart=True)`": "--restart",
-    '`State(path, restart="finished")`': "--restart-finished",
+    "another `run`": "another --run",
     "`restart=True`": "--restart",
     "max_failures;": "--max-failures;",
     "max_cooldown": "--max-cooldown",

@@ -8,7 +8,6 @@ import attrs
 from cyclopts import Group, Parameter
 
 from airview_herald.airview import Application, Reconciliation, State
-from airview_herald.airview._ingest_settings import Restart
 from airview_herald.cli._ends import UsageError
 from airview_herald.cli._file_names import FileName
 from airview_herald.cli._inputs import Format, Reading
@@ -30,8 +29,8 @@ class Batch:
         window: Events held at most; by default 4 for each request in flight.
         state: A file that keeps what is done: after a kill the same command goes on from there.
         restart: Begin anew, whatever the state file has come to.
-        restart_finished: Begin anew if the state file is of a run that has finished, as a job
-            wants that is run every night; one that was cut short is gone on with.
+        run: What this run is called, such as the date, for a job of every night: the same name goes
+            on, another one begins anew, and what was cut short before is given up.
         dead_letters: A file to which events are added that are not recorded, to be ingested again.
         reconcile: Close what this system recorded before and the input no longer lists, within
             the applications that it mentions. Nothing is closed if some of it cannot be read.
@@ -49,7 +48,7 @@ class Batch:
     window: int | None = None
     state: FileName | None = None
     restart: _Flag = False
-    restart_finished: _Flag = False
+    run: str = ""
     dead_letters: FileName | None = None
     reconcile: _Flag = False
     reconcile_state: Literal["MONITORING", "DELETED"] = "MONITORING"
@@ -64,15 +63,17 @@ class Batch:
         """Return the arguments of `AirView.stream`.
 
         Raises:
-            UsageError: `--restart` or `--restart-finished` without a state file.
+            UsageError: `--restart` or `--run` without a state file.
         """
-        restart: Restart = self.restart or ("finished" if self.restart_finished else False)
-        if restart and self.state is None:
-            raise UsageError("--restart" if self.restart else "--restart-finished", "needs --state")
+        state: State | None = None
+        if self.state is not None:
+            state = State(self.state, restart=self.restart, run=self.run)
+        elif self.restart or self.run:
+            raise UsageError("--restart" if self.restart else "--run", "needs --state")
         return {
             "concurrency": self.concurrency,
             "window": self.window,
-            "state": None if self.state is None else State(self.state, restart=restart),
+            "state": state,
             "dead_letters": self.dead_letters,
             "reconcile": self.reconciliation(),
             "coalesce": self.coalesce,

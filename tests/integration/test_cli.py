@@ -95,10 +95,7 @@ def test_the_version_is_the_packages(cli):
         (["ingest", "events.jsonl", "--sate", "x"], "--sate: is neither an option nor a file"),
         (["ingest", "events.jsonl", "--concurrency", "0"], "concurrency: must be"),
         (["ingest", "events.jsonl", "--restart"], "--restart: needs --state"),
-        (
-            ["ingest", "events.jsonl", "--restart-finished"],
-            "--restart-finished: needs --state",
-        ),
+        (["ingest", "events.jsonl", "--run", "monday"], "--run: needs --state"),
         (
             ["ingest", "events.jsonl", "--reconcile-application", "shop"],
             "--reconcile-application: needs --reconcile",

@@ -136,10 +136,11 @@ def test_a_finished_state_is_2(cli, write):
     again = cli(*arguments)
     assert again.code == 2
     assert again.err.endswith(
-        "feed.state is of a run that has finished; --restart-finished begins anew\n"
+        "feed.state is of a run that has finished; --restart, or another --run, begins anew\n"
     )
     assert cli(*arguments, "--restart").code == 0
-    assert cli(*arguments, "--restart-finished").code == 0
+    assert cli(*arguments, "--run", "tuesday").code == 0
+    assert cli(*arguments, "--run", "tuesday").code == 2
 
 
 @pytest.mark.parametrize("name", ["report.sarif", "report.json", "-"])

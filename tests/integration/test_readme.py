@@ -72,8 +72,8 @@ async def test_a_night_after_a_night(connect, event, tmp_path, monkeypatch, caps
     write_jsonl([event("i-1"), event("i-2")], "monday.jsonl")
     write_jsonl([event("i-1")], "tuesday.jsonl")
     async with connect() as airview:
-        await nightly(airview, "monday.jsonl")
-        await nightly(airview, "tuesday.jsonl")
+        await nightly(airview, "monday.jsonl", "monday")
+        await nightly(airview, "tuesday.jsonl", "tuesday")
     assert capsys.readouterr().out.splitlines() == [
         "2 recorded, of which 0 closed; 0 failed",
         "2 recorded, of which 1 closed; 0 failed",

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from airview_herald.airview import _positions, _state
 from airview_herald.airview._config import BackendConfig
 from airview_herald.airview._known_ids import Ids
-from airview_herald.airview._positions import Positions, Step, Verdict, fingerprint
+from airview_herald.airview._positions import Open, Positions, Step, Verdict, fingerprint
 from airview_herald.airview._state import StateFile
 from airview_herald.airview.models import Application, ComplianceEvent, TechnicalControl
 from airview_herald.errors import ConfigurationError
@@ -35,9 +35,9 @@ def make_event(index, lane="a"):
     )
 
 
-def opened(path, *, config=CONFIG, restart=False):
+def opened(path, *, config=CONFIG, restart=False, run=""):
     """Open a file of state."""
-    return StateFile.open(str(path), config, restart=restart)
+    return StateFile.open(str(path), config, restart=restart, run=run)
 
 
 def resumed(file, *, overtaking=False):
@@ -365,7 +365,7 @@ def test_a_finished_file_is_refused_unless_told_to_begin_anew(path):
     before = path.read_bytes()
     with pytest.raises(
         ConfigurationError,
-        match=r'^state: .*db is of a run that has finished; `State\(path, restart="finished"\)`',
+        match=r"^state: .*db is of a run that has finished; `State\(path, restart=True\)`, or",
     ):
         opened(path)
     assert path.read_bytes() == before
@@ -376,19 +376,40 @@ def test_a_finished_file_is_refused_unless_told_to_begin_anew(path):
     file.abandon()
 
 
-def test_a_job_of_every_night_begins_anew_behind_a_finished_run_only(path):
-    """A run that was cut short is gone on with, and one that has finished is not."""
-    file = opened(path, restart="finished")
+def test_a_run_by_the_same_name_goes_on(path):
+    """And is refused once it has finished."""
+    file = opened(path, run="monday")
     name = file.progress().name
     file.write(Step((1, "x")), Ids(7, None, [], []))
     file.close(settled=True, finished=False)
-    file = opened(path, restart="finished")
-    assert (file.progress().name, file.progress().taken) == (name, 1)
+    for run in ("monday", ""):
+        file = opened(path, run=run)
+        assert (file.progress().name, file.progress().taken) == (name, 1)
+        file.close(settled=True, finished=False)
+    file = opened(path, run="monday")
     file.close(settled=True, finished=True)
-    file = opened(path, restart="finished")
+    with pytest.raises(ConfigurationError, match="or another `run`, begins anew"):
+        opened(path, run="monday")
+
+
+@pytest.mark.parametrize("finished", [True, False])
+def test_a_run_by_another_name_begins_anew(path, caplog, finished):
+    """The ids are kept; what was cut short is given up, and told."""
+    file = opened(path, run="monday")
+    name = file.progress().name
+    left = [] if finished else [Open(0, "p", "l", doubtful=False)]
+    file.write(Step((1, "x"), opened=left), Ids(7, None, [], [(1, 1, "r")]))
+    file.close(settled=True, finished=True)
+    file = opened(path, run="tuesday")
     assert file.progress().name != name
-    assert file.progress().taken == 0
-    file.abandon()
+    assert (file.progress().taken, file.progress().open) == (0, 0)
+    assert file.ids(9).resources == [(1, 1, "r")]
+    told = [each.getMessage() for each in caplog.records]
+    assert told == ([] if finished else [f"state: {path}: a run that was cut short is given up"])
+    file.close(settled=True, finished=True)
+    with pytest.raises(ConfigurationError, match="has finished"):
+        opened(path, run="tuesday")
+    opened(path, run="monday").abandon()
 
 
 def test_a_file_with_something_open_is_not_finished(done):
@@ -466,7 +487,7 @@ def spoil(path, kind):
         ("text", "is another program's, or damaged"),
         ("short", "is another program's, or damaged"),
         ("foreign", "is another program's"),
-        ("version", "is of version 99; this release reads 2"),
+        ("version", "is of version 99; this release reads 3"),
         ("truncated", "is damaged"),
         ("overwritten", "is damaged"),
         ("page", "is damaged"),
@@ -514,10 +535,16 @@ def test_a_row_that_sqlite_takes_and_no_run_wrote_is_damage(done, statement, tol
     with sqlite3.connect(done) as connection:
         connection.execute(statement)
     connection.close()
-    file = opened(done)
+
+    def read():
+        file = opened(done)
+        try:
+            file.progress(), file.ids(10)
+        finally:
+            file.abandon()
+
     with pytest.raises(ConfigurationError, match=rf"^state: .*state\.db {re.escape(told)}"):
-        file.progress(), file.ids(10)
-    file.abandon()
+        read()
 
 
 def test_a_file_of_two_runs_is_damage(done):

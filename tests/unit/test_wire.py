@@ -216,6 +216,13 @@ def test_a_constructor_that_refuses_is_a_decode_error():
         read([{"number": 2}, {"number": 3}], list[Even])
 
 
+def test_an_error_carries_nothing_of_what_found_it():
+    """Dask sends an error with its context to another process, and no error of cattrs's arrives."""
+    with pytest.raises(DecodeError) as caught:
+        read([{"id": "x"}], list[Row])
+    assert caught.value.__context__ is caught.value.__cause__ is None
+
+
 @pytest.mark.parametrize(
     "content",
     [b"", b"<html>", b'{"id": 1', b"[1] 2", b"\xff", b'"\xff"', b"[" * 100_000, b"1e400", b"NaN"],
