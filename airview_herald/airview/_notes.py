@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 import attrs
 
 from airview_herald._memory import Memory
+from airview_herald._quoted import printable
 from airview_herald._shown import Shown
 from airview_herald.airview._backend import Backend
 from airview_herald.airview._mismatches import Mismatch
@@ -20,6 +21,7 @@ from airview_herald.transport._operation import Operation
 logger = logging.getLogger("airview_herald")
 
 _KEPT = 1000
+_LONGEST_TOLD = 2_000
 
 
 @attrs.frozen
@@ -72,7 +74,7 @@ class Notes:
         orphan = Orphan(name, identifier)
         # Of those without an id each is another one.
         if identifier is None or orphan not in self.orphans:
-            logger.warning(told)
+            logger.warning("%s", printable(told, _LONGEST_TOLD))
             if len(self.orphans) < _KEPT:
                 self.orphans.append(orphan)
         return told
@@ -123,7 +125,7 @@ class Warnings:
         """Tell of a mismatch."""
         if not self._logged.get(mismatch):
             self._logged.put(mismatch, value=True)
-            logger.warning("%s", mismatch)
+            logger.warning("%s", printable(str(mismatch), _LONGEST_TOLD))
         show(self._on_mismatch, mismatch, "on_mismatch")
 
 

@@ -14,6 +14,7 @@ from contextlib import AbstractContextManager
 
 import attrs
 
+from airview_herald._quoted import printable
 from airview_herald.airview._catalogue import Catalogue
 from airview_herald.airview._coverage import Coverage
 from airview_herald.airview._fan_out import for_each
@@ -26,6 +27,8 @@ from airview_herald.airview.readings import ComplianceGroup
 from airview_herald.errors import InputError
 
 logger = logging.getLogger("airview_herald")
+
+_LONGEST_TOLD = 2_000
 
 Reading = Callable[[], AbstractContextManager[Asker]]
 
@@ -214,6 +217,7 @@ def _usable(covered: _Covered, rows: list[ComplianceGroup]) -> Iterator[_Record]
             Rules(row).key("resource_reference", resource)
             Rules(row).reference("technical_control.reference", control)
         except InputError as error:
-            logger.warning("a record of %s is left: %s", covered.application.reference, error)
+            told = printable(str(error), _LONGEST_TOLD)
+            logger.warning("a record of %s is left: %s", covered.application.reference, told)
         else:
             yield _Record(covered, resource, control)

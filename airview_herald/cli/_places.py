@@ -22,6 +22,10 @@ class Place(NamedTuple):
         return self.file if self.line is None else f"{self.file} line {self.line}"
 
 
+# Of a file with more gaps between its lines than that, only the name is told.
+_MOST_RUNS = 100_000
+
+
 class Places:
     """Remember where inputs are: as long as each is a line behind the last one, no more for it."""
 
@@ -32,6 +36,8 @@ class Places:
 
     def note(self, place: Place) -> None:
         """Note where the next input is."""
+        if len(self._runs) >= _MOST_RUNS:
+            place = Place(place.file, None)
         if not self._runs or self._follow(self._inputs) != place:
             self._runs.append((self._inputs, place))
         self._inputs += 1

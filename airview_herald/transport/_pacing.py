@@ -128,6 +128,7 @@ class Pacing:
         if not self._met:
             return True
         if connected:
+            self._unreached_since = None
             return False
         now = self._in_vain()
         if self._unreached_since is None:

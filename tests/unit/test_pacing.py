@@ -334,3 +334,18 @@ async def test_what_another_client_was_told_is_no_brake_of_ones_own(time, pacing
     assert pacing.brakes == 0
     pacing.hold(5.0)
     assert pacing.brakes == 1
+
+
+def test_a_server_is_not_there_when_nobody_reaches_it_for_a_second(time, pacing):
+    """An answer that is a failure has reached it; one before the first success has not."""
+    assert pacing.missed(connected=True)
+    pacing.succeeded()
+    assert not pacing.missed(connected=True)
+    assert not pacing.missed(connected=False)
+    time.now += 60
+    assert not pacing.missed(connected=True)
+    assert not pacing.missed(connected=False)
+    time.now += 0.9
+    assert not pacing.missed(connected=False)
+    time.now += 0.2
+    assert pacing.missed(connected=False)

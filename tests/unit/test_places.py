@@ -3,6 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from airview_herald.cli import _places
 from airview_herald.cli._places import Place, Places
 
 _LINES = st.lists(st.integers(1, 4), max_size=30)
@@ -30,3 +31,16 @@ def test_lines_without_a_gap_cost_nothing():
         places.note(Place("a.jsonl", line))
     assert len(places._runs) == 1
     assert str(places.of(999)) == "a.jsonl line 1000"
+
+
+def test_of_too_many_gaps_only_the_file_is_told(monkeypatch):
+    """What is remembered has a limit; what came before it is still told."""
+    monkeypatch.setattr(_places, "_MOST_RUNS", 3)
+    places = Places()
+    for line in range(2, 20, 2):
+        places.note(Place("a.jsonl", line))
+    places.note(Place("b.jsonl", 1))
+    assert [str(places.of(index)) for index in (0, 2, 3, 8, 9)] == [
+        "a.jsonl line 2", "a.jsonl line 6", "a.jsonl", "a.jsonl", "b.jsonl",
+    ]  # fmt: skip
+    assert len(places._runs) == 5
