@@ -395,8 +395,12 @@ def bench(session: nox.Session) -> None:
 
 @nox.session
 def cluster(session: nox.Session) -> None:
-    """Measure how a batch on a Dask cluster grows from one worker to two; about seven minutes."""
+    """Measure how a batch on a Dask cluster grows from one worker to two; about seven minutes.
+
+    Before that it simulates more of them, on a server of limited capacity.
+    """
     session.install(f"{_wheel(session)}[dask]")
+    session.run("python", "benchmarks/capacity.py")
     session.run("python", "benchmarks/cluster_scaling.py", "--check", *session.posargs)
 
 
