@@ -73,7 +73,7 @@ else:
 # What runs with the oldest dependencies: all that needs no socket, and of the rest what leans
 # hardest on other people's code.
 _LOWEST = (
-    "tests/distributed",
+    "tests/distributed/test_cluster_cli.py",
     "tests/unit",
     *(
         f"tests/integration/test_{name}.py"

@@ -1,11 +1,13 @@
 """Queued events that a newer one of their lane makes needless."""
 
+import math
+
 import anyio
 import hypothesis.strategies as st
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from airview_herald.airview import OutcomeStatus
+from airview_herald.airview import OutcomeStatus, _producer
 from airview_herald.errors import BadRequestError
 from airview_herald.sandbox import Sandbox
 from airview_herald.transport import Retry
@@ -18,6 +20,12 @@ def puts(sandbox):
     return [
         request for request in sandbox.requests if request.path.endswith("/monitored-resources/")
     ]
+
+
+@pytest.fixture(autouse=True)
+def never_long(monkeypatch):
+    """Have no event take long to pull, however busy the machine: all of a window come together."""
+    monkeypatch.setattr(_producer, "_LONG", math.inf)
 
 
 async def outcomes_of(airview, events, **options):
