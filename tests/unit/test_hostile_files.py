@@ -104,7 +104,8 @@ def test_what_is_in_no_json_spoils_its_line_only(line, field, words):
     assert list(source) == [EVENT, EVENT]
     (problem,) = source.problems
     assert problem.where == "line 2"
-    assert words in problem.reason
+    # Older releases of msgspec leave the words to Python.
+    assert words.lower() in problem.reason.lower()
 
 
 def test_what_a_line_says_cannot_reach_a_terminal(line):
