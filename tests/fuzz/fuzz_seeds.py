@@ -89,14 +89,14 @@ _REPORT = b"""{"version": "2.1.0", "runs": [{
                 },
                 "logicalLocations": [{"name": "f", "fullyQualifiedName": "m.f", "index": 0}]
             }],
-            "analysisTarget": {"uri": "file:///work/src/a.py"},
+            "analysisTarget": {"uri": "file:///repo/src/a.py"},
             "suppressions": [{"status": "rejected"}], "baselineState": "new"
         },
         {"ruleId": "S101", "kind": "pass", "message": {"text": "fine"}, "locations": []}
     ],
     "artifacts": [{"location": {"uri": "src/a.py"}}],
     "logicalLocations": [{"fullyQualifiedName": "m.f"}],
-    "originalUriBaseIds": {"ROOT": {"uri": "file:///work/", "uriBaseId": "TOP"}},
+    "originalUriBaseIds": {"ROOT": {"uri": "file:///repo/", "uriBaseId": "TOP"}},
     "invocations": [{"executionSuccessful": false}]
 }]}""".replace(b"\n", b"")
 _EVENT = ComplianceEvent(
