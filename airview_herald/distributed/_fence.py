@@ -7,15 +7,14 @@ Half a request is none: its connection is closed.
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Iterable
-from typing import Any
 
 import httpcore
 import httpx
 
 from airview_herald.distributed._lease import Lease
 from airview_herald.transport._pool import running_backend
+from airview_herald.transport._socket import SocketAround
 
 
 class Fence(httpx.AsyncBaseTransport):
@@ -68,19 +67,15 @@ class Sockets(httpcore.AsyncNetworkBackend):
         return _Socket(opened, self._lease)
 
 
-class _Socket(httpcore.AsyncNetworkStream):
+class _Socket(SocketAround):
     """A socket that writes while a lease lasts."""
 
     def __init__(self, stream: httpcore.AsyncNetworkStream, lease: Lease) -> None:
-        self._stream = stream
+        super().__init__(stream)
         self._lease = lease
 
-    async def read(
-        self,
-        max_bytes: int,
-        timeout: float | None = None,  # noqa: ASYNC109 - httpcore's interface
-    ) -> bytes:
-        return await self._stream.read(max_bytes, timeout=timeout)
+    def _around(self, stream: httpcore.AsyncNetworkStream) -> _Socket:
+        return _Socket(stream, self._lease)
 
     async def write(
         self,
@@ -90,20 +85,3 @@ class _Socket(httpcore.AsyncNetworkStream):
         # What follows waits for nothing before it has written.
         self._lease.check()
         await self._stream.write(buffer, timeout=timeout)
-
-    async def aclose(self) -> None:
-        await self._stream.aclose()
-
-    def get_extra_info(self, info: str) -> Any:
-        return self._stream.get_extra_info(info)
-
-    async def start_tls(
-        self,
-        ssl_context: ssl.SSLContext,
-        server_hostname: str | None = None,
-        timeout: float | None = None,  # noqa: ASYNC109 - httpcore's interface
-    ) -> httpcore.AsyncNetworkStream:
-        stream = await self._stream.start_tls(
-            ssl_context=ssl_context, server_hostname=server_hostname, timeout=timeout
-        )
-        return _Socket(stream, self._lease)

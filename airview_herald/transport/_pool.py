@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ssl
 import time
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Final, cast
 
 import httpcore
 import httpx
@@ -13,6 +13,7 @@ import sniffio
 from airview_herald.transport._body import RequestBody, leave
 from airview_herald.transport._connection_pool import Connection, PoolingTransport, close_all
 from airview_herald.transport._limits import EXPIRED, LONGEST_HEAD, endless_head
+from airview_herald.transport._socket import SocketAround
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable
@@ -170,12 +171,15 @@ class _Dialer(httpcore.AsyncNetworkBackend):
             raise httpx.ReadTimeout("the answer has no head at the deadline", request=request)
 
 
-class _Stream(httpcore.AsyncNetworkStream):
+class _Stream(SocketAround):
     """A socket, counted while a head is awaited."""
 
     def __init__(self, stream: httpcore.AsyncNetworkStream, dialer: _Dialer) -> None:
-        self._stream = stream
+        super().__init__(stream)
         self._dialer = dialer
+
+    def _around(self, stream: httpcore.AsyncNetworkStream) -> _Stream:
+        return _Stream(stream, self._dialer)
 
     async def read(
         self,
@@ -190,30 +194,6 @@ class _Stream(httpcore.AsyncNetworkStream):
         data = await self._stream.read(max_bytes, timeout=timeout)
         dialer.received += len(data)
         return data
-
-    async def write(
-        self,
-        buffer: bytes,
-        timeout: float | None = None,  # noqa: ASYNC109 - httpcore's interface
-    ) -> None:
-        await self._stream.write(buffer, timeout=timeout)
-
-    async def aclose(self) -> None:
-        await self._stream.aclose()
-
-    def get_extra_info(self, info: str) -> Any:
-        return self._stream.get_extra_info(info)
-
-    async def start_tls(
-        self,
-        ssl_context: ssl.SSLContext,
-        server_hostname: str | None = None,
-        timeout: float | None = None,  # noqa: ASYNC109 - httpcore's interface
-    ) -> httpcore.AsyncNetworkStream:
-        stream = await self._stream.start_tls(
-            ssl_context=ssl_context, server_hostname=server_hostname, timeout=timeout
-        )
-        return _Stream(stream, self._dialer)
 
 
 class _Pooled(Connection):
