@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Mapping
+from functools import partial
 from types import AsyncGeneratorType, GeneratorType
 from typing import Any
 
+import anyio
 from anyio import to_thread
 from anyio.lowlevel import checkpoint
 
@@ -59,54 +62,53 @@ class Producer:
         Raises:
             Exception: What the producer raised, after the events before it were returned.
         """
-        if not self._ended:
+        if not self._taken and not self._ended:
             if self._async is not None:
                 await self._pull_async(self._async)
             elif self._blocking:
-                await to_thread.run_sync(self._pull, self._sync, min(room, _CHUNK))
+                await self._pull_in_thread(min(room, _CHUNK))
             else:
                 began = time.monotonic()
-                self._pull(self._sync, 1)
+                self._pull(1)
                 if time.monotonic() - began > _LONG:
                     # What blocks for every event would hold back those that it gave before.
                     await checkpoint()
-        if self._taken:
-            return self.left_over()
-        if self._error is not None:
+        taken = self._give(room)
+        if not taken and self._error is not None:
             raise self._error
-        return []
+        return taken
 
     def take_at_once(self) -> list[Any]:
         """Return the next event of what is iterated in place; none if it has to be waited for."""
         if not self._ended and self._async is None and not self._blocking:
-            self._pull(self._sync, 1)
-        return self.left_over()
+            self._pull(1)
+        return self._give(1)
 
     def left_over(self) -> list[Any]:
-        """Return the events that were pulled and not returned yet."""
-        taken = list(self._taken)
-        self._taken.clear()
-        return taken
+        """Return the events that were pulled and not returned yet; once it is closed, all."""
+        return self._give(len(self._taken))
 
     async def aclose(self) -> None:
         """Close what this iterates if nobody else can: generators, and iterators it has made."""
-        if not self._closes:
-            return
-        if self._async is not None:
+        if self._blocking:
+            await to_thread.run_sync(self._close)
+        elif self._async is None:
+            self._close()
+        elif self._closes:
             aclose: Callable[[], Any] | None = getattr(self._async, "aclose", None)
             if aclose is not None:
                 await aclose()
-        elif self._blocking:
-            # asyncio's `Task.cancel` abandons the thread, which may be iterating still.
-            await to_thread.run_sync(self._close)
-        else:
-            self._close()
 
     def _close(self) -> None:
+        # A thread may be pulling still.
         with self._pulling:
             close: Callable[[], Any] | None = getattr(self._sync, "close", None)
-            if close is not None:
+            if self._closes and close is not None:
                 close()
+
+    def _give(self, most: int) -> list[Any]:
+        """Return so many of the events that were pulled; a thread may be adding to them."""
+        return [self._taken.popleft() for _ in range(min(most, len(self._taken)))]
 
     async def _pull_async(self, events: AsyncIterator[Any]) -> None:
         try:
@@ -114,17 +116,31 @@ class Producer:
         except StopAsyncIteration:
             self._ended = True
         except Exception as error:  # noqa: BLE001 - the caller's producer may raise anything
-            self._ended, self._error = True, error
+            self._error, self._ended = error, True
 
-    def _pull(self, events: Iterator[Any], count: int) -> None:
-        patience = time.monotonic() + _PATIENCE
+    async def _pull_in_thread(self, count: int) -> None:
+        """Have a thread pull; if it has to wait, what it has is used while it goes on with that."""
+        while not (self._taken or self._ended):
+            if not self._pulling.locked():
+                pull = partial(self._pull, count, until=time.monotonic() + _PATIENCE)
+                # Longer than the thread's patience: without events by then it ends with the first.
+                with anyio.move_on_after(2 * _PATIENCE, shield=True):
+                    await to_thread.run_sync(pull, abandon_on_cancel=True)
+            if not self._taken:
+                await to_thread.run_sync(self._wait_for_thread)
+
+    def _wait_for_thread(self) -> None:
+        with self._pulling:
+            pass
+
+    def _pull(self, count: int, until: float = math.inf) -> None:
         with self._pulling:
             try:
                 for _ in range(count):
-                    self._taken.append(next(events))
-                    if time.monotonic() > patience:
+                    self._taken.append(next(self._sync))
+                    if time.monotonic() > until:
                         break
             except StopIteration:
                 self._ended = True
             except Exception as error:  # noqa: BLE001 - the caller's producer may raise anything
-                self._ended, self._error = True, error
+                self._error, self._ended = error, True

@@ -149,39 +149,95 @@ async def test_what_came_before_an_error_is_returned_first(kind):
     assert producer.left_over() == []
 
 
-async def test_nothing_is_lost_when_taking_in_a_thread_is_cancelled():
-    """What the thread pulled is either returned by `take` or left over, each event once."""
-    started, go_on = threading.Event(), threading.Event()
+class Pausing:
+    """A pipe: gives some events at once, and the others when it is told to go on."""
 
-    class Slow:
-        blocking = True
+    blocking = True
 
-        def __iter__(self):
-            yield 0
-            started.set()
-            go_on.wait()
-            yield from range(1, 5)
+    def __init__(self, first, rest):
+        self.first, self.rest = first, rest
+        self.paused, self.go_on = threading.Event(), threading.Event()
 
-    producer, taken = Producer(Slow()), []
+    def __iter__(self):
+        yield from range(self.first)
+        self.paused.set()
+        self.go_on.wait(5)
+        yield from range(self.first, self.first + self.rest)
+
+
+async def test_a_pipe_that_pauses_holds_back_nothing_that_came_before():
+    """Events that came together are all given while the next one is waited for."""
+    source = Pausing(3, 2)
+    producer = Producer(source)
+    taken = []
+    while len(taken) < 3:
+        taken += await producer.take(10)
+    assert taken == [0, 1, 2]
+    assert not source.go_on.is_set()
+    source.go_on.set()
+    assert await everything(producer) == [3, 4]
+
+
+async def test_a_pipe_that_gives_nothing_for_long_is_waited_for():
+    """One thread waits, and its first event is given as it comes."""
+    source = Pausing(0, 3)
+    producer, taken = Producer(source), []
 
     async def take():
-        taken.extend(await producer.take(3))
+        taken.extend(await producer.take(10))
 
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(take)
-        await to_thread.run_sync(started.wait)
+        await to_thread.run_sync(source.paused.wait)
+        await anyio.sleep(0.3)
+        assert taken == []
+        source.go_on.set()
+    assert taken == [0]
+    assert await everything(producer) == [1, 2]
+
+
+async def test_an_error_after_a_pause_is_raised():
+    """It does not pass for the end of what the thread gave before."""
+
+    class Breaking(Pausing):
+        def __iter__(self):
+            yield from super().__iter__()
+            raise OSError("the pipe broke")
+
+    source = Breaking(1, 0)
+    producer = Producer(source)
+    assert await producer.take(10) == [0]
+    source.go_on.set()
+    with pytest.raises(OSError, match="the pipe broke"):
+        await producer.take(10)
+
+
+@pytest.mark.parametrize("before", [0, 1])
+async def test_nothing_is_lost_when_taking_in_a_thread_is_cancelled(before):
+    """What the thread pulled is either returned by `take` or left over, each event once."""
+    source = Pausing(before, 4)
+    producer, taken = Producer(source), []
+
+    async def take():
+        while True:
+            taken.extend(await producer.take(3))
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(take)
+        await to_thread.run_sync(source.paused.wait)
         tasks.cancel_scope.cancel()
-        go_on.set()
+    source.go_on.set()
+    await producer.aclose()
     left = producer.left_over()
-    assert taken + left == [0, 1, 2]
+    assert taken + left == list(range(len(taken + left)))
+    assert len(left) >= 1
     assert producer.left_over() == []
-    assert await everything(producer) == [3, 4]
 
 
 async def test_what_is_left_over_is_given_once():
     """Events pulled and not returned are there for the account, and then gone."""
     producer = Producer(generate(5))
-    producer._pull(producer._sync, 3)
+    producer._pull(3)
     assert producer.left_over() == [0, 1, 2]
     assert producer.left_over() == []
     assert await producer.take(1) == [3]
