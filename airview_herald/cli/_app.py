@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from cyclopts import App, CycloptsError, MissingArgumentError
@@ -98,7 +99,9 @@ _SUBSCRIPTIONS = {
 
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code; what goes wrong is told in one line."""
-    logging.basicConfig(handlers=[_Lines()], level=logging.WARNING)
+    _have_streams()
+    # On the handler too: Dask's loggers have a level of their own, and would say how busy it is.
+    logging.basicConfig(handlers=[_Lines(logging.WARNING)], level=logging.WARNING)
     try:
         code = _run(sys.argv[1:] if arguments is None else arguments)
         sys.stdout.flush()
@@ -106,6 +109,14 @@ def run(arguments: Sequence[str] | None = None) -> int:
         give_up(sys.stdout)
         return ExitCode.UNREAD
     return code
+
+
+def _have_streams() -> None:
+    """Have an output and an error stream, where a program was started without."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            nowhere = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - to the end
+            setattr(sys, name, nowhere)
 
 
 def _run(arguments: Sequence[str]) -> int:

@@ -105,12 +105,15 @@ def on_one_line(text: str) -> str:
 
 
 def complain(message: str, kind: str = "error") -> None:
-    """Write one line to stderr."""
+    """Write one line to stderr; when nobody reads that any more, go on without."""
     painted = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
     label = f"{_PAINT.get(kind, '')}{kind}:\x1b[0m" if painted else f"{kind}:"
     words = on_one_line(message[: _LONGEST + 1])
-    sys.stderr.write(f"{label} {words if len(message) <= _LONGEST else f'{words}…'}\n")
-    sys.stderr.flush()
+    try:
+        sys.stderr.write(f"{label} {words if len(message) <= _LONGEST else f'{words}…'}\n")
+        sys.stderr.flush()
+    except BrokenPipeError:
+        give_up(sys.stderr)
 
 
 def give_up(stream: TextIO) -> None:

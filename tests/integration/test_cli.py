@@ -79,6 +79,19 @@ def test_the_list_of_commands_is_whole(cli):
     assert done.stdout.endswith("\n[]\n")
 
 
+def test_of_what_is_logged_warnings_are_told(cli):
+    """A library whose loggers have a level of their own, as Dask's, says no more than others."""
+    script = (
+        "import logging; from airview_herald.cli._app import run; run(['--version']); "
+        "log = logging.getLogger('distributed.core'); log.setLevel(logging.INFO); "
+        "log.info('Event loop was unresponsive'); log.warning('out of memory')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, env=cli.environ
+    )
+    assert done.stderr == "warning: out of memory\n"
+
+
 def test_the_version_is_the_packages(cli):
     """`--version` prints it."""
     assert re.fullmatch(r"\d+\.\d+\.\d+\S*\n", cli("--version").out)

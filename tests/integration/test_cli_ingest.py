@@ -2,10 +2,13 @@
 
 import json
 import os
+import shlex
+import subprocess
 import threading
 import time
 
 import pytest
+from command_line import COMMAND
 
 from airview_herald.sandbox import Sandbox
 from airview_herald.sources import read_jsonl
@@ -234,6 +237,31 @@ def test_a_closed_pipe_does_not_end_a_batch(cli, write, sandbox):
         err = process.communicate(timeout=30)[1]
     assert (process.returncode, err) == (1, b"")
     assert _resources(sandbox) == set(_numbered(300))
+
+
+def test_closed_errors_do_not_end_a_batch(cli, write, sandbox):
+    """Nor have its warnings to be read, as of `2>&1 | head -1`."""
+    write("events.jsonl", ["x" * 501, *_numbered(300)])
+    with cli.running("ingest", "events.jsonl", "--no-json") as process:
+        process.stderr.close()
+        process.stderr = None
+        out = process.communicate(timeout=30)[0]
+    assert process.returncode == 1
+    assert b"300 of 301" in out
+    assert _resources(sandbox) == set(_numbered(300))
+
+
+@posix
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
+def test_a_batch_needs_no_streams(cli, write, sandbox, closed):
+    """A job may be started without them."""
+    command = shlex.join([*COMMAND, "ingest", write("events.jsonl", _numbered(20))])
+    done = subprocess.run(
+        ["sh", "-c", f"{command} {closed}"],  # noqa: S607 - whichever the shell is
+        cwd=cli.folder, env=cli.environ, capture_output=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert _resources(sandbox) == set(_numbered(20))
 
 
 @posix
