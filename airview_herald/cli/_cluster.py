@@ -71,6 +71,7 @@ async def on_cluster(  # noqa: PLR0913 - what `ingest` was told
                     _settings(system),
                     state=batch.state or "",
                     restart=batch.restart,
+                    run=batch.run,
                     dead_letters=batch.dead_letters,
                     partitions=cluster.partitions,
                     rate=cluster.rate,
@@ -102,8 +103,6 @@ def _check(files: Sequence[str], system: System, batch: Batch) -> None:
         raise UsageError("--token-file", "workers take their credential from their environment")
     if batch.window is not None:
         raise UsageError("--window", "does not go with --scheduler")
-    if batch.run:
-        raise UsageError("--run", "does not go with --scheduler")
 
 
 def _absolute(path: str) -> str:

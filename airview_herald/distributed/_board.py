@@ -7,6 +7,7 @@ order, whoever makes them, from whatever cluster. All that is said here is said 
 from __future__ import annotations
 
 import json
+import logging
 import sqlite3
 import uuid
 from collections.abc import Iterator
@@ -18,14 +19,17 @@ import attrs
 
 from airview_herald.errors import ConfigurationError
 
+logger = logging.getLogger("airview_herald")
+
 _APPLICATION_ID = 0x41564844
-_VERSION = 1
+_VERSION = 2
 # Seconds to wait for somebody else's transaction.
 _PATIENCE = 20.0
 _SCHEMA = """
 CREATE TABLE run (
     base_url TEXT, system_name TEXT, referencing_type TEXT, partitions INTEGER,
-    dead_letters TEXT, call TEXT, stopped INTEGER, slowed INTEGER, pause REAL, teller INTEGER
+    dead_letters TEXT, called TEXT, call TEXT,
+    stopped INTEGER, slowed INTEGER, pause REAL, teller INTEGER
 );
 CREATE TABLE partition (
     number INTEGER PRIMARY KEY, claim INTEGER, held INTEGER, guard REAL,
@@ -40,6 +44,27 @@ GROUNDWORK = -1
 
 class OvertakenError(Exception):
     """Somebody else has claimed what was claimed here."""
+
+
+@attrs.frozen(kw_only=True)
+class Beginning:
+    """What a call of `ingest` is to begin, or to go on with.
+
+    Attributes:
+        server: Its base URL, the system's name, and the referencing type.
+        partitions: How many are asked for.
+        default: How many there are if none are asked for, and none are there.
+        dead_letters: The file that dead letters are gathered in.
+        run: What the run is called; another one than the folder's begins anew.
+        restart: Whether to begin anew in any case.
+    """
+
+    server: tuple[str, str, str]
+    partitions: int | None = None
+    default: int
+    dead_letters: str | None = None
+    run: str = ""
+    restart: bool = False
 
 
 @attrs.frozen
@@ -109,26 +134,17 @@ class Board:
     def __init__(self, folder: str) -> None:
         self._path = Path(folder, "run.sqlite")
 
-    def is_new(self) -> bool:
-        """Return whether there is no run yet."""
+    def is_new(self, wanted: Beginning) -> bool:
+        """Return whether a run would begin anew: there is none, or it would be given up.
+
+        Raises:
+            ConfigurationError: The folder is of another server or system, or cannot be used.
+        """
         with self._open() as connection:
-            self._prepare(connection)
-            return connection.execute("SELECT 1 FROM run").fetchone() is None
+            return self._found(connection, wanted) is None
 
-    def begin(
-        self,
-        server: tuple[str, str, str],
-        partitions: int | None,
-        default: int,
-        dead_letters: str | None,
-    ) -> tuple[str, int]:
-        """Begin a call of `ingest`, or go on with the run that an earlier one has left.
-
-        Args:
-            server: Its base URL, the system's name, and the referencing type.
-            partitions: How many are asked for.
-            default: How many there are if none are asked for, and none are there.
-            dead_letters: The file that dead letters are gathered in.
+    def begin(self, wanted: Beginning) -> tuple[str, int]:
+        """Begin a call of `ingest`: of a new run, or of the one that an earlier call has left.
 
         Returns:
             The name of the call, and the number of partitions.
@@ -138,30 +154,19 @@ class Board:
         """
         call = uuid.uuid4().hex
         with self._open() as connection:
-            self._prepare(connection)
-            row = connection.execute(
-                "SELECT base_url, system_name, referencing_type, partitions, dead_letters FROM run"
-            ).fetchone()
-            if row is None:
-                count = default if partitions is None else partitions
-                connection.execute(
-                    "INSERT INTO run VALUES (?, ?, ?, ?, ?, '', 0, 0, 0, 0)",
-                    (*server, count, dead_letters),
-                )
+            found = self._found(connection, wanted)
+            count = wanted.partitions or (found[0] if found else wanted.default)
+            ours = (count, wanted.dead_letters)
+            if found is not None:
+                self._compare(("partitions", "dead letters"), found, ours)
             else:
-                count = row[3] if partitions is None else partitions
-                self._compare(row, (*server, count, dead_letters))
+                self._begin_anew(connection)
+                connection.execute(
+                    "INSERT INTO run VALUES (?, ?, ?, ?, ?, ?, '', 0, 0, 0, 0)",
+                    (*wanted.server, *ours, wanted.run),
+                )
             connection.execute("UPDATE run SET call = ?, stopped = 0", (call,))
         return call, count
-
-    def restart(self) -> None:
-        """Forget how far the run has come, but not who may be sending."""
-        with self._open() as connection:
-            self._prepare(connection)
-            connection.execute("DELETE FROM run")
-            connection.execute(
-                "UPDATE partition SET digest = NULL, done = NULL, counts = NULL, claim = claim + 1"
-            )
 
     def stop(self, call: str) -> None:
         """Let all that are at work for a call end early."""
@@ -297,8 +302,37 @@ class Board:
         if connection.execute("SELECT call FROM run").fetchone() != (call,):
             raise OvertakenError("another call of ingest has taken up this run")
 
-    def _compare(self, theirs: tuple[Any, ...], ours: tuple[Any, ...]) -> None:
-        names = ("base URL", "system name", "referencing type", "partitions", "dead letters")
+    def _found(
+        self, connection: sqlite3.Connection, wanted: Beginning
+    ) -> tuple[int, str | None] | None:
+        """Return the partitions and the dead letters of the run to go on with; `None`: of none."""
+        self._prepare(connection)
+        row = connection.execute(
+            "SELECT base_url, system_name, referencing_type, partitions, dead_letters, called "
+            "FROM run"
+        ).fetchone()
+        if row is None:
+            return None
+        self._compare(("base URL", "system name", "referencing type"), row[:3], wanted.server)
+        anew = wanted.restart or wanted.run not in {"", row[5]}
+        return None if anew else row[3:5]
+
+    def _begin_anew(self, connection: sqlite3.Connection) -> None:
+        """Forget how far a run has come and its files, but not who may be sending."""
+        undone = connection.execute(
+            "SELECT 1 FROM partition WHERE number >= 0 AND digest IS NOT NULL AND done IS NULL"
+        )
+        if undone.fetchone():
+            logger.warning("state: %s: a run that was cut short is given up", self._path)
+        connection.execute("DELETE FROM run")
+        connection.execute(
+            "UPDATE partition SET digest = NULL, done = NULL, counts = NULL, "
+            "claim = claim + 1, generation = claim + 1"
+        )
+
+    def _compare(
+        self, names: tuple[str, ...], theirs: tuple[Any, ...], ours: tuple[Any, ...]
+    ) -> None:
         for name, their, our in zip(names, theirs, ours, strict=True):
             if their != our:
                 raise self._refusal(f"is of a run with the {name} {their!r}, not {our!r}")

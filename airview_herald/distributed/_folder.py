@@ -15,25 +15,42 @@ from pathlib import Path
 
 from airview_herald.errors import ConfigurationError
 
+_STATE, _LETTERS, _PIECES = "state", "dead_letters", "pieces"
 # Copies of a file that changes meanwhile, before it is given up.
 _TRIES = 10
 # SQLite's own files beside a database.
 _BESIDE = ("", "-wal", "-journal")
 
 
+def clear(folder: str, *, anew: bool) -> None:
+    """Remove what no call needs any more, and make the folders that each does.
+
+    Args:
+        folder: The shared folder.
+        anew: Whether a run begins, which has nothing yet. A call that was killed has left pieces.
+
+    Raises:
+        OSError: They cannot be made.
+    """
+    for name in (_PIECES, _STATE, _LETTERS) if anew else (_PIECES,):
+        shutil.rmtree(Path(folder, name), ignore_errors=True)
+    for name in (_PIECES, _STATE, _LETTERS):
+        Path(folder, name).mkdir(exist_ok=True)
+
+
 def pieces_folder(folder: str, call: str) -> str:
     """Return the folder that a call has its pieces in."""
-    return str(Path(folder, "pieces", call))
+    return str(Path(folder, _PIECES, call))
 
 
 def state_file(folder: str, partition: int, generation: int) -> str:
     """Return a partition's file of state."""
-    return str(Path(folder, "state", f"{partition}.{generation}.sqlite"))
+    return str(Path(folder, _STATE, f"{partition}.{generation}.sqlite"))
 
 
 def letters_file(folder: str, partition: int, generation: int) -> str:
     """Return a partition's file of dead letters."""
-    return str(Path(folder, "dead_letters", f"{partition}.{generation}.jsonl"))
+    return str(Path(folder, _LETTERS, f"{partition}.{generation}.jsonl"))
 
 
 def inherit(folder: str, partition: int, earlier: int, generation: int) -> None:

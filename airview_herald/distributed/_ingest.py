@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import inspect
+import logging
 import os
 import shutil
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,21 +17,28 @@ import attrs
 from anyio import to_thread
 
 from airview_herald.airview import Reconciliation
-from airview_herald.distributed._board import Board
+from airview_herald.distributed._board import Beginning, Board
 from airview_herald.distributed._cluster import Cluster
-from airview_herald.distributed._folder import check_letters, gather_letters, letters_file
+from airview_herald.distributed._folder import (
+    check_letters,
+    clear,
+    gather_letters,
+    letters_file,
+)
 from airview_herald.distributed._groundwork import Groundwork, lay_groundwork
 from airview_herald.distributed._holding import Task
 from airview_herald.distributed._lease import TICK
 from airview_herald.distributed._partition import Ended, done_before, ingest_partition
 from airview_herald.distributed._pieces import Manifest, Source, digest_of, split
 from airview_herald.distributed._report import ClusterReport
-from airview_herald.distributed._settings import Limits, ServerSettings, check_partitions
+from airview_herald.distributed._settings import Limits, ServerSettings, check_partitions, check_run
 from airview_herald.distributed._sources import single_sources
 from airview_herald.errors import AirViewHeraldError, ConfigurationError, IngestAborted
 
 PathLike = str | os.PathLike[str]
 Progress = Callable[[ClusterReport], Awaitable[None] | None]
+
+logger = logging.getLogger("airview_herald")
 
 # Partitions for each thread of the workers, so that they end at about the same time.
 _FOR_EACH_THREAD = 4
@@ -46,6 +53,7 @@ async def ingest(  # noqa: PLR0913 - each is documented, all but three by keywor
     state: PathLike,
     partitions: int | None = None,
     restart: bool = False,
+    run: str = "",
     dead_letters: PathLike | None = None,
     concurrency: int = 64,
     rate: float | None = None,
@@ -76,8 +84,10 @@ async def ingest(  # noqa: PLR0913 - each is documented, all but three by keywor
         partitions: Into how many parts applications are put; by default 4 for each thread of the
             workers, at least 16. A call that goes on takes what the first one took.
         restart: Begin anew, whatever the folder has come to.
+        run: What this run is called, for a job of every night: the date, say. The same name goes
+            on; another one begins anew, and what the folder's run has left undone is not sent.
         dead_letters: A file for what was not recorded, made at the end; one that is there already
-            is refused, unless this batch has made it.
+            is refused, unless this run has made it.
         concurrency: Requests in flight at most, on all workers together; shared out to the
             partitions that are at work, each of which has at least 1.
         rate: Requests a second at most, likewise; `None` is no limit.
@@ -110,16 +120,21 @@ async def ingest(  # noqa: PLR0913 - each is documented, all but three by keywor
     )  # fmt: skip
     limits.check()
     check_partitions(partitions)
+    check_run(run)
     found = single_sources(sources)
-    server = settings.check()
-    default = max(_LEAST, _FOR_EACH_THREAD * await cluster.threads())
     folder = _absolute(state)
     letters = None if dead_letters is None else _absolute(dead_letters)
-    begin = partial(_begin, folder, server, partitions, default, letters, restart)
-    call, count = await to_thread.run_sync(begin)
+    wanted = Beginning(
+        server=settings.check(),
+        partitions=partitions,
+        default=max(_LEAST, _FOR_EACH_THREAD * await cluster.threads()),
+        dead_letters=letters,
+        run=run,
+        restart=restart,
+    )
+    call, count = await to_thread.run_sync(_begin, folder, wanted)
     task = Task(call=call, folder=folder, sources=len(found), settings=settings, limits=limits)
-    run = _Run(cluster, found, task, count, progress)
-    return await run.execute(letters)
+    return await _Run(cluster, found, task, count, progress).execute(letters)
 
 
 def _absolute(path: PathLike) -> str:
@@ -236,7 +251,7 @@ class _Run:
         if done and not tasks:
             raise ConfigurationError(
                 f"state: {self._task.folder} is of a run that has finished; "
-                "`restart=True` begins anew"
+                "`restart=True`, or another `run`, begins anew"
             )
         return tasks
 
@@ -286,10 +301,16 @@ class _Run:
 
     def _clear(self, dead_letters: str | None) -> None:
         """Gather the dead letters, and remove what is of no use any more."""
-        if dead_letters is not None:
+        shutil.rmtree(self._task.pieces, ignore_errors=True)
+        if dead_letters is None:
+            return
+        try:
             kept = sorted(self._board.generations().items())
             gather_letters([letters_file(self._task.folder, *of) for of in kept], dead_letters)
-        shutil.rmtree(self._task.pieces, ignore_errors=True)
+        except ConfigurationError as error:
+            logger.warning("%s", error)
+            if self._aborted is None:
+                self._abort(error, "what was not recorded cannot be gathered")
 
     async def _tell(self) -> None:
         self.report.elapsed = time.monotonic() - self._began
@@ -301,26 +322,16 @@ class _Run:
             await self._end(error, "the progress callback raised")
 
 
-def _begin(  # noqa: PLR0913, PLR0917 - of `ingest`
-    folder: str,
-    server: tuple[str, str, str],
-    partitions: int | None,
-    default: int,
-    dead_letters: str | None,
-    restart: bool,  # noqa: FBT001 - likewise
-) -> tuple[str, int]:
+def _begin(folder: str, wanted: Beginning) -> tuple[str, int]:
     """Begin a run in its folder, or go on with the one that is there."""
     board = Board(folder)
     try:
-        for name in ("state", "dead_letters", "pieces"):
-            Path(folder, name).mkdir(parents=True, exist_ok=True)
-        if restart:
-            board.restart()
-            for name in ("state", "dead_letters"):
-                shutil.rmtree(Path(folder, name))
-                Path(folder, name).mkdir()
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        anew = board.is_new(wanted)
+        if anew and wanted.dead_letters is not None:
+            check_letters(wanted.dead_letters)
+        begun = board.begin(wanted)
+        clear(folder, anew=anew)
     except OSError as error:
         raise ConfigurationError(f"state: {folder} cannot be used: {error}") from error
-    if dead_letters is not None and board.is_new():
-        check_letters(dead_letters)
-    return board.begin(server, partitions, default, dead_letters)
+    return begun

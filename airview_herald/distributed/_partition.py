@@ -174,4 +174,4 @@ def _counts(report: IngestReport) -> dict[str, Any]:
 
 def _other_input(task: Task) -> InputError:
     rule = f"are not those that partition {task.partition} has the state of"
-    return InputError("sources", f"{rule}: `restart=True` begins anew")
+    return InputError("sources", f"{rule}: `restart=True`, or another `run`, begins anew")

@@ -203,3 +203,12 @@ def check_partitions(partitions: int | None) -> None:
     """
     if partitions is not None:
         Rules(partitions).integer("partitions", partitions)
+
+
+def check_run(run: str) -> None:
+    """Check what a run is called.
+
+    Raises:
+        InputError: It is no text.
+    """
+    Rules(run).kind("run", run, str)

@@ -109,12 +109,27 @@ async def test_a_batch_that_was_ended_goes_on_with_the_same_call(
     assert report.inputs == report.recorded + report.skipped == 400
     assert report.skipped >= first.recorded
     assert len(sandbox.snapshot()["monitored_resource"]) == 80
-    with pytest.raises(ConfigurationError, match="has finished; `restart=True` begins anew"):
+    with pytest.raises(ConfigurationError, match="has finished; `restart=True`, or another"):
         await ingest(client, sources, settings, **state)
     again = await ingest(client, sources, settings, restart=True, **state)
     assert again.recorded == 400
     with pytest.raises(ConfigurationError, match=r"with the partitions 8, not 9"):
         await ingest(client, sources, settings, state=tmp_path / "state", partitions=9)
+
+
+async def test_a_job_of_every_night_says_which_night_it_is(
+    client, sandbox, settings, write, tmp_path
+):
+    """The same night goes on, or has finished; another one begins anew, with other sources too."""
+    state = {"state": tmp_path / "state", "partitions": 2}
+    events = write(clustered.events(40))
+    assert (await ingest(client, events, settings, run="monday", **state)).recorded == 40
+    with pytest.raises(ConfigurationError, match="has finished; `restart=True`, or another `run`"):
+        await ingest(client, events, settings, run="monday", **state)
+    events = write(clustered.events(44, first=1))
+    assert (await ingest(client, events, settings, run="tuesday", **state)).recorded == 44
+    with pytest.raises(InputError, match=r"^run: must be a str, not int$"):
+        await ingest(client, events, settings, run=3, **state)
 
 
 async def test_other_sources_than_those_of_the_state_are_refused(client, settings, write, tmp_path):
@@ -138,6 +153,34 @@ async def test_dead_letters_are_gathered(client, sandbox, settings, tmp_path):
     assert list(read_jsonl(letters)) == [bad]
     with pytest.raises(ConfigurationError, match=r"dead_letters: .* is there already"):
         await ingest(client, bag, settings, state=tmp_path / "other", dead_letters=letters)
+    state = {"state": tmp_path / "state", "dead_letters": letters}
+    with pytest.raises(ConfigurationError, match=r"dead_letters: .* is there already"):
+        await ingest(client, bag, settings, restart=True, **state)
+    # What was refused has changed nothing.
+    with pytest.raises(ConfigurationError, match="has finished"):
+        await ingest(client, bag, settings, **state)
+
+
+async def test_letters_that_cannot_be_gathered_end_the_batch(client, settings, tmp_path):
+    """With its report; they stay in the folder, where the same call gathers them."""
+    bad = ComplianceEvent("", Application("A", "a"), clustered.events(1)[0].technical_control, "X")
+    place = tmp_path / "letters"
+    place.mkdir()
+    source = dask.delayed([*clustered.events(20), bad])
+    state = {"state": tmp_path / "state", "dead_letters": place / "letters.jsonl"}
+
+    def leave(report):
+        if place.exists():
+            place.rmdir()
+
+    with pytest.raises(IngestAborted, match=r"cannot be gathered: dead_letters: .* written") as end:
+        await ingest(client, source, settings, progress=leave, **state)
+    assert (end.value.report.recorded, end.value.report.failed) == (20, 1)
+    assert list((tmp_path / "state" / "pieces").iterdir()) == []
+    place.mkdir()
+    with pytest.raises(ConfigurationError, match="has finished"):
+        await ingest(client, source, settings, **state)
+    assert list(read_jsonl(place / "letters.jsonl")) == [bad]
 
 
 async def test_what_gives_no_event_is_told(client, settings, tmp_path):

@@ -45,7 +45,10 @@ def test_the_command_line_records_on_a_cluster(cli, cluster, sandbox):
     assert len(sandbox.snapshot()["monitored_resource"]) == 20
     again = cli("ingest", "a.jsonl", "b.txt", *cluster)
     assert again.code == 2
-    assert "is of a run that has finished; --restart begins anew" in again.err
+    assert "is of a run that has finished; --restart, or another --run, begins anew" in again.err
+    night = cli("ingest", "a.jsonl", *cluster, "--run", "2026-11-29")
+    [report] = night.of("report")
+    assert (night.code, report["recorded"]) == (0, 50)
 
 
 def test_what_fails_is_told_as_for_one_process(cli, cluster):

@@ -4,24 +4,29 @@ import sqlite3
 
 import pytest
 
-from airview_herald.distributed._board import GROUNDWORK, Board, OvertakenError
+from airview_herald.distributed._board import GROUNDWORK, Beginning, Board, OvertakenError
 from airview_herald.errors import ConfigurationError
 
 SERVER = ("https://airview.example.com", "ccf", "aws")
+
+
+def wanted(**changes):
+    """Return what a call asks for, of 16 partitions where it does not say."""
+    return Beginning(**{"server": SERVER, "default": 16} | changes)
 
 
 @pytest.fixture
 def board(tmp_path):
     """A board with a run of eight partitions."""
     made = Board(str(tmp_path))
-    made.begin(SERVER, 8, 16, None)
+    made.begin(wanted(partitions=8))
     return made
 
 
 @pytest.fixture
 def call(board):
     """The call that the board is taken up by."""
-    return board.begin(SERVER, None, 16, None)[0]
+    return board.begin(wanted())[0]
 
 
 def test_the_first_claim_waits_for_nobody(board, call):
@@ -64,7 +69,7 @@ def test_files_have_the_generation_of_the_claim_that_copied_them(board, call):
 def test_another_call_overtakes_all_that_are_at_work(board, call):
     """Two clients that work on one folder cannot both send."""
     claim = board.claim(call, 0, 20.0, "")
-    other, _ = board.begin(SERVER, None, 16, None)
+    other, _ = board.begin(wanted())
     with pytest.raises(OvertakenError, match="another call of ingest"):
         board.look(claim)
     with pytest.raises(OvertakenError, match="another call of ingest"):
@@ -73,16 +78,40 @@ def test_another_call_overtakes_all_that_are_at_work(board, call):
 
 
 def test_a_restart_forgets_what_is_done_and_not_who_may_be_sending(board, call):
-    """A worker of the run before may be alive."""
+    """A worker of the run before may be alive; its files are none of the new one's."""
     claim = board.claim(call, 0, 20.0, "digest")
     board.finish(claim, {"inputs": 1})
     assert board.done()[0].counts == {"inputs": 1}
-    board.restart()
+    assert board.is_new(wanted(restart=True))
+    other, partitions = board.begin(wanted(restart=True))
     assert board.done() == {}
-    other, partitions = board.begin(SERVER, None, 16, None)
     assert partitions == 16
-    claim = board.claim(other, 0, 1.0, "digest")
-    assert (claim.wait, claim.digest) == (20.0, None)
+    again = board.claim(other, 0, 1.0, "digest")
+    assert (again.wait, again.digest) == (20.0, None)
+    assert again.generation > claim.generation
+    assert board.generations() == {0: again.generation}
+
+
+@pytest.mark.parametrize("finished", [True, False])
+def test_a_run_by_another_name_begins_anew(tmp_path, caplog, finished):
+    """The same name goes on, and so does none; what is given up undone is told."""
+    board = Board(str(tmp_path))
+    call, _ = board.begin(wanted(run="monday", partitions=8, dead_letters="/monday"))
+    claim = board.claim(call, 0, 1.0, "digest")
+    if finished:
+        board.finish(claim, {})
+    for name in ("monday", ""):
+        assert not board.is_new(wanted(run=name))
+        _, partitions = board.begin(wanted(run=name, dead_letters="/monday"))
+        assert partitions == 8
+    assert "given up" not in caplog.text
+    assert board.is_new(wanted(run="tuesday"))
+    _, partitions = board.begin(wanted(run="tuesday"))
+    assert (partitions, board.done()) == (16, {})
+    assert ("a run that was cut short is given up" in caplog.text) is not finished
+    caplog.clear()
+    board.begin(wanted(run="wednesday"))
+    assert caplog.text == ""
 
 
 def test_holders_are_counted_and_ranked(board, call):
@@ -100,19 +129,21 @@ def test_holders_are_counted_and_ranked(board, call):
 
 
 @pytest.mark.parametrize(
-    ("server", "partitions", "letters", "told"),
+    ("changes", "told"),
     [
-        (("https://other.example.com", "ccf", "aws"), 8, None, "base URL"),
-        (("https://airview.example.com", "other", "aws"), 8, None, "system name"),
-        (("https://airview.example.com", "ccf", "other"), 8, None, "referencing type"),
-        (SERVER, 9, None, "partitions"),
-        (SERVER, 8, "/letters", "dead letters"),
+        ({"server": ("https://other.example.com", "ccf", "aws")}, "base URL"),
+        ({"server": ("https://airview.example.com", "other", "aws")}, "system name"),
+        ({"server": ("https://airview.example.com", "ccf", "other")}, "referencing type"),
+        ({"server": ("https://airview.example.com", "other", "aws"), "run": "x"}, "system name"),
+        ({"server": ("https://airview.example.com", "other", "aws"), "restart": True}, "system"),
+        ({"partitions": 9}, "partitions"),
+        ({"dead_letters": "/letters"}, "dead letters"),
     ],
 )
-def test_a_folder_of_another_run_is_refused(board, server, partitions, letters, told):
-    """The message names what differs."""
-    with pytest.raises(ConfigurationError, match=f"is of a run with the {told} "):
-        board.begin(server, partitions, 16, letters)
+def test_a_folder_of_another_run_is_refused(board, changes, told):
+    """The message names what differs; of another system nothing is begun anew either."""
+    with pytest.raises(ConfigurationError, match=f"is of a run with the {told}"):
+        board.begin(wanted(**changes))
 
 
 @pytest.mark.parametrize("content", [b"no database at all, and long enough to be read", None])
@@ -126,4 +157,4 @@ def test_a_board_that_is_none_is_refused(tmp_path, content):
     else:
         file.write_bytes(content)
     with pytest.raises(ConfigurationError, match=r"state: .*run.sqlite"):
-        Board(str(tmp_path)).begin(SERVER, 8, 16, None)
+        Board(str(tmp_path)).begin(wanted())

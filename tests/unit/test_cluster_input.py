@@ -15,6 +15,7 @@ from airview_herald.distributed import ServerSettings, ingest
 from airview_herald.distributed._board import Done
 from airview_herald.distributed._folder import (
     check_letters,
+    clear,
     gather_letters,
     inherit,
     letters_file,
@@ -293,6 +294,17 @@ def test_letters_are_gathered_whole(tmp_path):
     (tmp_path / "folder").mkdir()
     with pytest.raises(ConfigurationError, match="folder cannot be written: "):
         gather_letters([str(tmp_path / "0")], str(tmp_path / "folder"))
+
+
+@pytest.mark.parametrize("anew", [True, False])
+def test_what_no_call_needs_any_more_is_removed(tmp_path, anew):
+    """Pieces take the room of the input, and a call that was killed has left its own."""
+    for name in ("pieces", "state", "dead_letters"):
+        (tmp_path / name / "earlier").mkdir(parents=True)
+    clear(str(tmp_path), anew=anew)
+    assert list((tmp_path / "pieces").iterdir()) == []
+    for name in ("state", "dead_letters"):
+        assert [each.name for each in (tmp_path / name).iterdir()] == ["earlier"] * (not anew)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airview_herald.distributed import _lease
-from airview_herald.distributed._board import Board
+from airview_herald.distributed._board import Beginning, Board
 from airview_herald.distributed._budget import partition_of, share
 from airview_herald.distributed._fence import Fence, Sockets
 from airview_herald.distributed._groundwork import distinct
@@ -30,14 +30,14 @@ SERVER = ("https://airview.example.com", "ccf", "aws")
 def board(tmp_path):
     """A board with a run of eight partitions."""
     made = Board(str(tmp_path))
-    made.begin(SERVER, 8, 16, None)
+    made.begin(Beginning(server=SERVER, default=8))
     return made
 
 
 @pytest.fixture
 def call(board):
     """The call that the board is taken up by."""
-    return board.begin(SERVER, None, 16, None)[0]
+    return board.begin(Beginning(server=SERVER, default=8))[0]
 
 
 @given(st.integers(1, 500), st.integers(1, 80))
