@@ -123,8 +123,9 @@ class Batches:
             dead_letters: A file to which events are added that are `failed`, `unknown` or
                 `not_attempted`, as lines that `read_jsonl` gives back as events. One is marked as
                 superseded, and passed over then, as soon as a later event of its lane is
-                recorded; one in doubt is not. A file of earlier batches is added to. After a kill
-                go on with the batch before you send them again.
+                recorded; one in doubt is not. So is one of an earlier batch whose event has one in
+                this. A file of earlier batches is added to; one that the events are read from is
+                refused. After a kill go on with the batch before you send them again.
 
         Returns:
             The report: every event has exactly one outcome.
@@ -134,7 +135,7 @@ class Batches:
                 (authentication, authorisation, configuration; a 401 only when token after token
                 is refused), `max_cooldown` or `max_failures` is reached, or what was recorded
                 before could not be read back. Its `report` is closed.
-            InputError: An argument is out of its range.
+            InputError: An argument is out of its range, or `dead_letters` is what is read.
             ConfigurationError: `state` or `dead_letters` cannot be used; nothing was sent.
         """
         self._session.check()

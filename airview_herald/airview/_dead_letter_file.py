@@ -3,7 +3,8 @@
 A letter is superseded once a later event of its lane was recorded: to send it again would put an
 older state over a newer one. That is said by one byte of its line, overwritten in place, so that
 the file is whole at any moment and nothing has to be rewritten. Letters of one lane stand in the
-order of their events, since that is the order in which they will be read.
+order of their events, since that is the order in which they will be read. An event that fails again
+in a later run, of every night say or of the letters themselves, has its last letter only.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from collections.abc import Iterable
 from io import FileIO
 from typing import Any, Self
 
-from airview_herald.airview._dead_letters import DeadLetter, Entry, Recorded, lane_of, rank_of
+from airview_herald.airview._dead_letters import DeadLetter, Entry, Recorded, letter_of, rank_of
 from airview_herald.airview._event_lines import DEAD_LETTER, LineError, decode_letter
 from airview_herald.airview._file_lock import InUseError, try_lock
 from airview_herald.errors import ConfigurationError
@@ -92,7 +93,7 @@ class DeadLetterFile:
             raise InUseError(f"dead_letters: {self._path} is in use by another run")
         self._index.execute("PRAGMA journal_mode = OFF")
         self._index.execute(
-            "CREATE TABLE letter (lane TEXT, rank INTEGER, place INTEGER, size INTEGER)"
+            "CREATE TABLE letter (lane TEXT, rank INTEGER, print TEXT, place INTEGER, size INTEGER)"
         )
         self._index.execute("CREATE INDEX lanes ON letter (lane, rank)")
         self._index.execute("CREATE INDEX places ON letter (place)")
@@ -113,12 +114,8 @@ class DeadLetterFile:
                     raise self._foreign(number, "its first field is not `dead_letter`")
                 if not letter.superseded:
                     rank = rank_of(letter.index, reconciled=letter.reconciled)
-                    self._note(
-                        lane_of(line, letter.index),
-                        rank if letter.run == run else _EARLIER_RUN,
-                        self._end,
-                        len(line),
-                    )
+                    rank = rank if letter.run == run else _EARLIER_RUN
+                    self._note(letter_of(line, letter.index, rank), self._end)
                 self._end += len(line)
 
     def _foreign(self, number: int, why: str) -> ConfigurationError:
@@ -130,15 +127,21 @@ class DeadLetterFile:
                 self._strike(place)
 
     def _add(self, letter: DeadLetter) -> None:
-        """Append a letter, and behind it the later ones of its lane that are there already."""
+        """Append a letter, and behind it the later ones of its lane that are there already.
+
+        One of the same event that an earlier run has left is of no use besides it.
+        """
         before = behind = []
         if self._letters:
-            before = self._found("lane = ? AND rank = ?", letter.lane, letter.rank)
+            before = self._found(
+                "lane = ? AND (rank = ? OR rank = ? AND print = ?)",
+                *(letter.lane, letter.rank, _EARLIER_RUN, letter.print),
+            )
             behind = self._found("lane = ? AND rank > ?", letter.lane, letter.rank)
         self._append(letter)
-        for place, size, rank in behind:
+        for place, size, rank, event in behind:
             self._file.seek(place)
-            self._append(DeadLetter(letter.lane, rank, self._file.read(size)))
+            self._append(DeadLetter(letter.lane, rank, event, self._file.read(size)))
         for place, *_ in (*before, *behind):
             self._strike(place)
 
@@ -148,7 +151,7 @@ class DeadLetterFile:
         while rest:
             rest = rest[self._file.write(rest) :]
         self._end += len(letter.line)
-        self._note(letter.lane, letter.rank, place, len(letter.line))
+        self._note(letter, place)
 
     def _strike(self, place: int) -> None:
         self._file.seek(place + len(DEAD_LETTER))
@@ -156,12 +159,15 @@ class DeadLetterFile:
         self._index.execute("DELETE FROM letter WHERE place = ?", (place,))
         self._letters -= 1
 
-    def _note(self, lane: str, rank: int, place: int, size: int) -> None:
-        self._index.execute("INSERT INTO letter VALUES (?, ?, ?, ?)", (lane, rank, place, size))
+    def _note(self, letter: DeadLetter, place: int) -> None:
+        values = (letter.lane, letter.rank, letter.print, place, len(letter.line))
+        self._index.execute("INSERT INTO letter VALUES (?, ?, ?, ?, ?)", values)
         self._letters += 1
 
-    def _found(self, condition: str, *values: Any) -> list[tuple[int, int, int]]:
-        query = f"SELECT place, size, rank FROM letter WHERE {condition} ORDER BY rank, place"  # noqa: S608 - the condition is ours
+    def _found(self, condition: str, *values: Any) -> list[tuple[int, int, int, str | None]]:
+        query = (
+            f"SELECT place, size, rank, print FROM letter WHERE {condition} ORDER BY rank, place"  # noqa: S608 - the condition is ours
+        )
         return self._index.execute(query, values).fetchall()
 
 

@@ -9,7 +9,7 @@ import attrs
 from airview_herald.airview import _event_lines
 from airview_herald.airview._event_lines import LineError
 from airview_herald.airview._outcomes import Outcome
-from airview_herald.airview._positions import lane_of_event
+from airview_herald.airview._positions import fingerprint, lane_of_event
 from airview_herald.errors import AirViewHeraldError
 
 # What reconciliation adds is newer than all of the input.
@@ -36,11 +36,13 @@ class DeadLetter:
     Attributes:
         lane: Its lane.
         rank: Its place in the order of its lane.
+        print: Identifies the event; `None` if it is none.
         line: Its line in the file.
     """
 
     lane: str
     rank: int
+    print: str | None
     line: bytes
 
 
@@ -67,8 +69,7 @@ def dead_letter(outcome: Outcome, run: str, *, reconciled: bool) -> DeadLetter:
         "reconciled": reconciled or None,
     }
     line = _event_lines.encode_letter(outcome.event, letter)
-    rank = rank_of(outcome.index, reconciled=reconciled)
-    return DeadLetter(lane_of(line, outcome.index), rank, line)
+    return letter_of(line, outcome.index, rank_of(outcome.index, reconciled=reconciled))
 
 
 Entry: TypeAlias = Recorded | DeadLetter
@@ -79,13 +80,19 @@ def rank_of(index: int, *, reconciled: bool) -> int:
     return _LAST if reconciled else index
 
 
-def lane_of(line: bytes, index: int) -> str:
-    """Return the lane of a letter; one without an event that could be sent has one of its own."""
+def letter_of(line: bytes, index: int, rank: int) -> DeadLetter:
+    """Return the letter that a line holds; one without an event has a lane of its own.
+
+    Args:
+        line: The line.
+        index: The event's position in its input.
+        rank: Its place in the order of its lane.
+    """
     try:
         event = _event_lines.decode(line)
     except LineError:
-        return str(index)
-    return lane_of_event(event)
+        return DeadLetter(str(index), rank, None, line)
+    return DeadLetter(lane_of_event(event), rank, fingerprint(event), line)
 
 
 def _error(error: AirViewHeraldError) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterable, Awaitable, Callable, Iterable
+from pathlib import Path
 from typing import Any, Literal, Self
 
 import attrs
@@ -62,6 +63,20 @@ class IngestSettings:
     reconcile: Reconciliation | None = None
     state: State | None = None
     dead_letters: str | None = None
+
+    def check_source(self, events: object) -> None:
+        """Check that letters are not added to a file that is read: their end would never come.
+
+        Raises:
+            InputError: They would be.
+        """
+        letters = self.dead_letters
+        if letters is None or not Path(letters).exists():
+            return
+        for file in getattr(events, "files", ()):
+            if Path(file).exists() and Path(file).samefile(letters):
+                rule = "must not be a file that the events are read from; read it into a list first"
+                raise InputError("dead_letters", rule, letters)
 
     @classmethod
     def of(  # noqa: PLR0913 - the arguments of a batch

@@ -58,6 +58,7 @@ class Run:
         self._recorder = recorder
         self._events = events
         self._producer = Producer(events)
+        settings.check_source(events)
         self._settings = settings
         self._coverage: Coverage | None = None
         self._closing = False

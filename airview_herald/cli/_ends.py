@@ -32,6 +32,7 @@ _OPTIONS = {
     "`State(path, restart=True)`": "--restart",
     "another `run`": "another --run",
     "`restart=True`": "--restart",
+    "read it into a list first": "send a copy of it",
     "max_failures;": "--max-failures;",
     "max_cooldown": "--max-cooldown",
     "allow_http=True": "--allow-http",

@@ -144,6 +144,11 @@ class Inputs(Iterable[ComplianceEvent]):
         return sum(known) if len(known) == len(self._sizes) else None
 
     @property
+    def files(self) -> tuple[str, ...]:
+        """The names of the files, to which a batch that reads them adds no dead letters."""
+        return tuple("/dev/stdin" if file == STDIN else file for file in self._files)
+
+    @property
     def position(self) -> int:
         """Bytes that have become events; those of a SARIF report as its events are given."""
         return self._before + self._within

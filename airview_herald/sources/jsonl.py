@@ -121,6 +121,11 @@ class JsonLines(Iterable[ComplianceEvent]):
         return self._superseded
 
     @property
+    def files(self) -> tuple[str, ...]:
+        """The name of the file, to which a batch that reads it adds no dead letters."""
+        return (self._file.name,)
+
+    @property
     def problems(self) -> tuple[SourceProblem, ...]:
         """The lines that gave no event; the first 1,000."""
         return self._log.kept

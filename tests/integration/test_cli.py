@@ -114,6 +114,10 @@ def test_the_version_is_the_packages(cli):
             "--reconcile-application: needs --reconcile",
         ),
         (["ingest", "events.jsonl", "--state", "."], "state: . is a folder"),
+        (
+            ["ingest", "events.jsonl", "--dead-letters", "./events.jsonl"],
+            "dead_letters: must not be",
+        ),
         (["ingest", "no*such.jsonl"], "no*such.jsonl: matches no file"),
         (["ingest", "."], ".: is a directory"),
         (["ingest", "-", "-"], "-: stdin can be read once"),

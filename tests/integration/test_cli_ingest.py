@@ -239,6 +239,19 @@ def test_a_closed_pipe_does_not_end_a_batch(cli, write, sandbox):
     assert _resources(sandbox) == set(_numbered(300))
 
 
+@posix
+def test_letters_are_not_added_to_stdin(cli, write):
+    """Which may be a file of letters, too."""
+    write("dead.jsonl", [""])
+    with (cli.folder / "dead.jsonl").open() as letters:
+        done = subprocess.run(
+            [*COMMAND, "ingest", "-", "--dead-letters", "dead.jsonl"],
+            stdin=letters, cwd=cli.folder, env=cli.environ, capture_output=True, check=False,
+        )  # fmt: skip
+    assert done.returncode == 2
+    assert done.stderr.startswith(b"error: dead_letters: must not be a file that the events")
+
+
 def test_closed_errors_do_not_end_a_batch(cli, write, sandbox):
     """Nor have its warnings to be read, as of `2>&1 | head -1`."""
     write("events.jsonl", ["x" * 501, *_numbered(300)])

@@ -16,6 +16,7 @@ from airview_herald.errors import (
     BadRequestError,
     ConfigurationError,
     IngestAborted,
+    InputError,
     RequestTimeoutError,
 )
 from airview_herald.sandbox import Sandbox
@@ -100,6 +101,17 @@ async def test_letters_are_sent_again(sandbox, quick, event, path, tmp_path):
     source = read_jsonl(path)
     assert list(source) == []
     assert source.superseded == 7
+
+
+async def test_letters_that_fail_again_do_not_double(quick, event, path):
+    """However often they are sent, there is one for each event."""
+    bad = [event("", additional_data=str(number)) for number in range(3)]
+    async with quick() as airview:
+        await airview.ingest(bad, dead_letters=path)
+        for _ in range(3):
+            again = list(read_jsonl(path))
+            assert (await airview.ingest(again, dead_letters=path)).failed == 3
+    assert list(read_jsonl(path)) == bad
 
 
 async def test_a_newer_event_supersedes_as_soon_as_it_is_recorded(sandbox, quick, event, path):
@@ -189,6 +201,20 @@ async def test_a_file_that_cannot_be_used_is_told_before_anything_is_sent(
         report = await airview.ingest([event("i-1")], state=state)
     assert report.recorded == 1
     assert path.read_text() == "mine\n"
+
+
+async def test_letters_are_not_added_to_what_is_read(quick, event, path, tmp_path):
+    """They would be read, fail again and be added again, for ever."""
+    async with quick() as airview:
+        await airview.ingest([event("")], dead_letters=path)
+        told = "^dead_letters: must not be a file that the events are read from"
+        for call in (airview.ingest, airview.stream):
+            with pytest.raises(InputError, match=told):
+                await call(read_jsonl(f"{tmp_path}/./{path.name}"), dead_letters=path)
+        other = tmp_path / "other.jsonl"
+        report = await airview.ingest(read_jsonl(path), dead_letters=other)
+    assert report.failed == 1
+    assert list(read_jsonl(other)) == list(read_jsonl(path)) == [event("")]
 
 
 async def test_two_batches_do_not_share_a_file(quick, event, path):

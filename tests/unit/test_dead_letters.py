@@ -108,6 +108,26 @@ def test_the_events_own_success_supersedes(path, write):
     assert indices(path) == []
 
 
+def test_an_event_that_fails_in_every_run_has_one_letter(path, write):
+    """The last; and so has what fails again of the letters themselves: it would double."""
+    for run in ("monday", "tuesday", "wednesday"):
+        letters = [letter(index, event=make_event(index), run=run) for index in (1, 3)]
+        write(*letters, letter(5, str(run)), run=run)
+    source = read_jsonl(path)
+    assert [int(event.additional_data) for event in source] == [5, 5, 1, 3, 5]
+    assert source.superseded == 4
+    assert path.read_text().count('"superseded":0,"index":3,"run":"wednesday"') == 1
+
+
+def test_an_event_that_is_twice_in_a_run_has_two_letters(path, write):
+    """As what was between them may be sent, too; and what is no event is like no other."""
+    write(letter(1), letter(2, event=make_event(9)), letter(3, event=make_event(1)))
+    assert indices(path) == [1, 9, 1]
+    for run in ("monday", "tuesday"):
+        write(letter(4, event="no event", run=run), run=run)
+    assert path.read_text().count('"superseded":0') == 5
+
+
 def test_one_that_fails_again_has_one_letter(path, write):
     """A run that goes on replaces the letters of the run that was cut short."""
     write(letter(1, status=OutcomeStatus.UNKNOWN), letter(2, "b"))
