@@ -8,19 +8,10 @@ import anyio
 import httpx
 import pytest
 from backends import BACKENDS
+from clock import Clock
 from counting import OK, serving
 
 from airview_herald.transport import AiohttpTransport
-
-
-class Clock:
-    """A clock set by hand."""
-
-    now = 1_000.0
-
-    def __call__(self):
-        """Return the time in seconds."""
-        return self.now
 
 
 class Held:

@@ -7,6 +7,7 @@ import traceback
 import anyio
 import httpx
 import pytest
+from clock import Clock
 from fake_alertlogic import ACCOUNT, PAIR, FakeAlertLogic, second_step, sent
 
 from airview_herald._secret import Secret
@@ -26,16 +27,6 @@ from airview_herald.transport._send import Transport
 AIMS = "https://aims.example"
 GET = Call("GET", "/herald/v2/x", RetryClass.READ, 200, lambda reply: reply.json())
 KEY_WRONG = f"{AIMS}/aims/v1/authenticate answered 401: the access key is wrong"
-
-
-class Clock:
-    """A clock that the test moves."""
-
-    def __init__(self, now=1000.0):
-        self.now = now
-
-    def __call__(self):
-        return self.now
 
 
 async def no_wait(seconds):

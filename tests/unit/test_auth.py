@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl
 import anyio
 import httpx
 import pytest
+from clock import Clock
 
 from airview_herald._secret import Secret
 from airview_herald.auth import BearerToken, ClientCredentials
@@ -31,16 +32,6 @@ from airview_herald.transport._send import Transport
 TOKENS = "https://login.example/oauth2/token"
 SERVICE = "https://airview.example/environments/"
 GET = Call("GET", "/environments/", RetryClass.READ, 200, lambda reply: reply.json())
-
-
-class Clock:
-    """A clock that the test moves."""
-
-    def __init__(self):
-        self.now = 1000.0
-
-    def __call__(self):
-        return self.now
 
 
 class Gateway:

@@ -4,6 +4,7 @@ import clustered
 import httpcore
 import httpx
 import pytest
+from clock import Clock
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -65,26 +66,19 @@ def test_every_application_has_a_partition(partitions, reference):
     assert 0 <= partition_of(reference, partitions) < partitions
 
 
-class _Clock:
-    now = 100.0
-
-    def __call__(self):
-        return self.now
-
-
 def test_a_lease_lasts_a_term_from_the_beginning_of_a_look():
     """A look that took long is worth less; an older one takes nothing away."""
-    clock = _Clock()
+    clock = Clock()
     lease = Lease(10.0, clock)
     assert lease.left == 0
-    clock.now = 104.0
-    lease.renew(101.0)
+    clock.now = 1004.0
+    lease.renew(1001.0)
     assert lease.left == 7.0
-    lease.renew(100.0)
+    lease.renew(1000.0)
     assert lease.left == 7.0
-    clock.now = 111.0
+    clock.now = 1011.0
     assert lease.left == 0
-    lease.renew(105.0)
+    lease.renew(1005.0)
     lease.end()
     assert lease.left == 0
 
@@ -101,18 +95,18 @@ def test_the_guard_is_longer_than_all_that_a_lost_holder_can_do():
 
 async def test_a_fence_lets_nothing_through_once_the_lease_is_over():
     """What is sent before is; the refusal is no error of the library's, so no event fails of it."""
-    sent, clock = [], _Clock()
+    sent, clock = [], Clock()
 
     def answer(request):
         sent.append(request)
         return httpx.Response(200)
 
     lease = Lease(10.0, clock)
-    lease.renew(100.0)
+    lease.renew(1000.0)
     async with Fence(lease, httpx.MockTransport(answer)) as fence:
         request = httpx.Request("GET", "https://airview.example.com/")
         assert (await fence.handle_async_request(request)).status_code == 200
-        clock.now = 110.0
+        clock.now = 1010.0
         with pytest.raises(LeaseLostError, match="right to send"):
             await fence.handle_async_request(request)
     assert len(sent) == 1
@@ -138,10 +132,10 @@ class _Wire(httpcore.AsyncMockBackend):
 
 async def test_a_request_that_was_about_to_be_written_is_not(monkeypatch):
     """Frozen between the head and the body, a process that wakes does not write the rest."""
-    clock = _Clock()
+    clock = Clock()
     lease = Lease(10.0, clock)
-    lease.renew(100.0)
-    wire = _Wire(lambda: setattr(clock, "now", 200.0))
+    lease.renew(1000.0)
+    wire = _Wire(lambda: setattr(clock, "now", 2000.0))
     monkeypatch.setattr("airview_herald.distributed._fence.running_backend", lambda: wire)
     async with PooledTransport(network_backend=Sockets(lease)) as inner:
         request = httpx.Request("PUT", "http://airview.example.com/", content=b"the body")

@@ -3,6 +3,7 @@
 import anyio
 import httpx
 import pytest
+from clock import Clock
 from fake_alertlogic import FakeAlertLogic
 
 from airview_herald.auth import AimsAuth
@@ -24,16 +25,6 @@ from airview_herald.transport._send import Transport
 
 GLOBAL = "https://api.global-services.global.alertlogic.com"
 FOUND = "https://herald.example.alertlogic.com"
-
-
-class Clock:
-    """A clock that the test moves."""
-
-    def __init__(self):
-        self.now = 1000.0
-
-    def __call__(self):
-        return self.now
 
 
 class Asker:

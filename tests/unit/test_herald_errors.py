@@ -4,6 +4,7 @@ import json
 
 import httpx
 import pytest
+from clock import Clock
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -47,15 +48,14 @@ async def failed(call, *answers):
     def serve(_request):
         return script.pop(0) if len(script) > 1 else script[0]
 
-    async def sleep(_seconds):
-        pass
-
+    clock = Clock()
     transport = Transport(
         Connections(httpx.MockTransport(serve)),
         None,
         Options(BASE, {}, httpx.Timeout(5), total=60, retry=Retry(), settle=1),
         read_error,
-        sleep=sleep,
+        sleep=clock.sleep,
+        clock=clock,
     )
     with pytest.raises(StatusError) as caught:
         await transport.send(call, transport.operation())

@@ -2,6 +2,7 @@
 
 import anyio
 import pytest
+from clock import Clock
 
 from airview_herald.errors import CooldownError, DeadlineError
 from airview_herald.transport._gate import Gate
@@ -10,24 +11,10 @@ from airview_herald.transport._operation import Operation, Patience
 from airview_herald.transport._pacing import Pacing
 
 
-class Time:
-    """A clock that only sleeping moves."""
-
-    def __init__(self):
-        self.now = 1000.0
-
-    def __call__(self):
-        return self.now
-
-    async def sleep(self, seconds):
-        await anyio.lowlevel.checkpoint()
-        self.now += seconds
-
-
 @pytest.fixture
 def time():
     """The clock."""
-    return Time()
+    return Clock()
 
 
 @pytest.fixture

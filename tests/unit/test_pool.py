@@ -8,6 +8,7 @@ import httpcore
 import httpx
 import pytest
 import respx
+from clock import Clock
 
 from airview_herald.transport import _connection_pool
 from airview_herald.transport._pool import PooledTransport
@@ -91,16 +92,6 @@ class Wire(httpcore.AsyncNetworkStream):
     def get_extra_info(self, info):
         """Tell whether the server has hung up, as a readable idle socket does."""
         return self.readable if info == "is_readable" else None
-
-
-class Clock:
-    """A clock set by hand."""
-
-    now = 1_000.0
-
-    def __call__(self):
-        """Return the time in seconds."""
-        return self.now
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ import anyio
 import attrs
 import httpx
 import pytest
+from clock import BEGAN, Clock
 
 from airview_herald._secret import Secret
 from airview_herald.auth import BearerToken, ClientCredentials
@@ -47,29 +48,8 @@ BASE = "https://airview.example/api"
 TOKENS = "https://login.example/token"
 PLANTED = "planted-secret"
 SETTLE = 30.0
-EPOCH = 1000.0
 
 READ, CREATE, SERIAL, ABSOLUTE, ONCE = RetryClass
-
-
-class Time:
-    """A clock that only sleeping, or a handler, moves."""
-
-    def __init__(self):
-        self.now = EPOCH
-        self.slept = []
-
-    def __call__(self):
-        return self.now
-
-    async def sleep(self, seconds):
-        await anyio.lowlevel.checkpoint()
-        self.slept.append(seconds)
-        self.now += seconds
-
-    @property
-    def passed(self):
-        return self.now - EPOCH
 
 
 class Server:
@@ -218,7 +198,7 @@ class Case:
     headers: dict = attrs.Factory(dict)
     timeout: httpx.Timeout = attrs.Factory(lambda: httpx.Timeout(30, connect=5))
     total: float = 120.0
-    time: Time = attrs.Factory(Time)
+    time: Clock = attrs.Factory(Clock)
     read_error: Callable = read_error
     transport: Transport = attrs.field(init=False)
 
@@ -250,7 +230,7 @@ def credentials(case_time):
 
 def with_credentials(server, **options):
     """Make a case whose requests need a token."""
-    time = Time()
+    time = Clock()
     return Case(server, credentials(time), time=time, **options)
 
 
@@ -523,7 +503,7 @@ async def test_an_absence_refunds_the_budget():
     assert await case.send(absent) is None
 
 
-# Time
+# Clock
 
 
 async def test_a_batch_goes_on_to_its_deadline():
@@ -580,7 +560,7 @@ async def test_timeouts_are_capped_by_the_time_left():
 
 async def test_a_body_that_drips_ends_at_the_deadline():
     """However slowly a body drips, reading it ends with the operation's time, and it is closed."""
-    time = Time()
+    time = Clock()
     drip = Drip(time, [b"["] + [b" "] * 99 + [b"]"], seconds=5)
     case = Case(Server(httpx.Response(200, stream=drip)), total=20.0, time=time)
     error = await case.fail(DeadlineError)
@@ -591,7 +571,7 @@ async def test_a_body_that_drips_ends_at_the_deadline():
 
 async def test_a_body_that_is_no_generator_ends_at_the_deadline_too():
     """Any asynchronous iterator of chunks is watched in the same way."""
-    time = Time()
+    time = Clock()
 
     class Chunks(Drip):
         def __aiter__(self):
@@ -610,7 +590,7 @@ async def test_a_body_that_is_no_generator_ends_at_the_deadline_too():
 
 async def test_a_create_whose_answer_drips_is_ambiguous():
     """A create whose answer did not arrive in time may have landed."""
-    time = Time()
+    time = Clock()
     drip = Drip(time, [b" "] * 99, seconds=5)
     case = Case(Server(httpx.Response(200, stream=drip)), total=20.0, time=time)
     error = await case.fail(RequestTimeoutError, call(CREATE))
@@ -619,7 +599,7 @@ async def test_a_create_whose_answer_drips_is_ambiguous():
 
 async def test_a_body_left_at_the_deadline_leaves_nothing_behind():
     """No generator is left half-read for the garbage collector to complain about."""
-    time = Time()
+    time = Clock()
     drip = Drip(time, [b" "] * 99, seconds=5)
     case = Case(Server(httpx.Response(200, stream=drip)), total=20.0, time=time)
     await case.fail(DeadlineError)
@@ -629,7 +609,7 @@ async def test_a_body_left_at_the_deadline_leaves_nothing_behind():
 
 async def test_a_body_in_chunks_is_read_to_its_end():
     """A slow body that ends in time is an answer like any other."""
-    time = Time()
+    time = Clock()
     drip = Drip(time, [b'{"id"', b": 1}"], seconds=5)
     case = Case(Server(httpx.Response(200, stream=drip)), time=time)
     assert await case.send() == {"id": 1}
@@ -664,7 +644,7 @@ async def test_time_spent_waiting_for_a_slot_counts():
 async def test_an_operation_whose_time_is_up_sends_nothing():
     """The first request of an operation without time left is not sent either."""
     case = Case(Server(200))
-    operation = Operation(40.0, attempts=None, started=EPOCH - 40)
+    operation = Operation(40.0, attempts=None, started=BEGAN - 40)
     error = await case.fail(DeadlineError, operation=operation)
     assert (case.server.sent, error.attempts, operation.in_flight) == ([], 0, None)
 
@@ -674,7 +654,7 @@ async def test_waiting_for_a_moment():
     case = Case(Server(200))
     operation = Operation(60.0, attempts=None)
     when = case.transport.settled_at()
-    assert when == EPOCH + SETTLE
+    assert when == BEGAN + SETTLE
     await case.transport.wait_until(when, operation)
     await case.transport.wait_until(when, operation)
     assert case.time.slept == [SETTLE]
@@ -837,7 +817,7 @@ async def test_a_doubt_outlives_a_cancelled_wait(failure, in_flight):
 async def test_a_doubt_outlives_a_cancelled_token_request():
     """Cancelled while the replay fetches a token, a call may have landed all the same."""
     fetching = anyio.Event()
-    time = Time()
+    time = Clock()
     provider = ClientCredentials(TOKENS, "client", PLANTED, clock=time)
     handled = Counter()
 
@@ -1105,7 +1085,7 @@ async def test_an_errand_is_named_without_its_credentials():
 async def test_an_exchange_out_of_time_is_named_without_its_credentials():
     """The same holds for an errand that comes too late to be sent."""
     case = Case(Server(200), Asking(f"https://me:{PLANTED}@login.example/a?key={PLANTED}"))
-    operation = Operation(40.0, attempts=None, started=EPOCH - 40)
+    operation = Operation(40.0, attempts=None, started=BEGAN - 40)
     error = await case.fail(DeadlineError, operation=operation)
     assert str(error) == "GET https://login.example/a: the operation's 40 s are used up"
 
