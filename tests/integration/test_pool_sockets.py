@@ -191,7 +191,8 @@ async def test_a_silent_server_is_a_read_timeout(backend):
         assert transport.open_connections == 0
 
 
-async def test_no_slot_is_lost_to_ten_thousand_cancellations(backend):
+@pytest.mark.parametrize("count", [2_000, pytest.param(10_000, marks=pytest.mark.proof)])
+async def test_no_slot_is_lost_to_cancellations(backend, count):
     """Requests cancelled at random moments leave every slot free and no socket behind."""
     rng = random.Random(20240229)
     running = []
@@ -206,7 +207,7 @@ async def test_no_slot_is_lost_to_ten_thousand_cancellations(backend):
 
     async def keep_asking(transport, url):
         nonlocal finished, cancelled
-        while cancelled < 10_000:
+        while cancelled < count:
             with anyio.CancelScope() as scope:
                 running.append(scope)
                 await call(transport, put(url))
@@ -218,13 +219,13 @@ async def test_no_slot_is_lost_to_ten_thousand_cancellations(backend):
         async with anyio.create_task_group() as group:
             for _ in range(40):
                 group.start_soon(keep_asking, transport, server.url)
-            while cancelled < 10_000:
+            while cancelled < count:
                 await anyio.lowlevel.checkpoint()
                 # Some must get to their end, or only the beginnings of requests are cancelled.
                 if cancelled <= 4 * finished:
                     for scope in rng.sample(running, min(len(running), 3)):
                         scope.cancel()
-        assert finished > 1_000
+        assert finished > count / 10
         assert transport.in_use == transport.waiting == 0
         assert transport.open_connections <= 16
         gate = anyio.Event()
