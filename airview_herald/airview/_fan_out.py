@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
+from itertools import chain, islice
 from typing import TypeVar
 
 import anyio
@@ -23,8 +24,8 @@ async def for_each(
     waiting = iter(items)
     errors: list[Exception] = []
 
-    async def worker() -> None:
-        for item in waiting:
+    async def worker(first: T) -> None:
+        for item in chain((first,), waiting):
             try:
                 await work(item)
             except Exception as error:  # noqa: BLE001 - a task group would wrap it
@@ -32,7 +33,7 @@ async def for_each(
                 tasks.cancel_scope.cancel()
 
     async with anyio.create_task_group() as tasks:
-        for _ in range(at_once):
-            tasks.start_soon(worker)
+        for first in islice(waiting, at_once):
+            tasks.start_soon(worker, first)
     if errors:
         raise errors[0]

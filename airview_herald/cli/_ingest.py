@@ -64,6 +64,7 @@ async def ingest(  # noqa: PLR0913 - groups of options
     if system.token_file == STDIN and STDIN in names:
         raise UsageError(STDIN, "stdin has the token already")
     settings = batch.settings()
+    cluster.check()
     output = Output(json)
     places = Places()
     teller = _Teller(output, places)

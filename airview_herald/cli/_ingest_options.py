@@ -34,7 +34,7 @@ class Batch:
         dead_letters: A file to which events are added that are not recorded, to be ingested again.
         reconcile: Close what this system recorded before and the input no longer lists, within
             the applications that it mentions. Nothing is closed if some of it cannot be read.
-        reconcile_state: What is closed becomes.
+        reconcile_state: What is closed becomes; by default MONITORING.
         reconcile_application: The reference of an application that the input covers though it may
             mention it no more; once for each.
         coalesce: Send of the events that wait for one resource and control the newest only.
@@ -51,7 +51,7 @@ class Batch:
     run: str = ""
     dead_letters: FileName | None = None
     reconcile: _Flag = False
-    reconcile_state: Literal["MONITORING", "DELETED"] = "MONITORING"
+    reconcile_state: Literal["MONITORING", "DELETED"] | None = None
     reconcile_application: tuple[str, ...] = ()
     coalesce: _Flag = False
     deadline: float = 120.0
@@ -87,14 +87,16 @@ class Batch:
         """Return what is done about what the input no longer lists.
 
         Raises:
-            UsageError: `--reconcile-application` without `--reconcile`.
+            UsageError: What is to be closed, or as what, without `--reconcile`.
         """
         if not self.reconcile:
             if self.reconcile_application:
                 raise UsageError("--reconcile-application", "needs --reconcile")
+            if self.reconcile_state is not None:
+                raise UsageError("--reconcile-state", "needs --reconcile")
             return False
         covered = [Application(each, each) for each in self.reconcile_application]
-        return Reconciliation(self.reconcile_state, applications=covered)
+        return Reconciliation(self.reconcile_state or "MONITORING", applications=covered)
 
 
 @Parameter(name="*", group=_SOURCES)
@@ -159,6 +161,16 @@ class Cluster:
     partitions: int | None = None
     rate: float | None = None
     lease: float = 30.0
+
+    def check(self) -> None:
+        """Check that nothing is said of a cluster where there is none.
+
+        Raises:
+            UsageError: Something is.
+        """
+        for field in attrs.fields(Cluster):
+            if self.scheduler is None and getattr(self, field.name) != field.default:
+                raise UsageError(f"--{field.name}", "needs --scheduler")
 
 
 BATCH = Batch()

@@ -113,6 +113,10 @@ def test_the_version_is_the_packages(cli):
             ["ingest", "events.jsonl", "--reconcile-application", "shop"],
             "--reconcile-application: needs --reconcile",
         ),
+        (["ingest", "events.jsonl", "--reconcile-state", "DELETED"], "state: needs --reconcile"),
+        (["ingest", "events.jsonl", "--rate", "10"], "--rate: needs --scheduler"),
+        (["ingest", "events.jsonl", "--partitions", "4"], "--partitions: needs --scheduler"),
+        (["ingest", "events.jsonl", "--lease", "4"], "--lease: needs --scheduler"),
         (["ingest", "events.jsonl", "--state", "."], "state: . is a folder"),
         (
             ["ingest", "events.jsonl", "--dead-letters", "./events.jsonl"],
