@@ -31,6 +31,7 @@ async def for_each(
             except Exception as error:  # noqa: BLE001 - a task group would wrap it
                 errors.append(error)
                 tasks.cancel_scope.cancel()
+                return
 
     async with anyio.create_task_group() as tasks:
         for first in islice(waiting, at_once):
