@@ -3,6 +3,8 @@
 ```
 AirViewHeraldError
 ├── ConfigurationError        settings that cannot work              (also a ValueError)
+│   ├── FinishedError         the run of a state file is done already: nothing is left to do
+│   └── InUseError            another run has a file of this one
 ├── InputError                what the caller gave breaks a rule     (also a ValueError)
 ├── AuthenticationError       no usable credential could be had
 ├── TransportError            no complete answer arrived
@@ -57,8 +59,10 @@ __all__ = [
     "DecodeError",
     "ErrorAnswer",
     "EscalationError",
+    "FinishedError",
     "ForbiddenError",
     "GatewayTimeoutError",
+    "InUseError",
     "IngestAborted",
     "InputError",
     "InternalServerError",
@@ -175,6 +179,17 @@ class AirViewHeraldError(Exception):
 
 class ConfigurationError(AirViewHeraldError, ValueError):
     """Settings that cannot work, found before anything is sent."""
+
+
+class FinishedError(ConfigurationError):
+    """The run that `state` keeps has come to its end: nothing is left to do, and nothing was sent.
+
+    For a job that is started twice this is good news; the message says how to begin anew.
+    """
+
+
+class InUseError(ConfigurationError):
+    """Another run has the file of `state` or of `dead_letters`; it ends with its process."""
 
 
 class InputError(AirViewHeraldError, ValueError):

@@ -136,7 +136,9 @@ class Batches:
                 is refused), `max_cooldown` or `max_failures` is reached, or what was recorded
                 before could not be read back. Its `report` is closed.
             InputError: An argument is out of its range, or `dead_letters` is what is read.
-            ConfigurationError: `state` or `dead_letters` cannot be used; nothing was sent.
+            FinishedError: The run of `state` was recorded before.
+            InUseError: Another run has `state` or `dead_letters`.
+            ConfigurationError: They cannot be used. Nothing was sent, as with the two above.
         """
         self._session.check()
         run = Run(

@@ -17,8 +17,8 @@ from typing import Any, Self
 
 from airview_herald.airview._dead_letters import DeadLetter, Entry, Recorded, letter_of, rank_of
 from airview_herald.airview._event_lines import DEAD_LETTER, LineError, decode_letter
-from airview_herald.airview._file_lock import InUseError, try_lock
-from airview_herald.errors import ConfigurationError
+from airview_herald.airview._file_lock import try_lock
+from airview_herald.errors import ConfigurationError, InUseError
 
 _SUPERSEDED = b"1"
 _EARLIER_RUN = -1

@@ -5,13 +5,6 @@ from __future__ import annotations
 import sys
 from io import FileIO
 
-from airview_herald.errors import ConfigurationError
-
-
-class InUseError(ConfigurationError):
-    """Another run has a file of this one."""
-
-
 if sys.platform == "win32":
     import msvcrt
 

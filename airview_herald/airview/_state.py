@@ -22,10 +22,9 @@ import msgspec
 from airview_herald._quoted import quoted
 from airview_herald.airview._config import BackendConfig
 from airview_herald.airview._event_lines import LineError, plain
-from airview_herald.airview._file_lock import InUseError
 from airview_herald.airview._known_ids import Ids, definition_of
 from airview_herald.airview._positions import BLOCK, Past, Step
-from airview_herald.errors import ConfigurationError
+from airview_herald.errors import ConfigurationError, FinishedError, InUseError
 
 logger = logging.getLogger("airview_herald")
 
@@ -63,10 +62,6 @@ WITH given (a, b, c, d) AS (
     FROM json_each(?)
 )
 """
-
-
-class FinishedError(ConfigurationError):
-    """The run of a file has come to its end."""
 
 
 @attrs.frozen
@@ -246,10 +241,7 @@ class StateFile:
         finished, taken, called = self._checked(key)
         anew = restart or run not in ("", called)
         if finished and not anew:
-            raise FinishedError(
-                f"state: {self.path} is of a run that has finished; "
-                "`State(path, restart=True)`, or another `run`, begins anew"
-            )
+            raise finished_error(self.path, called, "`State(path, restart=True)`")
         connection.execute("PRAGMA journal_mode = WAL")
         with _transaction(connection):
             if anew:
@@ -322,6 +314,20 @@ def _told(path: str) -> Iterator[None]:
         if name.startswith("SQLITE_CORRUPT") or "no such " in str(error):
             raise _error(path, f"is damaged: {error}") from None
         raise _error(path, f"cannot be used: {error}") from error
+
+
+def finished_error(path: str, called: str, restart: str) -> FinishedError:
+    """Return the error of a run that is done already.
+
+    Args:
+        path: Where its state is.
+        called: What it is called; empty if it has no name.
+        restart: How to ask for it once more.
+    """
+    run = f"the run {quoted(called)}, which" if called else "a run that"
+    return FinishedError(
+        f"state: {path} is of {run} has finished; {restart}, or another `run`, begins anew"
+    )
 
 
 def _error(path: str, words: str) -> ConfigurationError:

@@ -186,6 +186,12 @@ class Board:
             rows = connection.execute(query).fetchall()
         return {row[0]: Done(row[1], row[2], json.loads(row[3])) for row in rows}
 
+    def called(self) -> str:
+        """Return what the run is called; empty if it has no name."""
+        with self._open(write=False) as connection:
+            (row,) = connection.execute("SELECT called FROM run")
+        return str(row[0])
+
     def claim(self, call: str, partition: int, guard: float, digest: str) -> Claim:
         """Claim a partition; from here on an earlier holder finds that it is not its any more.
 

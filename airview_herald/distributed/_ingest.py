@@ -17,6 +17,7 @@ import attrs
 from anyio import to_thread
 
 from airview_herald.airview import Reconciliation
+from airview_herald.airview._state import finished_error
 from airview_herald.distributed._board import Beginning, Board
 from airview_herald.distributed._cluster import Cluster
 from airview_herald.distributed._folder import (
@@ -109,8 +110,9 @@ async def ingest(  # noqa: PLR0913 - each is documented, all but three by keywor
         IngestAborted: As for `AirView.ingest`; or a source could not be read, or a partition was
             lost again and again. Its `report` is closed, and the same call goes on.
         InputError: An argument is out of its range, or the sources are not those of the state.
-        ConfigurationError: `distributed` is not installed, the folder cannot be used, is of
-            another run, or of one that has finished.
+        FinishedError: The run of the folder was recorded before.
+        ConfigurationError: `distributed` is not installed, the folder cannot be used, or is of
+            another run.
     """
     cluster = Cluster(client)
     limits = Limits(
@@ -249,10 +251,7 @@ class _Run:
             else:
                 self.report.partitions_ended += 1
         if done and not tasks:
-            raise ConfigurationError(
-                f"state: {self._task.folder} is of a run that has finished; "
-                "`restart=True`, or another `run`, begins anew"
-            )
+            raise finished_error(self._task.folder, self._board.called(), "`restart=True`")
         return tasks
 
     async def _take(self, task: Task, future: Any) -> None:

@@ -10,9 +10,7 @@ import anyio
 import attrs
 from anyio import to_thread
 
-from airview_herald.airview._file_lock import InUseError
 from airview_herald.airview._outcomes import IngestReport, OutcomeStatus
-from airview_herald.airview._state import FinishedError
 from airview_herald.distributed._board import Board, Done, OvertakenError
 from airview_herald.distributed._folder import inherit, letters_file, state_file
 from airview_herald.distributed._groundwork import Groundwork
@@ -22,8 +20,10 @@ from airview_herald.distributed._pieces import Pieces
 from airview_herald.errors import (
     AirViewHeraldError,
     ConfigurationError,
+    FinishedError,
     IngestAborted,
     InputError,
+    InUseError,
 )
 
 # How often, and after how many seconds, to try again to open what a lost worker may be closing.

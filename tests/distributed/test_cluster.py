@@ -14,7 +14,7 @@ from natural_rows import natural_rows
 from airview_herald import AirView
 from airview_herald.airview import Application, ComplianceEvent
 from airview_herald.distributed import ServerSettings, ingest
-from airview_herald.errors import ConfigurationError, IngestAborted, InputError
+from airview_herald.errors import ConfigurationError, FinishedError, IngestAborted, InputError
 from airview_herald.sandbox import Sandbox
 from airview_herald.sources import read_jsonl
 
@@ -109,7 +109,7 @@ async def test_a_batch_that_was_ended_goes_on_with_the_same_call(
     assert report.inputs == report.recorded + report.skipped == 400
     assert report.skipped >= first.recorded
     assert len(sandbox.snapshot()["monitored_resource"]) == 80
-    with pytest.raises(ConfigurationError, match="has finished; `restart=True`, or another"):
+    with pytest.raises(FinishedError, match="a run that has finished; `restart=True`, or another"):
         await ingest(client, sources, settings, **state)
     again = await ingest(client, sources, settings, restart=True, **state)
     assert again.recorded == 400
@@ -124,8 +124,9 @@ async def test_a_job_of_every_night_says_which_night_it_is(
     state = {"state": tmp_path / "state", "partitions": 2}
     events = write(clustered.events(40))
     assert (await ingest(client, events, settings, run="monday", **state)).recorded == 40
-    with pytest.raises(ConfigurationError, match="has finished; `restart=True`, or another `run`"):
-        await ingest(client, events, settings, run="monday", **state)
+    for run in ("monday", ""):
+        with pytest.raises(FinishedError, match="the run 'monday', which has finished; `restart="):
+            await ingest(client, events, settings, run=run, **state)
     events = write(clustered.events(44, first=1))
     assert (await ingest(client, events, settings, run="tuesday", **state)).recorded == 44
     with pytest.raises(InputError, match=r"^run: must be a str, not int$"):

@@ -66,7 +66,10 @@ async def test_findings_from_a_scanner(connect, tmp_path, monkeypatch, capsys):
 
 
 async def test_a_night_after_a_night(connect, event, tmp_path, monkeypatch, capsys):
-    """Each batch keeps its state and its letters, and closes what it lists no more."""
+    """Each batch keeps its state and its letters, and closes what it lists no more.
+
+    One that is asked for twice is recorded once.
+    """
     monkeypatch.chdir(tmp_path)
     nightly = _defined("read_jsonl")["nightly"]
     write_jsonl([event("i-1"), event("i-2")], "monday.jsonl")
@@ -74,9 +77,11 @@ async def test_a_night_after_a_night(connect, event, tmp_path, monkeypatch, caps
     async with connect() as airview:
         await nightly(airview, "monday.jsonl", "monday")
         await nightly(airview, "tuesday.jsonl", "tuesday")
+        await nightly(airview, "tuesday.jsonl", "tuesday")
     assert capsys.readouterr().out.splitlines() == [
         "2 recorded, of which 0 closed; 0 failed",
         "2 recorded, of which 1 closed; 0 failed",
+        "tuesday was recorded already",
     ]
     assert {each.name for each in tmp_path.iterdir()} >= {"feed.state", "feed.dead.jsonl"}
 

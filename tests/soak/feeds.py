@@ -14,7 +14,7 @@ from airview_herald.airview import (
     TechnicalControl,
     TechnicalControlAction,
 )
-from airview_herald.errors import ConfigurationError, IngestAborted
+from airview_herald.errors import FinishedError, IngestAborted
 from airview_herald.sources import read_jsonl
 
 STATES = ("FLAGGED", "MONITORING", "UNRESPONSIVE")
@@ -177,10 +177,8 @@ class _Batch:
                 report, end = await self._whole(airview, options)
             else:
                 report, end = await self._cut(airview, options)
-        except ConfigurationError as error:
+        except FinishedError:
             # It was cut as it ended.
-            if "of a run that has finished" not in str(error):
-                raise
             return self._done()
         self._tell(told, report, end)
         if self._runs > _MOST_RUNS:

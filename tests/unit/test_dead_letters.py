@@ -13,7 +13,7 @@ from airview_herald.airview import Outcome, OutcomeStatus, Stage
 from airview_herald.airview._dead_letter_file import DeadLetterFile
 from airview_herald.airview._dead_letters import dead_letter, recorded
 from airview_herald.airview.models import Application, ComplianceEvent, TechnicalControl
-from airview_herald.errors import BadRequestError, ConfigurationError, RequestFacts
+from airview_herald.errors import BadRequestError, ConfigurationError, InUseError, RequestFacts
 from airview_herald.sources import read_jsonl, write_jsonl
 
 CHECK = TechnicalControl("Check", "check", "LOG")
@@ -267,11 +267,11 @@ def test_a_second_process_is_refused_until_the_first_is_dead(path):
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
     ) as process:  # fmt: skip
         assert process.stdout.readline() == "open\n"
-        with pytest.raises(ConfigurationError, match="is in use by another run"):
+        with pytest.raises(InUseError, match="is in use by another run"):
             DeadLetterFile.open(str(path), "r")
         process.kill()
     file = DeadLetterFile.open(str(path), "r")
-    with pytest.raises(ConfigurationError, match="is in use by another run"):
+    with pytest.raises(InUseError, match="is in use by another run"):
         DeadLetterFile.open(str(path), "r")
     file.close()
 

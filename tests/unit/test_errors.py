@@ -178,7 +178,7 @@ def test_the_drawn_statuses_are_the_statuses():
 def test_configuration_and_input_are_value_errors_too():
     """Callers who know nothing of the tree can catch bad arguments as ValueError."""
     also = {kind.__name__ for kind in CLASSES if issubclass(kind, ValueError)}
-    assert also == {"ConfigurationError", "InputError"}
+    assert also == {"ConfigurationError", "FinishedError", "InUseError", "InputError"}
 
 
 def test_every_class_is_public():

@@ -18,7 +18,7 @@ from airview_herald.airview._known_ids import Ids
 from airview_herald.airview._positions import Open, Positions, Step, Verdict, fingerprint
 from airview_herald.airview._state import StateFile
 from airview_herald.airview.models import Application, ComplianceEvent, TechnicalControl
-from airview_herald.errors import ConfigurationError
+from airview_herald.errors import ConfigurationError, FinishedError, InUseError
 
 CONFIG = BackendConfig("https://airview.example.com/api", None, "ccf", "MONITOR", "aws_account_id")
 NONE = Ids()
@@ -189,7 +189,7 @@ def test_however_often_it_is_killed_the_newest_state_wins(inputs, refused, runs,
                 file.abandon()
         newest = {lane: n for n, lane in enumerate(inputs) if n not in refused}
         assert server.state == newest
-        with pytest.raises(ConfigurationError, match="finished"):
+        with pytest.raises(FinishedError, match="finished"):
             opened(path)
 
 
@@ -364,7 +364,7 @@ def test_a_finished_file_is_refused_unless_told_to_begin_anew(path):
     file.close(settled=True, finished=True)
     before = path.read_bytes()
     with pytest.raises(
-        ConfigurationError,
+        FinishedError,
         match=r"^state: .*db is of a run that has finished; `State\(path, restart=True\)`, or",
     ):
         opened(path)
@@ -388,8 +388,9 @@ def test_a_run_by_the_same_name_goes_on(path):
         file.close(settled=True, finished=False)
     file = opened(path, run="monday")
     file.close(settled=True, finished=True)
-    with pytest.raises(ConfigurationError, match="or another `run`, begins anew"):
-        opened(path, run="monday")
+    for run in ("monday", ""):
+        with pytest.raises(FinishedError, match=r"db is of the run 'monday', which has finished; "):
+            opened(path, run=run)
 
 
 @pytest.mark.parametrize("finished", [True, False])
@@ -407,7 +408,7 @@ def test_a_run_by_another_name_begins_anew(path, caplog, finished):
     told = [each.getMessage() for each in caplog.records]
     assert told == ([] if finished else [f"state: {path}: a run that was cut short is given up"])
     file.close(settled=True, finished=True)
-    with pytest.raises(ConfigurationError, match="has finished"):
+    with pytest.raises(FinishedError, match="has finished"):
         opened(path, run="tuesday")
     opened(path, run="monday").abandon()
 
@@ -612,11 +613,11 @@ def test_a_second_process_is_refused_until_the_first_is_dead(path):
     ) as process:  # fmt: skip
         assert process.stdout.readline() == "open\n"
         for _ in range(2):
-            with pytest.raises(ConfigurationError, match="is in use by another run"):
+            with pytest.raises(InUseError, match="is in use by another run"):
                 opened(path)
         process.kill()
     file = opened(path)
-    with pytest.raises(ConfigurationError, match="is in use by another run"):
+    with pytest.raises(InUseError, match="is in use by another run"):
         opened(path)
     # What was refused in this process has not taken its lock away.
     other = subprocess.run(
