@@ -41,12 +41,21 @@ class Reconciliation:
     applications: tuple[Application, ...] = attrs.field(default=(), converter=_tuple)
     complete: Callable[[], bool] | None = None
 
-    def doubt(self, source: object) -> str:
-        """Return why not all of an input that has ended may have been read; empty if all was."""
+    def doubt(self, source: object, coverage: Coverage) -> str:
+        """Return why nothing is to be closed once an input has ended; empty if nothing is against.
+
+        Args:
+            source: The input.
+            coverage: What it lists.
+        """
+        if coverage.doubt:
+            return coverage.doubt
         if getattr(source, "problems", None):
             return "some of the source could not be read"
         if self.complete is not None and not self.complete():
             return "the input is not complete"
+        if not coverage.applications:
+            return "the input mentions no application, and none is named"
         return ""
 
 

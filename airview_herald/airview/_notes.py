@@ -20,7 +20,7 @@ from airview_herald.transport._operation import Operation
 
 logger = logging.getLogger("airview_herald")
 
-_KEPT = 1000
+KEPT_NOTES = 1000
 _LONGEST_TOLD = 2_000
 
 
@@ -59,12 +59,12 @@ class Notes:
         self.mismatches: dict[Mismatch, None] = {}
         self.orphans: list[Orphan] = []
         self.sound: bool = False
-        self._verdicts: Memory[tuple[str, str], AirViewHeraldError] = Memory(_KEPT)
+        self._verdicts: Memory[tuple[str, str], AirViewHeraldError] = Memory(KEPT_NOTES)
 
     def differ(self, mismatches: Iterable[Mismatch]) -> None:
         """Note definitions that exist with other attributes."""
         for mismatch in mismatches:
-            if len(self.mismatches) < _KEPT and mismatch not in self.mismatches:
+            if len(self.mismatches) < KEPT_NOTES and mismatch not in self.mismatches:
                 self.mismatches[mismatch] = None
                 self._on_mismatch(mismatch)
 
@@ -75,7 +75,7 @@ class Notes:
         # Of those without an id each is another one.
         if identifier is None or orphan not in self.orphans:
             logger.warning("%s", printable(told, _LONGEST_TOLD))
-            if len(self.orphans) < _KEPT:
+            if len(self.orphans) < KEPT_NOTES:
                 self.orphans.append(orphan)
         return told
 
@@ -115,7 +115,7 @@ class Warnings:
         self, on_mismatch: OnMismatch | None, logged: Memory[Mismatch, bool] | None = None
     ) -> None:
         self._on_mismatch = checked_observer(on_mismatch, "on_mismatch")
-        self._logged: Memory[Mismatch, bool] = Memory(_KEPT) if logged is None else logged
+        self._logged: Memory[Mismatch, bool] = Memory(KEPT_NOTES) if logged is None else logged
 
     def telling(self, on_mismatch: OnMismatch | None) -> Warnings:
         """Return what tells another callback, if there is one, and logs nothing twice."""

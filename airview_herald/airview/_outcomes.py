@@ -13,6 +13,7 @@ from airview_herald._records import records
 from airview_herald.airview._mismatches import Mismatch
 from airview_herald.airview._notes import Orphan
 from airview_herald.airview._recording import Stage
+from airview_herald.airview._routes import SYSTEMS
 from airview_herald.airview.models import ComplianceEvent
 from airview_herald.errors import (
     AirViewHeraldError,
@@ -34,7 +35,6 @@ _SYSTEMIC = (
     ConfigurationError,
     TLSError,
 )
-_OF_THE_SYSTEM = "/systems/"
 
 
 def is_systemic(error: BaseException | None) -> bool:
@@ -47,7 +47,7 @@ def is_systemic(error: BaseException | None) -> bool:
         return True
     if not isinstance(error, AirViewHeraldError) or isinstance(error, DeadlineError):
         return False
-    return error.url.endswith(_OF_THE_SYSTEM)
+    return error.url.endswith(SYSTEMS)
 
 
 class OutcomeStatus(StrEnum):

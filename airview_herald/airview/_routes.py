@@ -32,6 +32,9 @@ from airview_herald.airview.models import (
 from airview_herald.airview.readings import ApplicationEnvironment, RecordedApplication
 from airview_herald.transport._call import Call, Reply
 
+# Without what is asked for here nothing is recorded.
+SYSTEMS = "/systems/"
+
 
 @attrs.frozen
 class System:
@@ -65,12 +68,12 @@ class StoredResourceType:
 
 def get_system(name: str) -> Call[System | None]:
     """`GET /systems/?name=`."""
-    return find("/systems/", {"name": name}, one(System))
+    return find(SYSTEMS, {"name": name}, one(System))
 
 
 def create_system(name: str, stage: str) -> Call[System]:
     """`POST /systems/`."""
-    return create("/systems/", {"name": name, "stage": stage}, one(System))
+    return create(SYSTEMS, {"name": name, "stage": stage}, one(System))
 
 
 def get_environments() -> Call[Rows[Environment]]:

@@ -240,10 +240,7 @@ class Run:
         reconciliation = settings.reconcile
         assert reconciliation is not None  # noqa: S101 - for the type checker
         try:
-            doubt = coverage.doubt or reconciliation.doubt(self._events)
-            if not (doubt or coverage.applications):
-                doubt = "the input mentions no application, and none is named"
-            self.report.unreconciled = doubt
+            self.report.unreconciled = reconciliation.doubt(self._events, coverage)
             if self.report.unreconciled:
                 logger.warning("nothing is reconciled: %s", self.report.unreconciled)
                 return

@@ -10,8 +10,7 @@ from __future__ import annotations
 import logging
 import sqlite3
 import time
-import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Annotated, Self, TypeAlias
@@ -20,6 +19,7 @@ import attrs
 import msgspec
 
 from airview_herald._quoted import quoted
+from airview_herald.airview import _state_tables as tables
 from airview_herald.airview._config import BackendConfig
 from airview_herald.airview._event_lines import LineError, plain
 from airview_herald.airview._known_ids import Ids, definition_of
@@ -32,21 +32,6 @@ logger = logging.getLogger("airview_herald")
 _APPLICATION_ID = 0x41564853
 _VERSION = 3
 _LONGEST_REASON = 200
-_SCHEMA = """
-CREATE TABLE run (
-    base_url TEXT, system_name TEXT, referencing_type TEXT, name TEXT, system_id INTEGER,
-    likelihood REAL, taken INTEGER, tail TEXT, alive REAL, settled INTEGER, finished INTEGER,
-    looks INTEGER, called TEXT
-);
-CREATE TABLE block (number INTEGER PRIMARY KEY, digest TEXT);
-CREATE TABLE open (position INTEGER PRIMARY KEY, print TEXT, lane TEXT, doubtful INTEGER);
-CREATE INDEX doubt ON open (lane) WHERE doubtful;
-CREATE TABLE definition (
-    kind TEXT, id INTEGER, row TEXT, seen REAL, PRIMARY KEY (kind, id)
-) WITHOUT ROWID;
-CREATE TABLE resource (id INTEGER PRIMARY KEY, place INTEGER, reference TEXT);
-"""
-
 # What columns hold: SQLite itself would take anything.
 _COUNT = Annotated[int, msgspec.Meta(ge=0)]
 _RUN = tuple[str, _COUNT, float, _COUNT, _COUNT, _COUNT]
@@ -54,14 +39,6 @@ _CALLED = tuple[_COUNT, _COUNT, str]
 _OF_SYSTEM = tuple[int | None, float | None]
 _DEFINITION: TypeAlias = tuple[str, int, str]
 _RESOURCE: TypeAlias = tuple[int, int, str]
-
-_GIVEN = """
-WITH given (a, b, c, d) AS (
-    SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]'),
-           json_extract(value, '$[2]'), json_extract(value, '$[3]')
-    FROM json_each(?)
-)
-"""
 
 
 @attrs.frozen
@@ -171,10 +148,10 @@ class StateFile:
         """
         with self._using() as connection, _transaction(connection):
             if step is None:
-                _forget(connection)
+                tables.forget(connection)
             else:
-                _follow(connection, step)
-                _keep(connection, ids)
+                tables.follow(connection, step)
+                tables.keep(connection, ids)
             connection.execute("UPDATE run SET alive = ?, settled = 0", (time.time(),))
 
     def ids(self, capacity: int) -> Ids:
@@ -228,14 +205,9 @@ class StateFile:
         with _transaction(connection):
             # Nobody can make the file now, and one whose making was cut off is empty again.
             if not connection.execute("SELECT 1 FROM sqlite_master").fetchone():
-                for statement in _SCHEMA.split(";"):
-                    connection.execute(statement)
+                tables.make(connection, key, run)
                 connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
                 connection.execute(f"PRAGMA user_version = {_VERSION}")
-                connection.execute(
-                    "INSERT INTO run VALUES (?, ?, ?, ?, NULL, NULL, 0, '', ?, 1, 0, 0, ?)",
-                    (*key, uuid.uuid4().hex, time.time(), run),
-                )
         if connection.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
             raise _error(self.path, "is damaged")
         finished, taken, called = self._checked(key)
@@ -247,7 +219,7 @@ class StateFile:
             if anew:
                 if taken and not finished:
                     logger.warning("state: %s: a run that was cut short is given up", self.path)
-                _begin_anew(connection)
+                tables.begin_anew(connection)
                 connection.execute("UPDATE run SET called = ?", (run,))
 
     def _checked(self, key: tuple[str, str, str]) -> tuple[bool, int, str]:
@@ -343,71 +315,3 @@ def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
         connection.execute("ROLLBACK")
         raise
     connection.execute("COMMIT")
-
-
-def _follow(connection: sqlite3.Connection, step: Step) -> None:
-    if step.reached is not None:
-        connection.execute("UPDATE run SET taken = ?, tail = ?", step.reached)
-    _each(connection, "INSERT OR REPLACE INTO block SELECT a, b FROM given", step.blocks)
-    _each(
-        connection,
-        "INSERT OR REPLACE INTO open SELECT a, b, c, d FROM given",
-        [(row.position, row.print, row.lane, row.doubtful) for row in step.opened],
-    )
-    _each(
-        connection,
-        "DELETE FROM open WHERE position IN (SELECT a FROM given)",
-        [(position,) for position in step.closed],
-    )
-    connection.executemany(
-        "DELETE FROM open WHERE doubtful AND lane = ? AND position < ?", step.recorded
-    )
-
-
-def _keep(connection: sqlite3.Connection, ids: Ids) -> None:
-    if ids.system is not None:
-        values = (ids.system, ids.likelihood)
-        connection.execute("UPDATE run SET system_id = ?, likelihood = ?", values)
-    now = time.time()
-    definitions = (
-        "INSERT INTO definition SELECT a, b, c, d FROM given WHERE true "
-        "ON CONFLICT DO UPDATE SET row = excluded.row"
-    )
-    _each(connection, definitions, [(*each, now) for each in ids.definitions])
-    seen = (
-        "UPDATE definition SET seen = (SELECT max(c) FROM given) "
-        "WHERE (kind, id) IN (SELECT a, b FROM given)"
-    )
-    _each(connection, seen, [(*each, now) for each in ids.seen])
-    connection.execute("UPDATE run SET looks = looks + ?", (ids.looks,))
-    resources = "INSERT OR REPLACE INTO resource SELECT a, b, c FROM given"
-    _each(connection, resources, ids.resources)
-
-
-def _each(
-    connection: sqlite3.Connection, statement: str, rows: Sequence[Sequence[int | float | str]]
-) -> None:
-    """Run a statement over the columns a to d of rows that are handed over as one value.
-
-    For each step of a statement the interpreter's lock is let go and waited for again, while the
-    event loop has it: with a step for each row that takes longer than all the rest.
-    """
-    if rows:
-        given = msgspec.json.encode(rows).decode()
-        connection.execute(_GIVEN + statement, (given,))
-
-
-def _begin_anew(connection: sqlite3.Connection) -> None:
-    connection.execute("DELETE FROM open")
-    connection.execute("DELETE FROM block")
-    connection.execute(
-        "UPDATE run SET taken = 0, tail = '', finished = 0, looks = 0, name = ?",
-        (uuid.uuid4().hex,),
-    )
-
-
-def _forget(connection: sqlite3.Connection) -> None:
-    _begin_anew(connection)
-    connection.execute("DELETE FROM definition")
-    connection.execute("DELETE FROM resource")
-    connection.execute("UPDATE run SET system_id = NULL, likelihood = NULL")

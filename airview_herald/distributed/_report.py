@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import islice
+from typing import TypeVar
 
 import attrs
 
+from airview_herald.airview._notes import KEPT_NOTES
 from airview_herald.airview._outcomes import KEPT_FAILURES, IngestReport, OutcomeStatus
 from airview_herald.distributed._partition import Ended
 from airview_herald.distributed._pieces import Manifest
 from airview_herald.sources import SourceProblem
 from airview_herald.sources.problems import KEPT_PROBLEMS
+
+T = TypeVar("T")
 
 _SUMS = (
     *("inputs", "requests", "retries", "throttled", "held"),
@@ -70,8 +75,8 @@ def add_up(whole: IngestReport, part: IngestReport) -> None:
         setattr(whole, name, getattr(whole, name) + getattr(part, name))
     whole.errors.update(part.errors)
     whole.failures += part.failures[: KEPT_FAILURES - len(whole.failures)]
-    whole.mismatches = tuple(dict.fromkeys((*whole.mismatches, *part.mismatches)))
-    whole.orphans = tuple(dict.fromkeys((*whole.orphans, *part.orphans)))
+    whole.mismatches = _first((*whole.mismatches, *part.mismatches))
+    whole.orphans = _first((*whole.orphans, *part.orphans))
     if part.reconciled is not None:
         whole.reconciled = (whole.reconciled or 0) + part.reconciled
     whole.unreconciled = whole.unreconciled or part.unreconciled
@@ -81,3 +86,8 @@ def add_up(whole: IngestReport, part: IngestReport) -> None:
         low, high = part.concurrency
         lowest, highest = whole.concurrency
         whole.concurrency = (min(low, lowest or low), max(high, highest))
+
+
+def _first(notes: Iterable[T]) -> tuple[T, ...]:
+    """Return each once; of many as many as a partition has of them at most."""
+    return tuple(islice(dict.fromkeys(notes), KEPT_NOTES))

@@ -9,7 +9,7 @@ import clustered
 import pytest
 import trustme
 
-from airview_herald.airview import Application, IngestReport, Reconciliation
+from airview_herald.airview import Application, IngestReport, Mismatch, Reconciliation
 from airview_herald.auth import ClientCredentials
 from airview_herald.distributed import ServerSettings, ingest
 from airview_herald.distributed._board import Done
@@ -276,6 +276,17 @@ def test_reports_add_up():
     assert (whole.unknown, whole.requests, whole.planning_requests) == (5, 16, 7)
     assert (whole.concurrency, whole.held_peak, whole.reconciled) == ((2, 16), 4, 1)
     assert whole.server_restored
+
+
+def test_of_many_mismatches_the_first_are_kept():
+    """Each once, and as many as one process keeps, however many partitions there are."""
+    whole = ClusterReport(partitions=3)
+    for part in range(3):
+        noted = [Mismatch("application", f"a-{n}", "name", "x", "y") for n in range(part, 800)]
+        noted += [Mismatch("application", f"b-{part}-{n}", "name", "x", "y") for n in range(200)]
+        add_up(whole, IngestReport(mismatches=tuple(noted)))
+    assert len(whole.mismatches) == len(set(whole.mismatches)) == 1000
+    assert whole.mismatches[999].key == "b-0-199"
 
 
 def test_letters_are_gathered_whole(tmp_path):
