@@ -100,7 +100,9 @@ class IngestSettings:
         Raises:
             InputError: A setting breaks a rule.
         """
-        _check_callbacks(on_outcome, progress)
+        if on_outcome is not None and not callable(on_outcome):
+            raise InputError("on_outcome", "must be a callable", on_outcome)
+        check_progress(progress)
         Rules(concurrency).integer("concurrency", concurrency)
         if window is not None:
             Rules(window).integer("window", window)
@@ -132,9 +134,12 @@ class IngestSettings:
         )
 
 
-def _check_callbacks(on_outcome: Any, progress: Any) -> None:
-    if on_outcome is not None and not callable(on_outcome):
-        raise InputError("on_outcome", "must be a callable", on_outcome)
+def check_progress(progress: Any) -> None:
+    """Check what is to be told of progress, or shows it.
+
+    Raises:
+        InputError: It is no callable, and no answer to whether there is to be a bar.
+    """
     if not isinstance(progress, bool | None) and not callable(progress):
         raise InputError("progress", "must be a callable, True or False", progress)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from enum import StrEnum
-from typing import Any
+from typing import Any, ClassVar
 
 import attrs
 
@@ -160,6 +160,9 @@ class IngestReport:
         held_peak: The most events held at once.
         elapsed: Seconds since the run began; until its end, when it has ended.
     """
+
+    # Whether `concurrency` was lowered by the server only.
+    concurrency_tells: ClassVar[bool] = True
 
     inputs: int = 0
     recorded: int = 0

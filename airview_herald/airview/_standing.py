@@ -67,7 +67,8 @@ class Standing:
             "throttled": report.throttled,
         }
         told = [f"{count:,} {name}" for name, count in counts.items() if count]
-        return told if lowest >= highest else [*told, f"{lowest} to {highest} at once"]
+        lowered = report.concurrency_tells and lowest < highest
+        return [*told, f"{lowest} to {highest} at once"] if lowered else told
 
     @property
     def skipped(self) -> list[str]:

@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import inspect
-import logging
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
-from airview_herald.airview._bars import Bar, open_bar
 from airview_herald.airview._ingest_settings import IngestSettings
 from airview_herald.airview._outcomes import IngestReport, Outcome
-from airview_herald.airview._standing import Watch
-
-logger = logging.getLogger("airview_herald")
+from airview_herald.airview._report_bar import ReportBar
 
 _PROGRESS_INTERVAL = 0.1
 
@@ -40,7 +35,7 @@ class Teller:
         self._report = report
         self._failed = failed
         self._next_progress = 0.0
-        self._bar = _Bar(report, total) if settings.progress is True else None
+        self._bar = ReportBar(report, total) if settings.progress is True else None
 
     def begin(self) -> None:
         """Show the bar, if one is wanted."""
@@ -75,46 +70,3 @@ class Teller:
                 await answer
         except Exception as error:  # noqa: BLE001 - the caller's callback may raise anything
             self._failed(error, f"the callback {name} raised")
-
-
-class _Bar:
-    """A bar that ends no batch: what goes wrong with it is logged, and it is shown no more.
-
-    Args:
-        report: What is shown.
-        total: How many events there are; `None` when that is not known.
-    """
-
-    def __init__(self, report: IngestReport, total: int | None) -> None:
-        self._watch = Watch(report, total)
-        self._total = total
-        self._bar: Bar | None = None
-
-    def open(self) -> None:
-        with self._unharmed():
-            self._bar = open_bar(self._total)
-        self.show()
-
-    def show(self, *, ended: bool = False) -> None:
-        if self._bar is not None:
-            with self._unharmed():
-                self._bar.show(self._watch.look(ended=ended))
-
-    def close(self) -> None:
-        self.show(ended=True)
-        self._leave()
-
-    def _leave(self) -> None:
-        bar, self._bar = self._bar, None
-        if bar is not None:
-            with self._unharmed():
-                bar.close()
-
-    @contextmanager
-    def _unharmed(self) -> Iterator[None]:
-        try:
-            yield
-        except Exception:
-            logger.warning("the bar of a batch's progress cannot be shown", exc_info=True)
-            # It may have hidden the cursor, or have a thread that draws it.
-            self._leave()

@@ -10,13 +10,15 @@ import time
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import anyio
 import attrs
 from anyio import to_thread
 
 from airview_herald.airview import Reconciliation
+from airview_herald.airview._ingest_settings import check_progress
+from airview_herald.airview._report_bar import ReportBar
 from airview_herald.airview._state import finished_error
 from airview_herald.distributed._board import Beginning, Board
 from airview_herald.distributed._cluster import Cluster
@@ -59,7 +61,7 @@ async def ingest(  # noqa: PLR0913 - each is documented, all but three by keywor
     concurrency: int = 64,
     rate: float | None = None,
     lease: float = 30.0,
-    progress: Progress | None = None,
+    progress: Progress | bool | None = None,
     deadline: float = 120.0,
     max_cooldown: float = 900.0,
     max_failures: int | None = None,
@@ -94,7 +96,8 @@ async def ingest(  # noqa: PLR0913 - each is documented, all but three by keywor
         rate: Requests a second at most, likewise; `None` is no limit.
         lease: Seconds for which a worker may go on when it cannot renew its right to a partition.
             Together with `grace` and `settle`, what a lost worker's partition waits for.
-        progress: Called, or awaited, with the report as partitions end.
+        progress: Called, or awaited, with the report as partitions end; `True` shows a bar, as for
+            `AirView.ingest`, that moves as they do.
         deadline: As for `AirView.ingest`, like all below.
         max_cooldown: Seconds that the server may keep a partition from all success.
         max_failures: How many outcomes that are `failed` or `unknown` end the batch; counted as
@@ -121,6 +124,7 @@ async def ingest(  # noqa: PLR0913 - each is documented, all but three by keywor
         reconcile=reconcile,
     )  # fmt: skip
     limits.check()
+    check_progress(progress)
     check_partitions(partitions)
     check_run(run)
     found = single_sources(sources)
@@ -136,7 +140,7 @@ async def ingest(  # noqa: PLR0913 - each is documented, all but three by keywor
     )
     call, count = await to_thread.run_sync(_begin, folder, wanted)
     task = Task(call=call, folder=folder, sources=len(found), settings=settings, limits=limits)
-    return await _Run(cluster, found, task, count, progress).execute(letters)
+    return await _Run(cluster, found, task, count, progress or None).execute(letters)
 
 
 def _absolute(path: PathLike) -> str:
@@ -152,14 +156,15 @@ class _Run:
         sources: list[Source],
         task: Task,
         partitions: int,
-        progress: Progress | None,
+        progress: Progress | Literal[True] | None,
     ) -> None:
         self.report = ClusterReport(partitions=partitions)
         self._cluster = cluster
         self._sources = sources
         self._task = task
         self._board = Board(task.folder)
-        self._progress = progress
+        self._progress = None if progress is True else progress
+        self._bar = ReportBar(self.report, None) if progress is True else None
         self._began = time.monotonic()
         self._futures: list[Any] = []
         self._aborted: IngestAborted | None = None
@@ -170,6 +175,8 @@ class _Run:
         Args:
             dead_letters: Where to gather them, or `None`.
         """
+        if self._bar is not None:
+            self._bar.open()
         try:
             await self._tell()
             await self._work()
@@ -181,6 +188,8 @@ class _Run:
             with anyio.CancelScope(shield=True):
                 await to_thread.run_sync(self._clear, dead_letters)
             self.report.elapsed = time.monotonic() - self._began
+            if self._bar is not None:
+                self._bar.close()
         if self._aborted is not None:
             raise self._aborted from self._aborted.__cause__
         return self.report
@@ -229,6 +238,8 @@ class _Run:
                     return []
         ordered = [manifests[number] for number in range(len(manifests))]
         self.report.split(ordered)
+        if self._bar is not None:
+            self._bar.expect(sum(sum(each.inputs.values()) for each in ordered))
         return ordered
 
     def _partitions(self, manifests: list[Manifest]) -> dict[int, Task]:
@@ -313,6 +324,8 @@ class _Run:
 
     async def _tell(self) -> None:
         self.report.elapsed = time.monotonic() - self._began
+        if self._bar is not None:
+            self._bar.show()
         try:
             answer = None if self._progress is None else self._progress(self.report)
             if inspect.isawaitable(answer):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from itertools import islice
-from typing import TypeVar
+from typing import ClassVar, TypeVar
 
 import attrs
 
@@ -38,6 +38,9 @@ class ClusterReport(IngestReport):
         problems: Parts of the sources that gave no event; the first 1,000.
         problem_count: How many there are.
     """
+
+    # A partition's changes with how many are at work.
+    concurrency_tells: ClassVar[bool] = False
 
     partitions: int = 0
     partitions_ended: int = 0

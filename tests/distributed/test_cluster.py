@@ -12,7 +12,7 @@ from distributed.protocol import pickle
 from natural_rows import natural_rows
 
 from airview_herald import AirView
-from airview_herald.airview import Application, ComplianceEvent
+from airview_herald.airview import Application, ComplianceEvent, _report_bar
 from airview_herald.distributed import ServerSettings, ingest
 from airview_herald.errors import ConfigurationError, FinishedError, IngestAborted, InputError
 from airview_herald.sandbox import Sandbox
@@ -115,6 +115,32 @@ async def test_a_batch_that_was_ended_goes_on_with_the_same_call(
     assert again.recorded == 400
     with pytest.raises(ConfigurationError, match=r"with the partitions 8, not 9"):
         await ingest(client, sources, settings, state=tmp_path / "state", partitions=9)
+
+
+async def test_a_bar_tells_how_far_the_cluster_has_come(
+    client, settings, write, tmp_path, monkeypatch
+):
+    """It knows of how many events once they are split, and is left with the whole account."""
+    told, troubles, closed = [], [], []
+
+    class Bar:
+        def show(self, standing):
+            told.append((standing.done, standing.total, standing.ended))
+            troubles.extend(standing.troubles)
+
+        def close(self):
+            closed.append(told[-1])
+
+    monkeypatch.setattr(_report_bar, "open_bar", lambda _: Bar())
+    sources, state = write(clustered.events(60)), {"state": tmp_path / "state", "partitions": 3}
+    report = await ingest(client, sources, settings, progress=True, **state)
+    assert report.recorded == 60
+    assert told[0] == (0, None, False)
+    assert [total for _, total, _ in told if total] == [60] * (len(told) - 2)
+    assert len(told) > 4
+    assert closed == [(60, 60, True)]
+    # The requests in flight are shared out anew as partitions end.
+    assert troubles == []
 
 
 async def test_a_job_of_every_night_says_which_night_it_is(

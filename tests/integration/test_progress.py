@@ -9,7 +9,7 @@ import sys
 import pytest
 import screen
 
-from airview_herald.airview import _telling
+from airview_herald.airview import _report_bar
 from airview_herald.errors import InputError
 
 # What hides the packages that are named, and runs a batch with a bar.
@@ -266,7 +266,7 @@ class _Fading:
 async def test_a_bar_that_is_shown_no_more_is_closed(connect, event, monkeypatch, caplog):
     """It has hidden the cursor, say, and nobody else gives that back."""
     bar = _Fading()
-    monkeypatch.setattr(_telling, "open_bar", lambda _: bar)
+    monkeypatch.setattr(_report_bar, "open_bar", lambda _: bar)
     async with connect() as airview:
         report = await airview.ingest([event("i-1"), event("i-2")], progress=True)
     assert (report.recorded, bar.closed) == (2, 1)

@@ -111,6 +111,21 @@ def test_a_limit_out_of_range_is_refused(field, value, told):
         Limits(**given | {field: value}).check()
 
 
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"progress": 5}, "progress: must be a callable, True or False"),
+    ],
+)
+async def test_an_argument_of_another_kind_is_refused(monkeypatch, tmp_path, given, told):
+    """Before anything is asked of the cluster, or made in the folder."""
+    monkeypatch.setattr("airview_herald.distributed._ingest.Cluster", lambda _: None)
+    call = {"settings": ServerSettings(**SERVER), "state": tmp_path / "state"}
+    with pytest.raises(InputError, match=told):
+        await ingest(None, "events.jsonl", **call | given)
+    assert list(tmp_path.iterdir()) == []
+
+
 async def test_what_is_no_client_of_a_cluster_is_refused(tmp_path):
     """The first argument is easily given as something else."""
     pytest.importorskip("distributed")
