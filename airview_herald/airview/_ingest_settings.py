@@ -34,17 +34,17 @@ class State:
 
     Attributes:
         path: Where it is. A path given as `state` stands for `State(path)`.
-        restart: Begin anew, whatever the file has come to: with other input, or the same once
+        restart: Begin anew, whatever the file's run has come to: with other input, or the same once
             more. Only the ids of what is on the server are kept. Without it a run that was cut
             short is gone on with, and one that has finished is refused.
         run: What this run is called, for a job that is run every night: the date, or the name of
             its input. The same name goes on; another one begins anew, and what the file's run has
-            left undone is not sent.
+            left undone is not sent. Without a name any run is gone on with.
     """
 
     path: str = attrs.field(converter=_file_name)
     restart: bool = False
-    run: str = ""
+    run: str | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -150,7 +150,8 @@ def _state(state: PathLike | State | None) -> State | None:
     given = state if isinstance(state, State) else State(state)
     rules = Rules(given)
     rules.kind("state.restart", given.restart, bool)
-    rules.kind("state.run", given.run, str)
+    if given.run is not None:
+        rules.key("state.run", given.run)
     return attrs.evolve(given, path=_path("state", given.path))
 
 
@@ -169,4 +170,8 @@ def _check_reconciliation(reconciliation: Reconciliation) -> None:
         raise InputError("reconcile.state", rule, reconciliation)
     rules.kind("reconcile.applications", reconciliation.applications, tuple)
     for index, application in enumerate(reconciliation.applications):
-        rules.application(f"reconcile.applications[{index}]", application)
+        field = f"reconcile.applications[{index}]"
+        if isinstance(application, str):
+            rules.reference(field, application)
+        else:
+            rules.application(field, application)

@@ -284,7 +284,9 @@ class Journal:
         self._run = uuid.uuid4().hex
         if state is not None:
             config = self._recorder.sender.config
-            self._state = StateFile.open(state.path, config, restart=state.restart, run=state.run)
+            self._state = StateFile.open(
+                state.path, config, restart=state.restart, run=state.run or ""
+            )
             self._run = self._state.progress().name
         if dead_letters is not None:
             self._letters = DeadLetterFile.open(dead_letters, self._run)

@@ -48,11 +48,13 @@ class Batch:
     window: int | None = None
     state: FileName | None = None
     restart: _Flag = False
-    run: str = ""
+    run: str | None = None
     dead_letters: FileName | None = None
     reconcile: _Flag = False
     reconcile_state: Literal["MONITORING", "DELETED"] | None = None
-    reconcile_application: tuple[str, ...] = ()
+    reconcile_application: Annotated[
+        tuple[str, ...], Parameter(negative=(), show_default=False)
+    ] = ()
     coalesce: _Flag = False
     deadline: float = 120.0
     max_cooldown: float = 900.0
@@ -68,7 +70,7 @@ class Batch:
         state: State | None = None
         if self.state is not None:
             state = State(self.state, restart=self.restart, run=self.run)
-        elif self.restart or self.run:
+        elif self.restart or self.run is not None:
             raise UsageError("--restart" if self.restart else "--run", "needs --state")
         return {
             "concurrency": self.concurrency,
@@ -95,8 +97,9 @@ class Batch:
             if self.reconcile_state is not None:
                 raise UsageError("--reconcile-state", "needs --reconcile")
             return False
-        covered = [Application(each, each) for each in self.reconcile_application]
-        return Reconciliation(self.reconcile_state or "MONITORING", applications=covered)
+        return Reconciliation(
+            self.reconcile_state or "MONITORING", applications=self.reconcile_application
+        )
 
 
 @Parameter(name="*", group=_SOURCES)

@@ -56,7 +56,7 @@ async def ingest(  # noqa: PLR0913 - each is documented, all but three by keywor
     state: PathLike,
     partitions: int | None = None,
     restart: bool = False,
-    run: str = "",
+    run: str | None = None,
     dead_letters: PathLike | None = None,
     concurrency: int = 64,
     rate: float | None = None,
@@ -135,7 +135,7 @@ async def ingest(  # noqa: PLR0913 - each is documented, all but three by keywor
         partitions=partitions,
         default=max(_LEAST, _FOR_EACH_THREAD * await cluster.threads()),
         dead_letters=letters,
-        run=run,
+        run=run or "",
         restart=restart,
     )
     call, count = await to_thread.run_sync(_begin, folder, wanted)

@@ -205,10 +205,11 @@ def check_partitions(partitions: int | None) -> None:
         Rules(partitions).integer("partitions", partitions)
 
 
-def check_run(run: str) -> None:
-    """Check what a run is called.
+def check_run(run: str | None) -> None:
+    """Check what a run is called, if it is.
 
     Raises:
-        InputError: It is no text.
+        InputError: It is no text, or an empty one.
     """
-    Rules(run).kind("run", run, str)
+    if run is not None:
+        Rules(run).key("run", run)

@@ -117,6 +117,8 @@ def test_the_version_is_the_packages(cli):
         (["ingest", "events.jsonl", "--rate", "10"], "--rate: needs --scheduler"),
         (["ingest", "events.jsonl", "--partitions", "4"], "--partitions: needs --scheduler"),
         (["ingest", "events.jsonl", "--lease", "4"], "--lease: needs --scheduler"),
+        (["ingest", "events.jsonl", "--run", ""], "--run: needs --state"),
+        (["ingest", "events.jsonl", "--state", "s", "--run", ""], "run: must not be empty"),
         (["ingest", "events.jsonl", "--state", "."], "state: . is a folder"),
         (
             ["ingest", "events.jsonl", "--dead-letters", "./events.jsonl"],

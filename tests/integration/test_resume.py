@@ -390,7 +390,7 @@ async def test_a_file_of_another_system_is_refused(sandbox, quick, many, state):
     [
         ({"state": ""}, "state: must be the path of a file"),
         ({"state": 5}, "state: must be the path of a file"),
-        ({"state": State("x", run=5)}, "state.run: must be a str"),
+        ({"state": State("x", run=5)}, "state.run: must be a text, not int"),
         ({"state": State("x", restart="yes")}, "state.restart: must be a bool"),
         ({"state": State("x", restart=1)}, "state.restart: must be a bool"),
         ({"dead_letters": b"x"}, "dead_letters: must be the path of a file"),
