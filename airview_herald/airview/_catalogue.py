@@ -227,9 +227,10 @@ class Catalogue:
                 self.definitions.remember(key, known)
         return known
 
-    async def look_again(self, asker: Asker, key: Key, given: T) -> T | None:
-        """Return a definition as the server has it now, or `None`; never record it."""
-        return self._compared(asker, key, await LOOKS[key[0]](asker.backend, given))
+    async def look_at_application_again(self, asker: Asker, reference: str) -> Application | None:
+        """Return an application as the server has it now, or `None`; never record it."""
+        found = await asker.backend.get_application_environment_by_reference(reference)
+        return self._compared(asker, ("application", reference), found)
 
     async def look_at_system_again(self, asker: Asker) -> System | None:
         """Return our system as the server has it now, or `None`; never record it."""

@@ -15,7 +15,7 @@ from airview_herald.airview.models import Application, ComplianceEvent
 
 def _tuple(values: Any) -> Any:
     """Return what can be iterated as a tuple; anything else is refused when it is used."""
-    return tuple(values) if isinstance(values, Iterable) else values
+    return tuple(values) if isinstance(values, Iterable) and not isinstance(values, str) else values
 
 
 @attrs.frozen
@@ -28,8 +28,9 @@ class Reconciliation:
             that they are this system's: the application is in several environments of one name,
             or another system's name differs in its capitals only, or this system's name holds
             other characters than `A-Z a-z 0-9 _ . / -` and space.
-        applications: Applications that the input covers besides those of its events. One whose
-            last finding was fixed appears in no event, and is left alone unless it is here.
+        applications: Applications that the input covers besides those of its events, or their
+            references. One whose last finding was fixed appears in no event, and is left alone
+            unless it is here. What the server does not have is in the report's `unreconciled`.
         complete: Asked when the input has ended, whether all of it could be read; nothing is
             closed unless it says so. For a source that is wrapped, since `problems` are looked for
             on the source itself: `lambda: not source.problems`.
@@ -38,7 +39,7 @@ class Reconciliation:
     state: MonitoredResourceState | str = attrs.field(
         default=MonitoredResourceState.MONITORING, converter=enumerations.monitoring_state
     )
-    applications: tuple[Application, ...] = attrs.field(default=(), converter=_tuple)
+    applications: tuple[Application | str, ...] = attrs.field(default=(), converter=_tuple)
     complete: Callable[[], bool] | None = None
 
     def doubt(self, source: object, coverage: Coverage) -> str:
@@ -63,23 +64,28 @@ class Coverage:
     """What an input lists, and what the client was given elsewhere meanwhile.
 
     Args:
-        applications: Applications that it covers from the beginning.
+        named: Applications that it covers from the beginning, or their references.
         listed: What others list already.
 
     Attributes:
-        applications: By reference.
+        named: Their references.
+        applications: By reference; `None` where no more than that is known.
+        missing: References of those named that the server does not have.
         doubt: Why some of the input is not known; empty as long as all of it is.
     """
 
-    def __init__(self, applications: Iterable[Application], listed: Iterable[int]) -> None:
-        self.applications: dict[str, Application] = {each.reference: each for each in applications}
+    def __init__(self, named: Iterable[Application | str], listed: Iterable[int]) -> None:
+        self.applications: dict[str, Application | None] = dict(map(_by_reference, named))
+        self.named: frozenset[str] = frozenset(self.applications)
+        self.missing: list[str] = []
         self.doubt: str = ""
         # 64 bits of each lane's key in place of three texts: a million events take some 60 MB.
         self.listed: set[int] = set(listed)
 
     def cover(self, event: ComplianceEvent) -> None:
         """Note an event that breaks no rule: its application is covered."""
-        self.applications.setdefault(event.application.reference, event.application)
+        if self.applications.get(event.application.reference) is None:
+            self.applications[event.application.reference] = event.application
 
     def note(self, event: Any, index: int) -> None:
         """Note an event, even one that breaks a rule: its record is not out of date for that."""
@@ -93,9 +99,18 @@ class Coverage:
         elif not self.doubt:
             self.doubt = f"input {index} does not say which resource it is about"
 
+    def miss(self, reference: str) -> None:
+        """Note that the server does not have an application; of one that was named it should."""
+        if reference in self.named:
+            self.missing.append(reference)
+
     def lists(self, application: str, resource: str, technical_control: str) -> bool:
         """Return whether an event was about this."""
         return hash((application, resource, technical_control)) in self.listed
+
+
+def _by_reference(named: Application | str) -> tuple[str, Application | None]:
+    return (named, None) if isinstance(named, str) else (named.reference, named)
 
 
 class Coverages:
@@ -104,10 +119,10 @@ class Coverages:
     def __init__(self) -> None:
         self._running: list[Coverage] = []
 
-    def begin(self, applications: Iterable[Application]) -> Coverage:
+    def begin(self, named: Iterable[Application | str]) -> Coverage:
         """Begin a coverage; what the others list is listed."""
         others = (key for other in self._running for key in other.listed)
-        coverage = Coverage(applications, others)
+        coverage = Coverage(named, others)
         self._running.append(coverage)
         return coverage
 

@@ -151,8 +151,8 @@ class IngestReport:
         throttled: Answers that said 429.
         reconciled: How many of the `inputs` are events that reconciliation added, recorded or
             not; `None` when it did not take place.
-        unreconciled: Why it did not take place although it was asked for: some of the input is not
-            known.
+        unreconciled: Why it did not take place, or not for all that it was asked for: some of the
+            input is not known, or an application that was named is not on the server.
         server_restored: Whether the server was found to have lost what a `state` file knew of it.
             Then all is sent again: by this run if that showed at its beginning, else by the next.
         concurrency: The lowest and the highest limit of requests in flight.

@@ -88,13 +88,15 @@ class Reconciler:
         with self._reading() as asker:
             system = await self._catalogue.look_at_system_again(asker)
         if system is None:
+            for reference in coverage.named:
+                coverage.miss(reference)
             return []
         records: list[_Record] = []
 
-        async def read(application: Application) -> None:
-            records.extend(await self._unlisted(coverage, application, system.name))
+        async def read(reference: str) -> None:
+            records.extend(await self._unlisted(coverage, reference, system.name))
 
-        await for_each(coverage.applications.values(), read, at_once=self._at_once)
+        await for_each(coverage.applications, read, at_once=self._at_once)
         controls = await self._technical_controls({r.technical_control for r in records})
         ours: list[_Record] = []
         unsure: list[_Record] = []
@@ -123,15 +125,12 @@ class Reconciler:
             )
         ]
 
-    async def _unlisted(
-        self, coverage: Coverage, application: Application, system: str
-    ) -> list[_Record]:
+    async def _unlisted(self, coverage: Coverage, reference: str, system: str) -> list[_Record]:
         """Read back one application."""
         with self._reading() as asker:
-            stored = await self._catalogue.look_again(
-                asker, ("application", application.reference), application
-            )
+            stored = await self._catalogue.look_at_application_again(asker, reference)
             if stored is None or stored.id is None or stored.application_environment_id is None:
+                coverage.miss(reference)
                 return []
             conditions = [*_of_system(stored.id, system)]
             if self._state == MonitoredResourceState.MONITORING:
@@ -139,7 +138,7 @@ class Reconciler:
             rows = await asker.backend.get_compliance(_SELECT, " and ".join(conditions))
             findings = await asker.backend.get_flagged(stored.id)
         covered = _Covered(
-            application,
+            coverage.applications[reference] or stored,
             stored.id,
             stored.application_environment_id,
             stored.environment.name,
@@ -148,7 +147,7 @@ class Reconciler:
         return [
             record
             for record in _usable(covered, rows)
-            if not coverage.lists(application.reference, record.resource, record.technical_control)
+            if not coverage.lists(reference, record.resource, record.technical_control)
         ]
 
     async def _technical_controls(self, references: set[str]) -> dict[str, TechnicalControl]:

@@ -252,6 +252,10 @@ class Run:
                 reconciliation.state,
             )
             events = await reconciler.no_longer_listed(coverage)
+            if coverage.missing:
+                missing = ", ".join(sorted(coverage.missing))
+                self.report.unreconciled = f"this system has recorded nothing of {missing}"
+                logger.warning("reconcile: %s", self.report.unreconciled)
         except Exception as error:  # noqa: BLE001 - the caller's producer, auth or transport may raise anything
             # What is on its way goes on to its end.
             self._blame(error, "reading back what was recorded before failed")

@@ -218,6 +218,20 @@ def test_what_is_gone_is_closed(cli, write, sandbox):
     assert states == ["MONITORING", "MONITORING"]
 
 
+def test_an_application_is_named_by_its_reference_alone(cli, write, sandbox):
+    """It has no name that could differ; one that the server does not have is told of, and 1."""
+    cli("ingest", write("events.jsonl", ["i-1"]))
+    (cli.folder / "none.jsonl").write_text("")
+    reconcile = ("ingest", "none.jsonl", "--reconcile", "--reconcile-application")
+    lost = cli(*reconcile, "paymnets", "--reconcile-application", "payments")
+    assert (lost.code, lost.of("report")[0]["reconciled"]) == (1, 1)
+    assert lost.of("report")[0]["unreconciled"] == "this system has recorded nothing of paymnets"
+    assert lost.err == "warning: reconcile: this system has recorded nothing of paymnets\n"
+    assert not lost.of("mismatch")
+    strange = cli(*reconcile, "payments", "--system-name", "nobody")
+    assert (strange.code, strange.of("report")[0]["reconciled"]) == (1, 0)
+
+
 def test_mismatches_are_told(cli, write, event, sandbox):
     """A definition that exists with other attributes is a line, and no failure."""
     cli("ingest", write("events.jsonl", ["i-1"]))

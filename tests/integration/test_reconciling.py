@@ -117,15 +117,28 @@ async def test_only_covered_applications_are_closed(sandbox, connect, event):
     assert of(sandbox) == {"i-1": "FLAGGED", "i-2": "MONITORING"}
 
 
-async def test_a_covered_application_that_is_not_recorded_is_not_made(sandbox, connect):
-    """Reading back never records anything."""
+@pytest.mark.parametrize("named", [PAYMENTS, "payments"])
+async def test_a_covered_application_that_is_not_recorded_is_not_made(sandbox, connect, named):
+    """Reading back never records anything; the report says that there was nothing to read."""
+    nothing = (0, "this system has recorded nothing of payments")
     async with connect() as airview:
-        report = await airview.ingest([], reconcile=Reconciliation(applications=[PAYMENTS]))
-        assert report.reconciled == 0
+        report = await airview.ingest([], reconcile=Reconciliation(applications=[named]))
+        assert (report.reconciled, report.unreconciled) == nothing
         await airview.backend.create_system("ccf", "MONITOR")
-        report = await airview.ingest([], reconcile=Reconciliation(applications=[PAYMENTS]))
-        assert report.reconciled == 0
+        report = await airview.ingest([], reconcile=Reconciliation(applications=[named]))
+        assert (report.reconciled, report.unreconciled) == nothing
     assert {name for name, rows in sandbox.snapshot().items() if rows} == {"system"}
+
+
+@pytest.mark.parametrize("mentioned", [True, False])
+async def test_an_application_may_be_covered_by_its_reference(sandbox, connect, event, mentioned):
+    """Nothing was said of its name or its environment, so that neither can differ."""
+    async with connect() as airview:
+        await airview.ingest([event("i-1"), event("i-2")])
+        rest = [event("i-1")] if mentioned else []
+        report = await airview.ingest(rest, reconcile=Reconciliation(applications=["payments"]))
+    assert (report.reconciled, report.unreconciled) == (1 if mentioned else 2, "")
+    assert report.mismatches == ()
 
 
 @pytest.mark.parametrize("other", ["scanner", "CCF", "a:b 'c'"])
@@ -321,7 +334,9 @@ async def test_what_was_listed_while_running_is_not_closed(sandbox, connect, eve
         ("MONITORING", "reconcile"),
         (Reconciliation(state="FLAGGED"), r"reconcile\.state"),
         (Reconciliation(state="UNRESPONSIVE"), r"reconcile\.state"),
-        (Reconciliation(applications=["payments"]), r"reconcile\.applications\[0\]"),
+        (Reconciliation(applications=[5]), r"reconcile\.applications\[0\]"),
+        (Reconciliation(applications=["a b"]), r"reconcile\.applications\[0\]"),
+        (Reconciliation(applications="payments"), r"reconcile\.applications"),
         (Reconciliation(applications=PAYMENTS), r"reconcile\.applications"),
         (
             Reconciliation(applications=[PAYMENTS, Application("A", "a b")]),
