@@ -77,8 +77,10 @@ class Reconciler:
         self._at_once = at_once
         self._state = state
 
-    async def no_longer_listed(self, coverage: Coverage) -> list[ComplianceEvent]:
+    async def no_longer_listed(self, coverage: Coverage) -> Iterator[ComplianceEvent]:
         """Return the events that give what is no longer listed its new state.
+
+        Take each right before it is admitted: what was given until then is listed, and left out.
 
         Routes: `GET /systems/`; `GET /referenced-application-environments/`, `GET /compliance/`
         and `GET /aggregations/compliance/{id}` for each application; `GET /technical-controls/`
@@ -90,7 +92,7 @@ class Reconciler:
         if system is None:
             for reference in coverage.named:
                 coverage.miss(reference)
-            return []
+            return iter(())
         records: list[_Record] = []
 
         async def read(reference: str) -> None:
@@ -111,8 +113,7 @@ class Reconciler:
 
         await for_each(records, confirm, at_once=self._at_once)
         ours += await self._surely_ours(unsure, system.name)
-        # What was given while this was reading is listed now.
-        return [
+        return (
             ComplianceEvent(
                 record.resource,
                 record.of.application,
@@ -123,7 +124,7 @@ class Reconciler:
             if not coverage.lists(
                 record.of.application.reference, record.resource, record.technical_control
             )
-        ]
+        )
 
     async def _unlisted(self, coverage: Coverage, reference: str, system: str) -> list[_Record]:
         """Read back one application."""

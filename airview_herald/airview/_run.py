@@ -61,7 +61,6 @@ class Run:
         settings.check_source(events)
         self._settings = settings
         self._coverage: Coverage | None = None
-        self._closing = False
         keeps = settings.state is not None or settings.dead_letters is not None
         self._journal = Journal(recorder, settings) if keeps else None
         self._ended = False
@@ -260,8 +259,7 @@ class Run:
             # What is on its way goes on to its end.
             self._blame(error, "reading back what was recorded before failed")
             return
-        self.report.reconciled = len(events)
-        self._closing = True
+        self.report.reconciled = 0
         self._producer = Producer(events)
         await self._pump(tasks)
 
@@ -312,10 +310,13 @@ class Run:
         """Take an event into the window, and its place in its lane: here order begins."""
         index = self.report.inputs
         operation = self._operation()
-        held = self._held[index] = Held(index, Errand(event, operation), self._closing)
+        closing = self.report.reconciled is not None
+        held = self._held[index] = Held(index, Errand(event, operation), closing)
         if self._journal is not None:
             held.errand.before_save = self._journal.before_save
         self.report.inputs += 1
+        if self.report.reconciled is not None:
+            self.report.reconciled += 1
         self.report.hold(+1)
         broken = Rules.broken_by(event)
         if self._coverage is not None:

@@ -467,6 +467,28 @@ async def test_two_batches_at_once_close_nothing_of_each_other(sandbox, connect,
     assert set(found.values()) == {"FLAGGED"}
 
 
+async def test_what_a_single_call_records_while_others_are_closed_is_spared(
+    sandbox, connect, event
+):
+    """Its turn to be closed has not come yet, and does not come any more."""
+    told = []
+
+    async def meanwhile(outcome):
+        if outcome.closing and not told:
+            closed = {name for name, state in of(sandbox).items() if state == "MONITORING"}
+            told.append(min(set(of(sandbox)) - closed - {"i-0", outcome.event.resource_reference}))
+            await airview.handle_compliance_event(event(told[0], additional_data="again"))
+
+    async with connect() as airview:
+        await airview.ingest([event(f"i-{number}") for number in range(9)])
+        report = await airview.ingest(
+            [event("i-0")], reconcile=True, concurrency=1, window=1, on_outcome=meanwhile
+        )
+    assert (report.inputs, report.recorded, report.reconciled) == (8, 8, 7)
+    spared = ["i-0", *told]
+    assert {name for name, state in of(sandbox).items() if state == "FLAGGED"} == set(spared)
+
+
 async def test_what_a_single_call_records_meanwhile_is_spared(sandbox, connect, event):
     """A finding of this minute is no finding of before."""
 
