@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Never
 from urllib.parse import quote_plus
 
@@ -15,6 +15,8 @@ _MASK = "**********"
 # Shorter texts are in other words too.
 _LONG_ENOUGH = 4
 _PLAIN = re.compile("[A-Za-z0-9]+")
+# As much of a secret is compared wherever it may begin.
+_HEAD = 32
 # Far above any token; what reads a request takes no longer head.
 _LONGEST = 65_536
 
@@ -91,13 +93,30 @@ def _forms(secret: str | Secret) -> set[str]:
 
 
 def _encoded(text: str) -> re.Pattern[bytes]:
-    """Return a pattern of a text in all the ways in which its characters may be encoded."""
-    parts = (_ways(part) if _PLAIN.match(part) is None else part.encode() for part in text)
-    return re.compile(b"".join(parts))
+    """Return a pattern of a text in all the ways in which its characters may be encoded.
+
+    Of a long text only the head is compared. What follows is as many of the characters of its rest
+    as there are, in whatever order: a text that repeats itself may begin at each of its characters,
+    and would be read to its end each time.
+    """
+    head = b"".join(map(_any_of, text[:_HEAD]))
+    rest = _any_of(set(text[_HEAD:]))
+    return re.compile(b"%b%b{0,%d}+" % (head, rest, len(text[_HEAD:])))
 
 
-def _ways(character: str) -> bytes:
-    """Return a pattern of a character: as it is, or encoded for a URL, for HTML or for JSON."""
+def _any_of(characters: Collection[str]) -> bytes:
+    """Return a pattern of one of some characters, as it is or encoded."""
+    plain = set(filter(_PLAIN.match, characters))
+    ways = {way for each in characters if each not in plain for way in _ways(each)}
+    patterns = [f"[{''.join(plain)}]".encode()] if plain else []
+    if ways:
+        longest_first = sorted(map(re.escape, ways), key=len, reverse=True)
+        patterns.append(b"(?i:" + b"|".join(longest_first) + b")")
+    return b"(?:" + b"|".join(patterns) + b")"
+
+
+def _ways(character: str) -> set[bytes]:
+    """Return a character as it is, and as it may be encoded for a URL, for HTML or for JSON."""
     import html  # noqa: PLC0415 - for answers that refuse only
 
     code, raw = ord(character), character.encode()
@@ -107,8 +126,7 @@ def _ways(character: str) -> bytes:
         *("".join(f"%{byte:02x}" for byte in raw), f"\\u{code:04x}"),
         *(html.escape(character), f"&#{code};", f"&#x{code:x};", f"&#x{code:02x};"),
     }
-    longest_first = sorted((re.escape(way.encode()) for way in ways), key=len, reverse=True)
-    return b"(?i:" + b"|".join(longest_first) + b")"
+    return {way.encode() for way in ways}
 
 
 def _broken_rule(value: object) -> str:

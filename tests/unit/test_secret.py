@@ -6,6 +6,7 @@ import html
 import json
 import pickle
 import re
+import time
 import traceback
 from urllib.parse import quote, quote_plus
 
@@ -107,7 +108,14 @@ def test_a_refused_secret_is_in_no_variable(value):
     assert value not in map(str, frames[-1].f_locals.values())
 
 
-@pytest.mark.parametrize("secret", ["planted+/=&'\"<", "pässword-7", Secret("planted+/=&")])
+@pytest.mark.parametrize(
+    "secret",
+    [
+        *("planted+/=&'\"<", "pässword-7", Secret("planted+/=&")),
+        # What follows the first 32 characters.
+        "planted-in-a-token-of-some-length" + "+/=&'\"<_" * 3,
+    ],
+)
 def test_what_repeats_a_secret_is_masked(secret):
     """In each form in which it may be repeated, and nothing beside it."""
     text = secret.reveal() if isinstance(secret, Secret) else secret
@@ -145,3 +153,17 @@ def test_a_secret_without_letters_is_masked_too():
 def test_what_is_in_other_words_too_is_not_masked():
     """A text of a few letters hides nothing and would spoil a lot."""
     assert masked(b"a product", ["pro"]) == b"a product"
+
+
+def test_a_long_secret_hides_nothing_behind_it():
+    """As many characters as it has are masked, though what follows is made of the same."""
+    secret = "Bearer eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln"
+    assert masked(f"{secret} is out of date".encode(), [secret]) == b"********** is out of date"
+
+
+def test_a_secret_that_repeats_itself_is_masked_in_no_time():
+    """It may begin at each of its characters, and is not read to its end each time."""
+    secret, content = "a=" * 8_000 + "b", b"a%3D" * 20_000
+    began = time.process_time()
+    assert b"a%3D" * 8_000 not in masked(content, [secret])
+    assert time.process_time() - began < 1
