@@ -11,7 +11,9 @@ from airview_herald.airview import Application, Reconciliation, State
 from airview_herald.cli._ends import UsageError
 from airview_herald.cli._file_names import FileName
 from airview_herald.cli._inputs import Format, Reading
+from airview_herald.errors import InputError
 from airview_herald.sources import encode_reference
+from airview_herald.sources._sarif_paths import directory
 
 _BATCH = Group.create_ordered("Batch")
 _SOURCES = Group.create_ordered("Files")
@@ -129,8 +131,13 @@ class Sources:
         """Return how files are read.
 
         Raises:
-            UsageError: A reference without a name.
+            UsageError: A reference without a name, or a base that is no directory.
         """
+        if self.base is not None:
+            try:
+                directory(self.base)
+            except InputError as error:
+                raise UsageError("--base", error.rule) from None
         name, reference = self.application, self.application_reference
         if name is None and reference is not None:
             raise UsageError("--application-reference", "needs --application")

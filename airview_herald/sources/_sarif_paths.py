@@ -10,13 +10,15 @@ from __future__ import annotations
 import os
 import posixpath
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote_to_bytes
 
+from airview_herald._quoted import quoted
+from airview_herald.errors import InputError
 from airview_herald.sources._sarif_document import FaultError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from airview_herald.sources._sarif_document import ArtifactLocation
 
@@ -58,11 +60,20 @@ class Place(NamedTuple):
 def directory(path: str | os.PathLike[str]) -> tuple[Place, ...]:
     """Return the place of a directory of this machine, with symbolic links and without.
 
-    A Windows path is one on every system, for reports that were written elsewhere.
+    Reports may have been written elsewhere: an absolute one need not be there, and a Windows path
+    is one on every system.
+
+    Raises:
+        InputError: It is no directory.
     """
-    text = os.fspath(path)
+    text: Any = os.fspath(path) if isinstance(path, os.PathLike) else path
+    if not isinstance(text, str):
+        raise InputError("base", f"must be the path of a directory, not {type(text).__name__}")
     if re.match(r"[A-Za-z]:[/\\]|\\\\", text):
         return (_place(text.replace("\\", "/")),)
+    may_be_elsewhere = text.startswith("/") and not os.path.exists(text)  # noqa: PTH110 - never raises
+    if "\0" in text or not (os.path.isdir(text) or may_be_elsewhere):  # noqa: PTH112 - likewise
+        raise InputError("base", f"{quoted(text)} is no directory", path)
     places = (os.path.abspath(text), os.path.realpath(text))  # noqa: PTH100 - resolve() follows links
     return tuple(dict.fromkeys(_place(place.replace(os.sep, "/")) for place in places))
 
@@ -89,28 +100,31 @@ class Paths:
         """Return the file's path: relative where that is possible, else absolute.
 
         Raises:
-            FaultError: It, or what it is relative to, is longer than any path.
+            FaultError: It is not below the directory that the caller named; or it, or what it is
+                relative to, is longer than any path.
         """
         _fits(uri)
         place = _from_uri(uri)
         if place.root:
-            return self._relative(place, self._within or self._tops)
+            if self._within:
+                return self._below(place)
+            path = _path_below(place, self._tops)
+            return str(place) if path is None else path
         top, below = self._base(base_id)
         below = _normal(f"{below}/{place.path}", rooted=False)
         if self._within:
-            whole = (top or self._within[0]).joined(below)
-            return self._relative(whole, self._within)
+            return self._below((top or self._within[0]).joined(below))
         if top is not None and below.startswith(".."):
             return str(top.joined(below))
         return below
 
-    @staticmethod
-    def _relative(place: Place, tops: tuple[Place, ...] | list[Place]) -> str:
-        for top in tops:
-            path = place.below(top)
-            if path is not None:
-                return path
-        return str(place)
+    def _below(self, place: Place) -> str:
+        """Return the path below the directory that the caller named."""
+        path = _path_below(place, self._within)
+        if path is None:
+            base = quoted(str(self._within[0]))
+            raise FaultError("", f"{quoted(str(place))} is not below the base {base}")
+        return path
 
     def _base(self, base_id: str | None) -> tuple[Place | None, str]:
         """Return the top of a chain of bases, if it is known, and the path below it."""
@@ -135,6 +149,12 @@ class Paths:
             base_id = base.uri_base_id or ""
             base = self._bases.get(base_id)
         return None, below
+
+
+def _path_below(place: Place, tops: Iterable[Place]) -> str | None:
+    """Return the path below the first of some places that has it, if one has."""
+    paths = (place.below(top) for top in tops)
+    return next((path for path in paths if path is not None), None)
 
 
 def _fits(uri: str) -> None:

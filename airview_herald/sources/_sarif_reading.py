@@ -272,10 +272,7 @@ class _Listed(Generic[T]):
                 self._read[index] = decode(self._kind, raw)
             except FaultError as fault:
                 self._read[index] = fault
-        found = self._read[index]
-        if isinstance(found, FaultError):
-            raise FaultError(found.path, found.reason)
-        return found
+        return _sound(self._read[index])
 
 
 @attrs.define
@@ -287,8 +284,8 @@ class _Context:
     paths: Paths
     artifacts: _Listed[Artifact]
     logical_locations: _Listed[LogicalLocation]
-    _resources: dict[tuple[str | None, str | None, int | None], str | None] = attrs.field(
-        factory=dict, init=False
+    _resources: dict[tuple[str | None, str | None, int | None], str | FaultError | None] = (
+        attrs.field(factory=dict, init=False)
     )
 
     def places(self, result: Result, message: str) -> list[tuple[str, str]]:
@@ -327,15 +324,20 @@ class _Context:
             return None
         key = (location.uri, location.uri_base_id, location.index)
         if key not in self._resources:
-            if not location.uri:
-                listed = self.artifacts.get(location.index)
-                location = listed.location if listed else None
-            self._resources[key] = (
-                self.paths.name(location.uri, location.uri_base_id)
-                if location is not None and location.uri
-                else None
-            )
-        return self._resources[key]
+            try:
+                self._resources[key] = self._named(location)
+            except FaultError as fault:
+                self._resources[key] = fault
+        return _sound(self._resources[key])
+
+    def _named(self, location: ArtifactLocation) -> str | None:
+        named: ArtifactLocation | None = location
+        if not location.uri:
+            listed = self.artifacts.get(location.index)
+            named = listed.location if listed else None
+        if named is None or not named.uri:
+            return None
+        return self.paths.name(named.uri, named.uri_base_id)
 
     def _logical(self, location: LogicalLocation) -> str | None:
         named = location.fully_qualified_name or location.name
@@ -353,6 +355,13 @@ def _status(result: Result) -> MonitoredResourceState | None:
     if result.baseline_state == "absent":
         return MonitoredResourceState.MONITORING
     return _KINDS[kind]
+
+
+def _sound(found: T | FaultError) -> T:
+    """Return what was found, or raise its fault afresh."""
+    if isinstance(found, FaultError):
+        raise FaultError(found.path, found.reason)
+    return found
 
 
 def _fits(what: str, length: int) -> None:

@@ -64,8 +64,12 @@ def read_sarif(  # noqa: PLR0913 - all but the first by keyword
     - below `base`, the path from there. A relative path whose own base the report does not
       define counts as below `base`;
     - with no `base`, the path from the report's own `originalUriBaseIds`; `file:///` is none;
-    - elsewhere, the absolute path, such as `/usr/lib/x.py`, `C:/x.py` or `https://host/x.py`:
-      with its leading slash, so that it is never taken for another file's relative path.
+    - where the report does not say, the absolute path, such as `/usr/lib/x.py`, `C:/x.py` or
+      `https://host/x.py`: with its leading slash, so that it is never taken for another file's
+      relative path.
+
+    A file that is not below `base` is a problem: under another name it would be another resource,
+    of an application that nobody meant.
 
     A result with several files counts for each. One without a file has the qualified name of its
     logical location for a resource, or the file that was being analysed; one that has none of
@@ -96,7 +100,8 @@ def read_sarif(  # noqa: PLR0913 - all but the first by keyword
             VULNERABILITY for rules with a `security-severity` or a tag `security` or
             `vulnerability`, and LOG for others, so for all of ruff's, which has neither.
         base: The directory that paths are relative to, usually the repository's. ruff writes
-            absolute paths, so name it there. A relative one is taken from the working directory.
+            absolute paths, so name it there. A relative one is taken from the working directory,
+            and has to be there; an absolute one may be another machine's.
         on_problem: Called with each problem, in the thread that iterates. What it raises, or any
             of these functions, ends the iteration.
         max_bytes: The largest report to read; default 512 MiB. Memory is up to three times that
@@ -105,6 +110,9 @@ def read_sarif(  # noqa: PLR0913 - all but the first by keyword
 
     Returns:
         An iterable of the events, with counters.
+
+    Raises:
+        InputError: An argument breaks a rule.
     """
     return SarifEvents(
         path_or_file,
@@ -182,7 +190,7 @@ class SarifEvents(Iterable[ComplianceEvent]):
 
     @property
     def malformed(self) -> int:
-        """Results that could not be read; each is a problem."""
+        """Results that could not be read, or are not below `base`; each is a problem."""
         return self._counts.malformed
 
     @property

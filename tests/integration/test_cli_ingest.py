@@ -158,6 +158,21 @@ def test_sarif_is_known_by_its_name_or_its_beginning(cli, sandbox, name):
     assert application["name"] == "shop"
 
 
+def test_a_base_that_is_none_is_refused(cli, sandbox):
+    """Before the first file is read; what is not below one is told and not recorded."""
+    (cli.folder / "report.sarif").write_text(json.dumps(SARIF))
+    assert (
+        cli("ingest", "report.sarif", "--base", "sho").err
+        == "error: --base: 'sho' is no directory\n"
+    )
+    assert not sandbox.requests
+    (cli.folder / "report.sarif").write_text(json.dumps(SARIF).replace("shop/", "/elsewhere/"))
+    done = cli("ingest", "report.sarif", "--base", ".")
+    assert done.code == 1
+    assert "'/elsewhere/cart.py' is not below the base" in done.out
+    assert _resources(sandbox) == set()
+
+
 def test_sarif_is_read_as_asked(cli, sandbox):
     """One application, and what a breach leads to, are options."""
     (cli.folder / "report.sarif").write_text(json.dumps(SARIF))

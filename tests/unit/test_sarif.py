@@ -239,19 +239,51 @@ def test_a_file_without_any_base(uri, resource):
     [
         ("file:///repo/src/a.py", "/repo", "src/a.py"),
         ("file:///repo/src/a.py", "/repo/", "src/a.py"),
-        ("file:///repository/a.py", "/repo", "/repository/a.py"),
         ("file:///usr/a.py", "/", "usr/a.py"),
         ("src/a.py", "/repo", "src/a.py"),
-        ("src/../../x/a.py", "/repo", "/x/a.py"),
         ("file:///C:/Repo/src/a.py", "c:\\repo", "src/a.py"),
-        ("file:///D:/repo/a.py", "C:/repo", "D:/repo/a.py"),
         ("file://server/share/a.py", "\\\\server\\share", "a.py"),
-        ("https://host/repo/a.py", "/repo", "https://host/repo/a.py"),
     ],
 )
 def test_a_file_below_the_callers_base(uri, base, resource):
-    """Below `base` it is relative to it; elsewhere it stays absolute, on every system."""
+    """It is relative to it, on every system."""
     assert _resources({"uri": uri}, base=base) == [resource]
+
+
+@pytest.mark.parametrize(
+    ("uri", "base", "place"),
+    [
+        ("file:///repository/a.py", "/repo", "/repository/a.py"),
+        ("src/../../x/a.py", "/repo", "/x/a.py"),
+        ("file:///D:/repo/a.py", "C:/repo", "D:/repo/a.py"),
+        ("https://host/repo/a.py", "/repo", "https://host/repo/a.py"),
+    ],
+)
+def test_a_file_that_is_not_below_the_callers_base(uri, base, place):
+    """It is no resource of an application that nobody meant; its neighbours are read."""
+    source, events = _read(_run(_result(uri), _result(uri), _result()), base=base)
+    assert [event.resource_reference for event in events] == ["src/a.py"]
+    assert source.malformed == 2
+    assert [each.reason for each in source.problems] == [
+        f"'{place}' is not below the base '{base}'"
+    ] * 2
+
+
+@pytest.mark.parametrize(
+    ("base", "told"),
+    [
+        ("none", "'none' is no directory"),
+        ("", "'' is no directory"),
+        ("a\0b", r"'a\\x00b' is no directory"),
+        (__file__, "'.*test_sarif.py' is no directory"),
+        (5, "must be the path of a directory, not int"),
+        (b"/", "must be the path of a directory, not bytes"),
+    ],
+)
+def test_a_base_that_is_no_directory_is_refused(base, told):
+    """Before the report is opened."""
+    with pytest.raises(InputError, match=f"^base: {told}$"):
+        read_sarif("gone.sarif", base=base)
 
 
 def test_the_callers_base_may_be_a_link_or_relative(tmp_path, monkeypatch):
@@ -285,9 +317,10 @@ def test_the_reports_own_bases():
     ]
     own = ["a.py", "bin/b.py", "bin/c.py", "generated/d.py", "x/e.py", "/f.py", "g.py", "/h.py"]
     assert _resources(*locations, bases=bases) == own
-    assert _resources(*locations, bases=bases, base="/repo") == own
-    below = ["/repo/a.py", "b.py", "c.py", "generated/d.py", "x/e.py"]
-    assert _resources(*locations[:5], bases=bases, base="/repo/bin") == below
+    below = ["a.py", "bin/b.py", "bin/c.py", "generated/d.py", "x/e.py", "g.py"]
+    assert _resources(*locations, bases=bases, base="/repo") == below
+    below = ["b.py", "c.py", "generated/d.py", "x/e.py"]
+    assert _resources(*locations, bases=bases, base="/repo/bin") == below
 
 
 def test_the_longest_of_the_reports_bases_counts():
