@@ -150,12 +150,12 @@ async def test_a_job_of_every_night_says_which_night_it_is(
     state = {"state": tmp_path / "state", "partitions": 2}
     events = write(clustered.events(40))
     assert (await ingest(client, events, settings, run="monday", **state)).recorded == 40
-    for run in ("monday", ""):
+    for run in ("monday", None):
         with pytest.raises(FinishedError, match="the run 'monday', which has finished; `restart="):
             await ingest(client, events, settings, run=run, **state)
     events = write(clustered.events(44, first=1))
     assert (await ingest(client, events, settings, run="tuesday", **state)).recorded == 44
-    with pytest.raises(InputError, match=r"^run: must be a str, not int$"):
+    with pytest.raises(InputError, match=r"^run: must be a text, not int$"):
         await ingest(client, events, settings, run=3, **state)
 
 
