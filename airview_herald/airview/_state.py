@@ -209,7 +209,7 @@ class StateFile:
                 connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
                 connection.execute(f"PRAGMA user_version = {_VERSION}")
         if connection.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
-            raise _error(self.path, "is damaged")
+            raise _damaged(self.path)
         finished, taken, called = self._checked(key)
         anew = restart or run not in ("", called)
         if finished and not anew:
@@ -228,7 +228,7 @@ class StateFile:
             "SELECT base_url, system_name, referencing_type, finished, taken, called FROM run"
         ).fetchall()
         if len(rows) != 1:
-            raise _error(self.path, "is damaged: it is of no run, or of several")
+            raise _damaged(self.path, "it is of no run, or of several")
         [row] = rows
         names = ("base URL", "system name", "referencing type")
         for name, theirs, ours in zip(names, row[:3], key, strict=True):
@@ -276,7 +276,7 @@ def _told(path: str) -> Iterator[None]:
         yield
     except (LineError, UnicodeDecodeError, msgspec.ValidationError) as error:
         # What is wrong may be quoted by the first.
-        raise _error(path, f"is damaged: {plain(str(error))[:_LONGEST_REASON]}") from None
+        raise _damaged(path, plain(str(error))[:_LONGEST_REASON]) from None
     except (sqlite3.Error, OSError) as error:
         name = getattr(error, "sqlite_errorname", "")
         if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
@@ -284,7 +284,7 @@ def _told(path: str) -> Iterator[None]:
         if name.startswith("SQLITE_NOTADB"):
             raise _error(path, "is another program's, or damaged") from None
         if name.startswith("SQLITE_CORRUPT") or "no such " in str(error):
-            raise _error(path, f"is damaged: {error}") from None
+            raise _damaged(path) from None
         raise _error(path, f"cannot be used: {error}") from error
 
 
@@ -300,6 +300,11 @@ def finished_error(path: str, called: str, restart: str) -> FinishedError:
     return FinishedError(
         f"state: {path} is of {run} has finished; {restart}, or another `run`, begins anew"
     )
+
+
+def _damaged(path: str, reason: str = "") -> ConfigurationError:
+    why = f": {reason}" if reason else ""
+    return _error(path, f"is damaged{why}; remove it to begin anew")
 
 
 def _error(path: str, words: str) -> ConfigurationError:

@@ -30,7 +30,7 @@ class Batch:
         concurrency: Requests in flight at most.
         window: Events held at most; by default 4 for each request in flight.
         state: A file that keeps what is done: after a kill the same command goes on from there.
-        restart: Begin anew, whatever the state file has come to.
+        restart: Begin anew, whatever the run of the state file has come to.
         run: What this run is called, such as the date, for a job of every night: the same name goes
             on, another one begins anew, and what was cut short before is given up.
         dead_letters: A file to which events are added that are not recorded, to be ingested again.

@@ -489,11 +489,11 @@ def spoil(path, kind):
         ("short", "is another program's, or damaged"),
         ("foreign", "is another program's"),
         ("version", "is of version 99; this release reads 3"),
-        ("truncated", "is damaged"),
-        ("overwritten", "is damaged"),
-        ("page", "is damaged"),
-        ("table", "is damaged"),
-        ("row", "is damaged"),
+        ("truncated", "is damaged; remove it to begin anew"),
+        ("overwritten", "is damaged; remove it to begin anew"),
+        ("page", "is damaged; remove it to begin anew"),
+        ("table", "is damaged; remove it to begin anew"),
+        ("row", "is damaged: it is of no run, or of several; remove it to begin anew"),
     ],
 )
 @pytest.mark.parametrize("restart", [False, True])
