@@ -42,11 +42,16 @@ async def list_(  # noqa: PLR0913 - the options that there are
         until: The latest creation, likewise.
         sort: The newest first unless it is `asc`.
         page_size: Notifications in each answer at most.
-        most: Notifications at most; what to go on with is then told on stderr.
-        resume: What an earlier listing told to go on with; the same query has to be given.
+        most: Notifications at most; the options to go on with are then told on stderr.
+        resume: What an earlier listing told to go on with; the rest of the query has to be the
+            same, so that how long ago becomes the moment that was told, too.
     """
     if most is not None and most < 1:
         raise UsageError("--max", "must be 1 or more")
+    moments = {"--since": _moment("--since", since), "--until": _moment("--until", until)}
+    ages = [option for option, text in (("--since", since), ("--until", until)) if _is_age(text)]
+    if resume is not None and ages:
+        raise UsageError(ages[0], "must be the moment that was told beside --resume")
     output = Output(json)
     rows: list[dict[str, Any]] = []
     count = 0
@@ -54,8 +59,8 @@ async def list_(  # noqa: PLR0913 - the options that there are
         listing = herald.get_account_notification_by_type(
             type,
             sort=sort,
-            since=_moment("--since", since),
-            until=_moment("--until", until),
+            since=moments["--since"],
+            until=moments["--until"],
             limit=page_size,
             resume=resume,
         )
@@ -70,7 +75,8 @@ async def list_(  # noqa: PLR0913 - the options that there are
                 )
             if count == most:
                 if listing.resume_token is not None:
-                    complain(f"--resume {listing.resume_token}", "go on with")
+                    told = [f"{option} {moments[option]:%Y-%m-%dT%H:%M:%S.%f%z}" for option in ages]
+                    complain(" ".join([*told, f"--resume {listing.resume_token}"]), "go on with")
                 break
     if not output.json:
         output.rows(rows, _COLUMNS)
@@ -147,12 +153,17 @@ async def types_(*, account: Account = CONFIGURED, json: Json = None) -> int:
     return ExitCode.DONE
 
 
+def _is_age(text: str | None) -> bool:
+    """Whether an option says how long ago."""
+    return text is not None and text[-1:] in _UNITS
+
+
 def _moment(option: str, text: str | None) -> float | datetime | None:
     """Return the moment that an option says; one without an offset is in UTC."""
     if text is None:
         return None
     try:
-        if text[-1:] in _UNITS:
+        if _is_age(text):
             return datetime.now(UTC) - timedelta(seconds=float(text[:-1]) * _UNITS[text[-1]])
         if text.replace(".", "", 1).isdigit() and "-" not in text:
             return float(text)

@@ -33,6 +33,21 @@ def test_listings_are_read_to_their_end_and_gone_on_with(cli, seeded):
     assert (rest.code, rest.err) == (0, "")
 
 
+def test_a_listing_of_the_last_days_is_gone_on_with(cli, seeded):
+    """How long ago is another moment by then: the one that counts is told, and asked for."""
+    query = ("notifications", "list", TYPE, "--sort", "asc")
+    every = cli(*query, "--since", "2000w", "--until", "0m").rows
+    some = cli(*query, "--since", "2000w", "--until", "0m", "--max", "3")
+    options = some.err.removeprefix("go on with: ").split()
+    assert options[::2] == ["--since", "--until", "--resume"]
+    rest = cli(*query, *options)
+    assert (rest.code, rest.err) == (0, "")
+    assert [row["id"] for row in some.rows + rest.rows] == [row["id"] for row in every]
+    lost = cli(*query, "--since", "2000w", "--resume", options[-1])
+    assert lost.code == 2
+    assert lost.err == "error: --since: must be the moment that was told beside --resume\n"
+
+
 def test_listings_are_narrowed_by_time(cli, seeded):
     """Dates, moments, epoch seconds and ages all say when."""
     moments = sorted(row["created"]["at"] for row in cli("notifications", "list", TYPE).rows)
