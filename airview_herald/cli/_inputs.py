@@ -20,6 +20,7 @@ from airview_herald.airview import Application, ComplianceEvent
 from airview_herald.cli._ends import UsageError
 from airview_herald.cli._pipes import InterruptibleReader, opened_pipe
 from airview_herald.cli._places import Place, Places
+from airview_herald.errors import InputError
 from airview_herald.sources import (
     JsonLines,
     SarifEvents,
@@ -34,6 +35,8 @@ Format: TypeAlias = Literal["auto", "jsonl", "sarif"]
 STDIN = "-"
 _SUFFIXES: dict[str, Format] = {".jsonl": "jsonl", ".ndjson": "jsonl", ".sarif": "sarif"}
 _HEAD = 8192
+# gzip, bzip2, xz, Zstandard and zip: how neither JSON nor SARIF can begin.
+_COMPRESSED = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd", b"PK\x03\x04")
 _NO_SUCH_FILE = "there is no such file"
 
 
@@ -188,7 +191,10 @@ class Inputs(Iterable[ComplianceEvent]):
 
     def _source(self, file: str, opened: io.BufferedReader) -> JsonLines | SarifEvents:
         reading = self._reading
-        if _format(reading.format, file, opened) == "jsonl":
+        head = opened.peek(_HEAD)[:_HEAD]
+        if head.startswith(_COMPRESSED):
+            raise InputError(_name(file), "is compressed: pipe what it holds into `ingest -`")
+        if _format(reading.format, file, head) == "jsonl":
             return read_jsonl(opened, superseded=reading.superseded, on_problem=self._note)
         return read_sarif(
             opened,
@@ -224,12 +230,14 @@ def _position(source: JsonLines | SarifEvents, opened: io.BufferedReader, size: 
     return opened.tell()
 
 
-def _format(format: Format, file: str, opened: io.BufferedReader) -> Format:  # noqa: A002 - the option
+def _format(format: Format, file: str, head: bytes) -> Format:  # noqa: A002 - the option
     """Return what a file is: as asked, else by its name, else by how it begins."""
     known = _SUFFIXES.get(Path(file).suffix.lower(), "auto") if format == "auto" else format
     if known != "auto":
         return known
-    head = opened.peek(_HEAD)[:_HEAD].removeprefix(codecs.BOM_UTF8)
+    if not head:
+        raise InputError(_name(file), "is empty: if that is no events, say --format jsonl")
+    head = head.removeprefix(codecs.BOM_UTF8)
     line = head.lstrip().partition(b"\n")[0]
     try:
         first = json.loads(line)

@@ -243,6 +243,8 @@ class SarifEvents(Iterable[ComplianceEvent]):
         if content.startswith(_UNREADABLE):
             rule = "is UTF-32, or UTF-16 without a byte order mark"
             raise InputError(self._file.name, rule, self._source)
+        if not content:
+            raise InputError(self._file.name, "is empty", self._source)
         try:
             log = decode(Log, _utf8(content))
         except UnicodeDecodeError:
