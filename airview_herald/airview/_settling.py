@@ -104,7 +104,7 @@ class Settler:
         self._telemetry.settled(status)
         most = self._most_failures
         if most is not None and error is not None and report.failed + report.unknown >= most:
-            reason = f"{most} events were not recorded, as many as max_failures; the last"
+            reason = f"events not recorded: {most}, as many as max_failures; the last"
             self._abort(error, reason)
 
     def fail(self, held: Held, error: AirViewHeraldError) -> None:

@@ -137,8 +137,9 @@ def _run(arguments: Sequence[str]) -> int:
     except Exception as error:
         if "AIRVIEW_HERALD_DEBUG" in os.environ:
             raise
-        complain(told(error))
-        return code_of(error)
+        code = code_of(error)
+        complain(told(error), "already done" if code is ExitCode.FINISHED else "error")
+        return code
     return result if isinstance(result, int) else ExitCode.DONE
 
 

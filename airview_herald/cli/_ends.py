@@ -12,9 +12,11 @@ from airview_herald.errors import (
     AirViewHeraldError,
     AuthenticationError,
     ConfigurationError,
+    FinishedError,
     ForbiddenError,
     IngestAborted,
     InputError,
+    InUseError,
     StatusError,
     TransportError,
     UnauthorizedError,
@@ -34,6 +36,7 @@ _OPTIONS = {
     "`restart=True`": "--restart",
     "read it into a list first": "send a copy of it",
     "max_failures;": "--max-failures;",
+    "the producer of events raised: ": "",
     "max_cooldown": "--max-cooldown",
     "allow_http=True": "--allow-http",
     "verify=tls_context(ca=...)": "--ca",
@@ -52,6 +55,8 @@ class ExitCode(IntEnum):
     FAILED = 1
     USAGE = 2
     ABORTED = 3
+    FINISHED = 4
+    IN_USE = 5
     INTERRUPTED = 130
     # As a shell tells of a command that wrote to a pipe nobody reads any more.
     UNREAD = 141
@@ -71,6 +76,10 @@ class UsageError(Exception):
 
 def code_of(error: Exception) -> ExitCode:
     """Return the exit code that an error ends a command with."""
+    if isinstance(error, FinishedError):
+        return ExitCode.FINISHED
+    if isinstance(error, InUseError):
+        return ExitCode.IN_USE
     if isinstance(error, ConfigurationError | InputError | UsageError):
         return ExitCode.USAGE
     if isinstance(error, _SYSTEMIC):

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Annotated, Any
+from weakref import WeakSet
 
 from cyclopts import Parameter
 
@@ -30,6 +31,7 @@ from airview_herald.errors import AirViewHeraldError, IngestAborted
 from airview_herald.sources import SourceProblem
 
 _FAILURES = (OutcomeStatus.FAILED, OutcomeStatus.UNKNOWN)
+_FAILED = "failures"
 # More of a kind is in the JSON, the dead letters and the counts.
 _TOLD = 10
 _SHORT = 60
@@ -51,8 +53,9 @@ async def ingest(  # noqa: PLR0913 - groups of options
     """Record the events in files: concurrently, in order for each resource and control.
 
     Exit codes: 0 all recorded, 1 some failed or could not be read, 2 usage, 3 ended early by what
-    makes every event fail, 130 interrupted. Ctrl-C and SIGTERM let what is on the wire be
-    answered; once more, and it ends at once.
+    makes every event fail, 4 this run was done already, 5 another run has its files, 130
+    interrupted. Ctrl-C and SIGTERM let what is on the wire be answered; once more, and it ends at
+    once.
 
     Args:
         files: JSON Lines or SARIF; patterns such as `'reports/**/*.sarif'`, and `-` for stdin.
@@ -111,8 +114,6 @@ async def _record_on_cluster(
     from airview_herald.cli._cluster import on_cluster  # noqa: PLC0415 - behind its own extra
 
     report, ended = await on_cluster(files, reading, **options)
-    for failure in report.failures:
-        teller.outcome(failure)
     for problem in report.problems:
         teller.problem(problem)
     return _close(report, report.problem_count, teller, ended)
@@ -137,16 +138,18 @@ def _close(
     report: IngestReport, unreadable: int, teller: _Teller, ended: BaseException | None
 ) -> int:
     """Tell how it went, and return the exit code."""
+    for failure in report.failures:
+        teller.outcome(failure)
     for mismatch in report.mismatches:
         teller.mismatch(mismatch)
-    teller.rest()
+    teller.rest(report.failed + report.unknown)
     code = ExitCode.DONE
     if report.failed or report.unknown or unreadable or report.unreconciled:
         code = ExitCode.FAILED
     reason = None
     if isinstance(ended, IngestAborted):
-        reason = told(ended)
         cause = ended.__cause__
+        reason = told(cause if isinstance(cause, OSError) else ended)
         unusable = not report.inputs and isinstance(cause, AirViewHeraldError | OSError)
         code = ExitCode.ABORTED
         if unusable and code_of(cause) is ExitCode.USAGE:  # type: ignore[arg-type]
@@ -181,7 +184,7 @@ async def _plan(
         teller.outcome(failure)
     for mismatch in plan.mismatches:
         teller.mismatch(mismatch)
-    teller.rest()
+    teller.rest(plan.failed)
     made = [
         {"definition": each.kind.replace("_", " "), "key": each.key, "id": each.id}
         for each in (*plan.new, *plan.existing)
@@ -209,17 +212,19 @@ class _Teller:
         self.output = output
         self._places = places
         self._counts: dict[str, int] = {}
+        self._failures: WeakSet[Outcome] = WeakSet()
 
     def outcome(self, outcome: Outcome) -> None:
-        """Tell of an event, if it was not recorded."""
-        if outcome.status in _FAILURES:
+        """Tell of an event, if it was not recorded and is not told of yet."""
+        if outcome.status in _FAILURES and outcome not in self._failures:
+            self._failures.add(outcome)
             error = outcome.error or "no answer came before the end"
             resource = getattr(outcome.event, "resource_reference", "")
             which = f"{_short(resource)}: " if resource else ""
             place = None if outcome.closing else self._places.of(outcome.index)
             where = f"input {outcome.index}" if place is None else str(place)
             words = f"{where} {outcome.status.value}: {which}{error}"
-            self._tell("failures", _accounts.of_failure(outcome, place), words)
+            self._tell(_FAILED, _accounts.of_failure(outcome, place), words)
 
     def problem(self, problem: SourceProblem) -> None:
         """Tell of a part of a file that gave no event."""
@@ -230,18 +235,19 @@ class _Teller:
         """Tell of a definition that exists with other attributes."""
         self._tell("mismatches", _accounts.of_mismatch(mismatch), str(mismatch))
 
-    def rest(self) -> None:
-        """Tell how many more there were than were told of."""
-        for what, count in self._counts.items():
-            if count > _TOLD:
-                complain(f"{count - _TOLD:,} more {what}", "warning")
+    def rest(self, failures: int) -> None:
+        """Tell how many more there were than were told of; failures may not all have come here."""
+        for what, count in (self._counts | {_FAILED: failures}).items():
+            told = self._counts.get(what, 0)
+            told = told if self.output.json else min(told, _TOLD)
+            if count > told:
+                complain(f"{count - told:,} more {what}", "warning")
 
     def _tell(self, what: str, row: dict[str, Any], words: str) -> None:
+        self._counts[what] = self._counts.get(what, 0) + 1
         if self.output.json:
             self.output.line_if_read(row)
-            return
-        self._counts[what] = self._counts.get(what, 0) + 1
-        if self._counts[what] <= _TOLD:
+        elif self._counts[what] <= _TOLD:
             complain(words, "warning")
 
 

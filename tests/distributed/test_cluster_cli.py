@@ -44,7 +44,7 @@ def test_the_command_line_records_on_a_cluster(cli, cluster, sandbox):
     assert (report["inputs"], report["recorded"], report["unreadable"]) == (100, 100, 1)
     assert len(sandbox.snapshot()["monitored_resource"]) == 20
     again = cli("ingest", "a.jsonl", "b.txt", *cluster)
-    assert again.code == 2
+    assert again.code == 4
     assert "is of a run that has finished; --restart, or another --run, begins anew" in again.err
     night = cli("ingest", "a.jsonl", *cluster, "--run", "2026-11-29")
     [report] = night.of("report")

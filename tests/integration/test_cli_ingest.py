@@ -1,6 +1,9 @@
 """`airview-herald ingest`: every way in, and every exit code."""
 
+import bz2
+import gzip
 import json
+import lzma
 import os
 import shlex
 import subprocess
@@ -115,6 +118,19 @@ def test_too_many_failures_are_3(cli, write):
     assert done.of("report")[0]["ended"] == done.err.removeprefix("error: ").strip()
 
 
+@pytest.mark.parametrize("options", [(), ("--no-json",)], ids=["json", "table"])
+def test_what_was_left_over_when_too_many_failed_is_told(cli, write, options):
+    """Whatever the report counts as failed has a line, and so has what is in the dead letters."""
+    write("events.jsonl", ["x" * 501] * 5)
+    arguments = ("--max-failures", "1", "--window", "5", "--dead-letters", "dead.jsonl", *options)
+    done = cli("ingest", "events.jsonl", *arguments)
+    assert done.code == 3
+    letters = len(list(read_jsonl(cli.folder / "dead.jsonl")))
+    failed = done.err.count(" failed: xxx") if options else len(done.of("failure"))
+    assert letters == failed == 5
+    assert "error: events not recorded: 1, as many as --max-failures; the last: " in done.err
+
+
 def test_a_server_that_is_not_there_is_3(cli, write):
     """It is waited for, unless it is checked first."""
     arguments = ("ingest", write("events.jsonl", ["i"]), "--check")
@@ -132,18 +148,78 @@ def test_a_file_that_is_none_of_these_is_2(cli, sandbox):
     assert not sandbox.requests
 
 
-def test_a_finished_state_is_2(cli, write):
-    """What is done is not done again, unless it is asked for."""
+@pytest.mark.parametrize("name", ["empty", "-"])
+def test_an_empty_file_of_no_kind_is_2(cli, name):
+    """A scanner that died leaves nothing, so nothing is no input unless that is said."""
+    (cli.folder / "empty").write_bytes(b"")
+    done = cli("ingest", name)
+    assert done.code == 2
+    called = "stdin" if name == "-" else name
+    rule = "is empty: if that is no events, say --format jsonl"
+    assert done.err == f"error: {called}: {rule}\n"
+    assert cli("ingest", name, "--format", "jsonl").code == 0
+    report = cli("ingest", name, "--format", "sarif")
+    assert (report.code, report.err) == (2, f"error: {called}: is empty\n")
+
+
+@pytest.mark.parametrize(
+    ("name", "compress"),
+    [
+        ("events.jsonl.gz", gzip.compress),
+        ("events.jsonl", bz2.compress),
+        ("report.sarif", lzma.compress),
+    ],
+)
+def test_a_compressed_file_is_2(cli, name, compress):
+    """It is told as what it is, whatever its name promises."""
+    (cli.folder / name).write_bytes(compress(b"{}"))
+    done = cli("ingest", name)
+    assert done.code == 2
+    assert done.err == f"error: {name}: is compressed: pipe what it holds into `ingest -`\n"
+
+
+def test_a_finished_run_is_4(cli, write, sandbox):
+    """What is done is not done again, unless it is asked for; a retry sees that it was done."""
     arguments = ("ingest", write("events.jsonl", _numbered(3)), "--state", "feed.state")
     assert cli(*arguments).code == 0
     again = cli(*arguments)
-    assert again.code == 2
-    assert again.err.endswith(
-        "feed.state is of a run that has finished; --restart, or another --run, begins anew\n"
+    assert (again.code, again.out) == (4, "")
+    assert again.err == (
+        "already done: state: feed.state is of a run that has finished; --restart, or another "
+        "--run, begins anew\n"
     )
     assert cli(*arguments, "--restart").code == 0
     assert cli(*arguments, "--run", "tuesday").code == 0
-    assert cli(*arguments, "--run", "tuesday").code == 2
+    sent = len(sandbox.requests)
+    retried = cli(*arguments, "--run", "tuesday")
+    assert retried.code == 4
+    assert retried.err.startswith("already done: state: feed.state is of the run 'tuesday', which")
+    assert len(sandbox.requests) == sent
+
+
+def test_a_state_file_that_another_run_has_is_5(cli, write):
+    """The same command does its work once that has ended."""
+    with Sandbox(latency=0.5) as slow:
+        arguments = ("ingest", write("events.jsonl", _numbered(300)), "--state", "feed.state")
+        environ = {"AIRVIEW_BASE_URL": slow.airview_url}
+        with cli.running(*arguments, "--concurrency", "1", **environ) as process:
+            while not slow.requests:
+                time.sleep(0.01)
+            done = cli(*arguments, **environ)
+            process.kill()
+    assert (done.code, done.out) == (5, "")
+    assert done.err == "error: state: feed.state is in use by another run\n"
+
+
+def test_a_damaged_state_file_is_2(cli, write):
+    """It may be anything, so whoever knows what it is has to remove it."""
+    arguments = ("ingest", write("events.jsonl", _numbered(3)), "--state", "feed.state")
+    assert cli(*arguments).code == 0
+    content = (cli.folder / "feed.state").read_bytes()
+    (cli.folder / "feed.state").write_bytes(content[:4096])
+    done = cli(*arguments, "--restart")
+    assert done.code == 2
+    assert done.err == "error: state: feed.state is damaged; remove it to begin anew\n"
 
 
 @pytest.mark.parametrize("name", ["report.sarif", "report.json", "-"])
