@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterable, Awaitable, Callable, Iterable
+from datetime import date
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -37,8 +38,8 @@ class State:
         restart: Begin anew, whatever the file's run has come to: with other input, or the same once
             more. Only the ids of what is on the server are kept. Without it a run that was cut
             short is gone on with, and one that has finished is refused.
-        run: What this run is called, for a job that is run every night: the date, or the name of
-            its input. The same name goes on; another one begins anew, and what the file's run has
+        run: What this run is called, for a job that is run every night: the date as a text, or the
+            name of its input. The same name goes on; another one begins anew, and what the file's run has
             left undone is not sent. Without a name any run is gone on with.
     """
 
@@ -113,6 +114,7 @@ class IngestSettings:
                 raise InputError(name, "must be a number of seconds, 0 or more", seconds)
         if max_failures is not None:
             Rules(max_failures).integer("max_failures", max_failures)
+        Rules(coalesce).kind("coalesce", coalesce, bool)
         if isinstance(reconcile, bool):
             reconciliation = Reconciliation() if reconcile else None
         else:
@@ -130,7 +132,7 @@ class IngestSettings:
             coalesce=coalesce,
             reconcile=reconciliation,
             state=_state(state),
-            dead_letters=None if dead_letters is None else _path("dead_letters", dead_letters),
+            dead_letters=None if dead_letters is None else path_of("dead_letters", dead_letters),
         )
 
 
@@ -150,15 +152,32 @@ def _state(state: PathLike | State | None) -> State | None:
     given = state if isinstance(state, State) else State(state)
     rules = Rules(given)
     rules.kind("state.restart", given.restart, bool)
-    if given.run is not None:
-        rules.key("state.run", given.run)
-    return attrs.evolve(given, path=_path("state", given.path))
+    check_run("state.run", given.run)
+    return attrs.evolve(given, path=path_of("state", given.path))
 
 
-def _path(field: str, path: PathLike) -> str:
+def check_run(field: str, run: str | None) -> None:
+    """Check what a run is called, if it is called anything.
+
+    Raises:
+        InputError: It is no text, or an empty one.
+    """
+    if isinstance(run, date):
+        rule = f"must be a text, not {type(run).__name__}: its `.isoformat()`, say"
+        raise InputError(field, rule, run)
+    if run is not None:
+        Rules(run).key(field, run)
+
+
+def path_of(field: str, path: PathLike, of: str = "a file") -> str:
+    """Return a path as a text.
+
+    Raises:
+        InputError: It is none.
+    """
     name: Any = _file_name(path)
     if not isinstance(name, str) or not name or "\0" in name:
-        raise InputError(field, "must be the path of a file", path)
+        raise InputError(field, f"must be the path of {of}", path)
     return str(name)
 
 

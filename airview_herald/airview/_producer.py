@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import math
+import os
 import threading
 import time
 from collections import deque
@@ -15,6 +17,7 @@ import anyio
 from anyio import to_thread
 from anyio.lowlevel import checkpoint
 
+from airview_herald.airview.models import ComplianceEvent
 from airview_herald.errors import InputError
 
 # One hop into a worker thread costs as much as reading some dozens of lines; a slow source, a
@@ -35,7 +38,7 @@ class Producer:
         events: A sync or async iterable.
 
     Raises:
-        InputError: It is neither, or a text or a mapping, whose items can be no events.
+        InputError: It is neither; or a text, a mapping or a path, whose items can be no events.
     """
 
     def __init__(self, events: Iterable[Any] | AsyncIterable[Any]) -> None:
@@ -50,7 +53,7 @@ class Producer:
         elif isinstance(events, Iterable) and not isinstance(events, str | bytes | Mapping):
             self._sync = iter(events)
         else:
-            raise InputError("events", "must be an iterable or an async iterable", events)
+            raise InputError("events", _what_is_needed(events), events)
         iterator = self._sync if self._async is None else self._async
         generator = isinstance(iterator, GeneratorType | AsyncGeneratorType)
         self._closes = generator or iterator is not events
@@ -144,3 +147,17 @@ class Producer:
                 self._ended = True
             except Exception as error:  # noqa: BLE001 - the caller's producer may raise anything
                 self._error, self._ended = error, True
+
+
+def _what_is_needed(events: object) -> str:
+    """Return the rule that what can hold no events breaks, in words that help."""
+    kind = type(events).__name__
+    if isinstance(events, str | os.PathLike):
+        return f"must be events, not {kind}; read_jsonl(path) and read_sarif(path) read a file"
+    if isinstance(events, ComplianceEvent):
+        return "must be events, not one ComplianceEvent: give a list"
+    if inspect.iscoroutine(events):
+        return "must be events, not a coroutine: await it"
+    if callable(events):
+        return "must be events, not a function: call it"
+    return f"must be an iterable or an async iterable of events, not {kind}"

@@ -16,9 +16,10 @@ import anyio
 import attrs
 from anyio import to_thread
 
-from airview_herald.airview import Reconciliation
-from airview_herald.airview._ingest_settings import check_progress
+from airview_herald.airview import Reconciliation, State
+from airview_herald.airview._ingest_settings import check_progress, check_run, path_of
 from airview_herald.airview._report_bar import ReportBar
+from airview_herald.airview._rules import Rules
 from airview_herald.airview._state import finished_error
 from airview_herald.distributed._board import Beginning, Board
 from airview_herald.distributed._cluster import Cluster
@@ -34,9 +35,9 @@ from airview_herald.distributed._lease import TICK
 from airview_herald.distributed._partition import Ended, done_before, ingest_partition
 from airview_herald.distributed._pieces import Manifest, Source, digest_of, split
 from airview_herald.distributed._report import ClusterReport
-from airview_herald.distributed._settings import Limits, ServerSettings, check_partitions, check_run
+from airview_herald.distributed._settings import Limits, ServerSettings, check_partitions
 from airview_herald.distributed._sources import single_sources
-from airview_herald.errors import AirViewHeraldError, ConfigurationError, IngestAborted
+from airview_herald.errors import AirViewHeraldError, ConfigurationError, IngestAborted, InputError
 
 PathLike = str | os.PathLike[str]
 Progress = Callable[[ClusterReport], Awaitable[None] | None]
@@ -87,7 +88,7 @@ async def ingest(  # noqa: PLR0913 - each is documented, all but three by keywor
         partitions: Into how many parts applications are put; by default 4 for each thread of the
             workers, at least 16. A call that goes on takes what the first one took.
         restart: Begin anew, whatever the folder has come to.
-        run: What this run is called, for a job of every night: the date, say. The same name goes
+        run: What this run is called, for a job of every night: its date as a text, say. The same name goes
             on; another one begins anew, and what the folder's run has left undone is not sent.
         dead_letters: A file for what was not recorded, made at the end; one that is there already
             is refused, unless this run has made it.
@@ -126,10 +127,12 @@ async def ingest(  # noqa: PLR0913 - each is documented, all but three by keywor
     limits.check()
     check_progress(progress)
     check_partitions(partitions)
-    check_run(run)
+    check_run("run", run)
+    Rules(settings).kind("settings", settings, ServerSettings)
+    Rules(restart).kind("restart", restart, bool)
     found = single_sources(sources)
-    folder = _absolute(state)
-    letters = None if dead_letters is None else _absolute(dead_letters)
+    folder = _folder(state)
+    letters = None if dead_letters is None else _absolute(path_of("dead_letters", dead_letters))
     wanted = Beginning(
         server=settings.check(),
         partitions=partitions,
@@ -143,7 +146,14 @@ async def ingest(  # noqa: PLR0913 - each is documented, all but three by keywor
     return await _Run(cluster, found, task, count, progress or None).execute(letters)
 
 
-def _absolute(path: PathLike) -> str:
+def _folder(state: PathLike) -> str:
+    if isinstance(state, State):
+        rule = "must be the path of a folder; `run` and `restart` are arguments of their own here"
+        raise InputError("state", rule, state)
+    return _absolute(path_of("state", state, "a folder"))
+
+
+def _absolute(path: str) -> str:
     return str(Path(path).absolute())
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from importlib import import_module
 from typing import Any
@@ -20,6 +21,8 @@ from airview_herald.errors import ConfigurationError, InputError
 from airview_herald.transport import tls_context
 from airview_herald.transport._connections import default_backend
 
+_FACTORY = re.compile(r"[\w.]+:[\w.]+")
+
 CredentialFactory = Callable[[], httpx.Auth | str | None]
 
 
@@ -29,6 +32,9 @@ def _importable(factory: CredentialFactory | str | None) -> str | None:
     Raises:
         ConfigurationError: There is none: what it refers to would travel, secrets and all.
     """
+    if isinstance(factory, str) and not _FACTORY.fullmatch(factory):
+        # Not shown: it may be the credential itself.
+        raise ConfigurationError("credential: must be 'module:function', and not a credential")
     if factory is None or isinstance(factory, str):
         return factory
     module, name = getattr(factory, "__module__", ""), getattr(factory, "__qualname__", "")
@@ -67,7 +73,8 @@ class ServerSettings:
         key: The file with its private key; by default `cert` has that too.
 
     Raises:
-        ConfigurationError: The factory cannot be imported by its name.
+        ConfigurationError: A setting cannot work, or the factory has no name to be imported by.
+        InputError: The system's name or stage breaks a rule.
     """
 
     base_url: str
@@ -82,6 +89,10 @@ class ServerSettings:
     ca: str | None = None
     cert: str | None = None
     key: str | None = None
+
+    def __attrs_post_init__(self) -> None:
+        """Check what can be checked where the workers are not."""
+        self.check()
 
     def backend(
         self, network_backend: httpcore.AsyncNetworkBackend | None = None
@@ -203,13 +214,3 @@ def check_partitions(partitions: int | None) -> None:
     """
     if partitions is not None:
         Rules(partitions).integer("partitions", partitions)
-
-
-def check_run(run: str | None) -> None:
-    """Check what a run is called, if it is.
-
-    Raises:
-        InputError: It is no text, or an empty one.
-    """
-    if run is not None:
-        Rules(run).key("run", run)

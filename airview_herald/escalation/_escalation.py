@@ -20,6 +20,7 @@ from airview_herald.airview import (
 )
 from airview_herald.airview._fan_out import for_each
 from airview_herald.airview._reading_routes import of_system
+from airview_herald.airview._rules import Rules
 from airview_herald.errors import (
     AirViewHeraldError,
     ConfigurationError,
@@ -214,10 +215,18 @@ class Escalation:
         """Send an alert if it is to be sent, once; keep what came of it."""
         try:
             if self._when(alert):
-                sent = await self._herald.send_notification(**self._describe(alert))
+                sent = await self._herald.send_notification(**self._described(alert))
                 self.sent.append((alert, sent))
         except Exception as error:  # noqa: BLE001 - a caller's `when` and `describe` may raise anything
             self.unsent.append((alert, error))
+
+    def _described(self, alert: Alert) -> Mapping[str, Any]:
+        """Return what the caller makes of an alert."""
+        described: Any = self._describe(alert)
+        if not isinstance(described, Mapping):
+            rule = f"must return a mapping, not {type(described).__name__}"
+            raise InputError("describe", rule, alert)
+        return described
 
     def _failure(self) -> EscalationError:
         unsure = sum(getattr(error, "ambiguous", False) for _, error in self.unsent)
@@ -263,8 +272,10 @@ def escalate(
 
     Raises:
         ConfigurationError: A callback cannot be called.
-        InputError: `since` is no moment with a time zone.
+        InputError: A client is none, or `since` is no moment with a time zone.
     """
+    Rules(airview).kind("airview", airview, AirView)
+    Rules(herald).kind("herald", herald, Herald)
     for name, callback in (("when", when), ("describe", describe)):
         if not callable(callback):
             raise ConfigurationError(f"{name}: must be callable")

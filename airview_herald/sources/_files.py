@@ -12,7 +12,7 @@ from airview_herald.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["PathOrFile", "SourceFile", "TextPath", "as_bytes", "file_name"]
+__all__ = ["PathOrFile", "SourceFile", "TextPath", "as_bytes", "check_file", "file_name"]
 
 TextPath: TypeAlias = str | os.PathLike[str]
 PathOrFile: TypeAlias = TextPath | IO[str] | IO[bytes]
@@ -26,6 +26,21 @@ def file_name(path_or_file: PathOrFile) -> str:
     return name if isinstance(name, str) else "<stream>"
 
 
+def check_file(path_or_file: object, method: str) -> None:
+    """Check that something is a path, or an open file.
+
+    Args:
+        path_or_file: What a caller gave.
+        method: `read` or `write`, which an open file has to have.
+
+    Raises:
+        InputError: It is neither.
+    """
+    if not isinstance(path_or_file, str | os.PathLike) and not hasattr(path_or_file, method):
+        rule = f"must be a path or an open file, not {type(path_or_file).__name__}"
+        raise InputError("path_or_file", rule, path_or_file)
+
+
 def as_bytes(chunk: str | bytes) -> bytes:
     """Return what was read of a text or binary file as UTF-8; a bad surrogate stays to be found."""
     return chunk.encode("utf-8", "surrogatepass") if isinstance(chunk, str) else chunk
@@ -37,9 +52,13 @@ class SourceFile:
     Args:
         path_or_file: A path, opened anew each time; or an open text or binary file, read from
             where it stands, and never closed.
+
+    Raises:
+        InputError: It is neither.
     """
 
     def __init__(self, path_or_file: PathOrFile) -> None:
+        check_file(path_or_file, "read")
         self.name = file_name(path_or_file)
         self._source = path_or_file
         self._start: int | None = None

@@ -12,7 +12,7 @@ from typing import IO, Any, ClassVar, TypeAlias
 from airview_herald.airview._event_lines import LineError, decode, decode_letter, encode
 from airview_herald.airview.models import ComplianceEvent
 from airview_herald.errors import InputError
-from airview_herald.sources._files import PathOrFile, SourceFile, as_bytes, file_name
+from airview_herald.sources._files import PathOrFile, SourceFile, as_bytes, check_file, file_name
 from airview_herald.sources.problems import ProblemLog, SourceProblem
 
 __all__ = ["MAX_LINE_BYTES", "JsonLines", "read_jsonl", "write_jsonl"]
@@ -58,6 +58,9 @@ def read_jsonl(
 
     Returns:
         An iterable of the events, with counters.
+
+    Raises:
+        InputError: `path_or_file` is neither, or `max_line_bytes` is less than 1.
     """
     return JsonLines(
         path_or_file,
@@ -197,9 +200,14 @@ def write_jsonl(
 
     Raises:
         InputError: An event would not be read back: a field of another type, a lone surrogate, a
-            line that is too long. The events before it are written.
+            line that is too long. The events before it are written. Or an argument is none; then
+            no file is touched.
         OSError: The file cannot be opened or written.
     """
+    check_file(path_or_file, "write")
+    if isinstance(events, str) or not isinstance(events, Iterable):
+        rule = f"must be an iterable of events, not {type(events).__name__}"
+        raise InputError("events", rule, events)
     name = file_name(path_or_file)
     lines = (
         _line(event, f"{name}, event {number}", max_line_bytes)

@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, ClassVar, TypeAlias
 
 from airview_herald._quoted import printable
+from airview_herald.airview._rules import Rules
 from airview_herald.airview.models import (
     Application,
     ComplianceEvent,
@@ -117,9 +118,9 @@ def read_sarif(  # noqa: PLR0913 - all but the first by keyword
     return SarifEvents(
         path_or_file,
         Choices(
-            application=_chosen(application, _first_part),
-            control=_chosen(control, _no_control),
-            control_action=_chosen(control_action, _usual_action),
+            application=_chosen(application, _first_part, _check_application),
+            control=_chosen(control, _no_control, _check_control),
+            control_action=_chosen(control_action, _usual_action, _check_action),
             within=directory(base) if base is not None else (),
         ),
         on_problem=on_problem,
@@ -139,8 +140,8 @@ class SarifEvents(Iterable[ComplianceEvent]):
 
     Raises:
         InputError: When iterated, before the first event, if the file is not JSON, is not SARIF
-            2.1, or is larger than `max_bytes`; if a text file is not in its encoding; or if a
-            file that cannot seek is read again.
+            2.1, or is larger than `max_bytes`; if a text file is not in its encoding; if a file
+            that cannot seek is read again; or if a function gives what it is not asked for.
         OSError: When iterated, if the file cannot be opened or read.
     """
 
@@ -265,11 +266,42 @@ def _utf8(content: bytes) -> bytes:
     return content.removeprefix(codecs.BOM_UTF8)
 
 
-def _chosen(choice: Any, default: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """Return a caller's function, or one that always gives what the caller gave."""
+def _chosen(
+    choice: Any, default: Callable[[Any], Any], check: Callable[[Any], None]
+) -> Callable[[Any], Any]:
+    """Return a caller's function, or one that always gives what the caller gave.
+
+    Args:
+        choice: What the caller gave; `None` for the default.
+        default: The default.
+        check: Checks what there is for all, and what a function gives.
+    """
     if choice is None:
         return default
-    return choice if callable(choice) else lambda _: choice
+    if not callable(choice):
+        check(choice)
+        return lambda _: choice
+
+    def asked(about: Any) -> Any:
+        given = choice(about)
+        check(given)
+        return given
+
+    return asked
+
+
+def _check_application(given: Any) -> None:
+    if given is not None:
+        Rules(given).kind("application", given, Application)
+
+
+def _check_control(given: Any) -> None:
+    if given is not None:
+        Rules(given).kind("control", given, Control)
+
+
+def _check_action(given: Any) -> None:
+    Rules(given).member("control_action", given, TechnicalControlAction)
 
 
 def _first_part(resource: str) -> Application:

@@ -379,6 +379,21 @@ def test_what_cannot_work_is_refused(connect, call_herald, options, kind, words)
         escalate(connect(), call_herald(), **options)
 
 
+def test_clients_in_the_wrong_order_are_refused(connect, call_herald):
+    """The two are easily swapped."""
+    with pytest.raises(InputError, match=r"^airview: must be an AirView, not Herald$"):
+        escalate(call_herald(), connect())
+    with pytest.raises(InputError, match=r"^herald: must be a Herald, not NoneType$"):
+        escalate(connect(), None)
+
+
+async def test_an_alert_that_is_not_described_is_told(night, sandbox):
+    """The findings are recorded; the message says what was to be returned."""
+    with pytest.raises(EscalationError, match="describe: must return a mapping, not NoneType"):
+        await night(found("i-1"), describe=lambda _: None)
+    assert stored(sandbox) == []
+
+
 def test_a_notification_stays_small():
     """However many resources there are and whatever they are called, it is below a megabyte."""
     events = tuple(found("🔑" * 500, words="🔒" * 8000) for _ in range(20_000))

@@ -3,6 +3,7 @@
 import json
 import logging
 import threading
+from datetime import date
 from functools import partial
 
 import anyio
@@ -391,14 +392,20 @@ async def test_a_file_of_another_system_is_refused(sandbox, quick, many, state):
         ({"state": ""}, "state: must be the path of a file"),
         ({"state": 5}, "state: must be the path of a file"),
         ({"state": State("x", run=5)}, "state.run: must be a text, not int"),
+        (
+            {"state": State("x", run=date(2026, 11, 29))},
+            "state.run: must be a text, not date: its",
+        ),
+        ({"state": State("x", run="\ud800")}, "state.run: must not hold a NUL or half of a surrog"),
         ({"state": State("x", restart="yes")}, "state.restart: must be a bool"),
         ({"state": State("x", restart=1)}, "state.restart: must be a bool"),
         ({"dead_letters": b"x"}, "dead_letters: must be the path of a file"),
         ({"dead_letters": "a\0b"}, "dead_letters: must be the path of a file"),
+        ({"coalesce": "no"}, "coalesce: must be a bool, not str"),
     ],
 )
-async def test_paths_that_cannot_be(quick, options, told):
-    """What is no path is named before anything is opened."""
+async def test_what_cannot_be_kept_or_sent_so_is_refused(quick, options, told):
+    """What is no path, no name and no answer is named before anything is opened."""
     async with quick() as airview:
         with pytest.raises(InputError, match=told):
             await airview.ingest([], **options)

@@ -3,13 +3,14 @@
 import json
 import subprocess
 import sys
+from datetime import date
 from pathlib import Path
 
 import clustered
 import pytest
 import trustme
 
-from airview_herald.airview import Application, IngestReport, Mismatch, Reconciliation
+from airview_herald.airview import Application, IngestReport, Mismatch, Reconciliation, State
 from airview_herald.auth import ClientCredentials
 from airview_herald.distributed import ServerSettings, ingest
 from airview_herald.distributed._board import Done
@@ -72,7 +73,32 @@ def test_a_private_authority_is_a_file_of_the_workers(tmp_path):
     assert any((("organizationName", "Ours"),) in each["subject"] for each in trusted)
 
 
-@pytest.mark.parametrize("name", ["no_such_module:f", "json:no_such_name", "json:", ":f", ""])
+@pytest.mark.parametrize(
+    "given", ["json:", ":f", "", "eyJhbGciOi.planted-9e", "planted-9e", "Bearer planted:9e"]
+)
+def test_a_credential_is_not_taken_for_the_name_of_one(given):
+    """Nor is it shown: settings are printed, and travel."""
+    with pytest.raises(ConfigurationError, match="credential: must be 'module:function'") as caught:
+        ServerSettings(**SERVER, credential=given)
+    assert "planted" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"base_url": ""}, "base_url: "),
+        ({"system_name": ""}, "system_name: must not be empty"),
+        ({"system_stage": "X"}, "system_stage: must be one of"),
+        ({"referencing_type": 5}, "referencing_type: must be a text, not int"),
+    ],
+)
+def test_a_server_that_cannot_be_is_refused_when_it_is_told(changed, told):
+    """And not on the workers."""
+    with pytest.raises(ValueError, match=f"^{told}"):
+        ServerSettings(**SERVER | changed)
+
+
+@pytest.mark.parametrize("name", ["no_such_module:f", "json:no_such_name"])
 def test_a_credential_that_cannot_be_imported_is_named(name):
     """The worker says so before it sends anything."""
     settings = ServerSettings(**SERVER, credential=name)
@@ -115,6 +141,13 @@ def test_a_limit_out_of_range_is_refused(field, value, told):
     ("given", "told"),
     [
         ({"progress": 5}, "progress: must be a callable, True or False"),
+        ({"settings": SERVER}, "settings: must be a ServerSettings, not dict"),
+        ({"state": State("x", run="monday")}, "state: must be the path of a folder; `run` and"),
+        ({"state": 5}, "state: must be the path of a folder"),
+        ({"dead_letters": ""}, "dead_letters: must be the path of a file"),
+        ({"restart": "no"}, "restart: must be a bool, not str"),
+        ({"coalesce": "no"}, "coalesce: must be a bool, not str"),
+        ({"run": date(2026, 11, 29)}, r"run: must be a text, not date: its `.isoformat\(\)`, say"),
     ],
 )
 async def test_an_argument_of_another_kind_is_refused(monkeypatch, tmp_path, given, told):

@@ -292,6 +292,25 @@ def test_a_limit_of_nothing_is_refused():
         read_jsonl("x", max_line_bytes=0)
 
 
+@pytest.mark.parametrize("given", [None, 5, ["a"]])
+def test_what_is_no_file_is_refused(given):
+    """Before anything is iterated."""
+    told = f"^path_or_file: must be a path or an open file, not {type(given).__name__}$"
+    with pytest.raises(InputError, match=told):
+        read_jsonl(given)
+
+
+def test_arguments_in_the_wrong_order_write_nothing(tmp_path):
+    """A file that is there is as it was."""
+    path = tmp_path / "events.jsonl"
+    path.write_text("as it was")
+    with pytest.raises(InputError, match=r"^path_or_file: must be a path or an open file, not li"):
+        write_jsonl(str(path), [_EVENT])
+    with pytest.raises(InputError, match=r"^events: must be an iterable of events, not Compli"):
+        write_jsonl(_EVENT, path)
+    assert path.read_text() == "as it was"
+
+
 @pytest.mark.parametrize(
     ("event", "words"),
     [

@@ -1,12 +1,14 @@
 import contextlib
 import threading
 import time
+from pathlib import Path
 
 import anyio
 import pytest
 from anyio import to_thread, wait_all_tasks_blocked
 from anyio.lowlevel import checkpoint
 
+from airview_herald.airview import Application, ComplianceEvent, TechnicalControl
 from airview_herald.airview._producer import _CHUNK, Producer
 from airview_herald.errors import InputError
 
@@ -294,18 +296,49 @@ async def test_what_does_not_close_is_left_as_it_is():
         assert len(await producer.take(1)) == 1
 
 
+async def _events():
+    yield 1
+
+
+_EVENT = ComplianceEvent("i-1", Application("A", "a"), TechnicalControl("T", "t", "LOG"), "FLAGGED")
+
+
 @pytest.mark.parametrize(
-    "events",
-    ["text", b"bytes", "", {"resource_reference": "x"}, None, 5, object()],
-    ids=lambda events: type(events).__name__,
+    ("events", "told"),
+    [
+        ("text", r"must be events, not str; read_jsonl\(path\) and read_sarif\(path\) read a file"),
+        (Path("a.jsonl"), r"must be events, not \w+Path; read_jsonl\(path\) and read_.*"),
+        (
+            ComplianceEvent(
+                "i-1", Application("A", "a"), TechnicalControl("T", "t", "LOG"), "FLAGGED"
+            ),
+            "must be events, not one ComplianceEvent: give a list",
+        ),
+        (_events, "must be events, not a function: call it"),
+        (b"bytes", "must be an iterable or an async iterable of events, not bytes"),
+        ({"resource_reference": "x"}, "must be an iterable or an async .*, not dict"),
+        (None, "must be an iterable or an async .*, not NoneType"),
+        (5, "must be an iterable or an async .*, not int"),
+    ],
+    ids=lambda given: type(given).__name__,
 )
-def test_what_can_hold_no_events_is_refused(events):
-    """A text, a mapping and what cannot be iterated are mistakes, told before anything is sent."""
-    with pytest.raises(
-        InputError, match=r"^events: must be an iterable or an async iterable$"
-    ) as caught:
+def test_what_can_hold_no_events_is_refused(events, told):
+    """Before anything is sent; the message says what was given, and what would do."""
+    with pytest.raises(InputError, match=f"^events: {told}$") as caught:
         Producer(events)
     assert caught.value.subject is events
+
+
+def test_what_is_still_to_be_awaited_is_refused():
+    """A function that returns events when it is awaited."""
+
+    async def fetch():
+        return [1]
+
+    waiting = fetch()
+    with pytest.raises(InputError, match=r"^events: must be events, not a coroutine: await it$"):
+        Producer(waiting)
+    waiting.close()
 
 
 async def test_an_interrupt_is_not_kept_for_later():

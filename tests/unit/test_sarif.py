@@ -766,6 +766,31 @@ def test_a_limit_of_nothing_is_refused():
         read_sarif("x", max_bytes=0)
 
 
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"application": "shop"}, "application: must be an Application, not str"),
+        ({"control": 5}, "control: must be a Control, not int"),
+        ({"control_action": "X"}, "control_action: must be one of .*, not 'X'"),
+    ],
+)
+def test_a_choice_of_another_kind_is_refused(options, told):
+    """One for all at once, and what a function gives before there are failures of all."""
+    with pytest.raises(InputError, match=f"^{told}$"):
+        read_sarif("gone.sarif", **options)
+    source = read_sarif(_file(_run(_result())), **{n: lambda _, g=g: g for n, g in options.items()})
+    with pytest.raises(InputError, match=f"^{told}$"):
+        next(iter(source))
+
+
+@pytest.mark.parametrize("given", [None, 5, ["a"], b"a.sarif"])
+def test_what_is_no_file_is_refused(given):
+    """Before anything is iterated."""
+    told = f"^path_or_file: must be a path or an open file, not {type(given).__name__}$"
+    with pytest.raises(InputError, match=told):
+        read_sarif(given)
+
+
 # Files and iteration
 
 
