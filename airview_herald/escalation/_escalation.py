@@ -67,6 +67,7 @@ class Escalation:
         self._describe = describe
         self._since = since
         self._open: bool | None = None
+        self._noted = False
         self._known: set[_Pair] = set()
         self._found: dict[_Pair, ComplianceEvent] = {}
 
@@ -103,6 +104,11 @@ class Escalation:
             if self._found:
                 logger.warning("cut short: nobody was told of %d findings", len(self._found))
             return
+        if error is None and not self._noted:
+            logger.warning(
+                "no outcome was noted in a block of escalate, and nobody is told of anything: "
+                "unless there were no events, give the batch on_outcome=escalation.note"
+            )
         groups = await self._grouped()
         await for_each(groups, self._tell, at_once=_SENDS_AT_ONCE)
         if not self.unsent:
@@ -123,6 +129,7 @@ class Escalation:
         """
         if not self._open:
             raise RuntimeError("outcomes are noted inside `async with escalate(...)`")
+        self._noted = True
         first, second = outcome.technical_control_id, outcome.resource_id
         if first is None or second is None or outcome.status not in _TAKEN_FOR_RECORDED:
             return

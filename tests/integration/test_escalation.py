@@ -286,6 +286,19 @@ async def test_an_aborted_run_tells_what_it_has_recorded(sandbox, connect, call_
     assert "1 of 1 notifications not sent" in caplog.text
 
 
+async def test_a_run_whose_outcomes_nobody_notes_is_warned_of(connect, call_herald, caplog):
+    """By the next night all of it would be old."""
+    async with connect() as airview, call_herald() as herald:
+        async with escalate(airview, herald) as escalation:
+            await airview.ingest([found("i-1")], on_outcome=escalation.note)
+        assert caplog.messages == []
+        async with escalate(airview, herald):
+            await airview.ingest([found("i-2")])
+    assert [each.partition(":")[0] for each in caplog.messages] == [
+        "no outcome was noted in a block of escalate, and nobody is told of anything"
+    ]
+
+
 async def test_a_cancelled_run_sends_nothing(sandbox, connect, call_herald, caplog):
     """The log says how many findings nobody was told of."""
     async with connect() as airview, call_herald() as herald:
