@@ -39,8 +39,8 @@ class State:
             more. Only the ids of what is on the server are kept. Without it a run that was cut
             short is gone on with, and one that has finished is refused.
         run: What this run is called, for a job that is run every night: the date as a text, or the
-            name of its input. The same name goes on; another one begins anew, and what the file's run has
-            left undone is not sent. Without a name any run is gone on with.
+            name of its input. The same name goes on; another one begins anew, and what the file's
+            run has left undone is not sent. Without a name any run is gone on with.
     """
 
     path: str = attrs.field(converter=_file_name)

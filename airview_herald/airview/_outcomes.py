@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from enum import StrEnum
-from typing import Any, ClassVar
+from typing import Any
 
 import attrs
 
@@ -162,7 +162,7 @@ class IngestReport:
     """
 
     # Whether `concurrency` was lowered by the server only.
-    concurrency_tells: ClassVar[bool] = True
+    concurrency_tells = True
 
     inputs: int = 0
     recorded: int = 0

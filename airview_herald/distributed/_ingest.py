@@ -88,8 +88,9 @@ async def ingest(  # noqa: PLR0913 - each is documented, all but three by keywor
         partitions: Into how many parts applications are put; by default 4 for each thread of the
             workers, at least 16. A call that goes on takes what the first one took.
         restart: Begin anew, whatever the folder has come to.
-        run: What this run is called, for a job of every night: its date as a text, say. The same name goes
-            on; another one begins anew, and what the folder's run has left undone is not sent.
+        run: What this run is called, for a job of every night: its date as a text, say. The same
+            name goes on; another one begins anew, and what the folder's run has left undone is not
+            sent.
         dead_letters: A file for what was not recorded, made at the end; one that is there already
             is refused, unless this run has made it.
         concurrency: Requests in flight at most, on all workers together; shared out to the

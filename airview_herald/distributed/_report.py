@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from itertools import islice
-from typing import ClassVar, TypeVar
+from typing import TypeVar
 
 import attrs
 
@@ -40,7 +40,7 @@ class ClusterReport(IngestReport):
     """
 
     # A partition's changes with how many are at work.
-    concurrency_tells: ClassVar[bool] = False
+    concurrency_tells = False
 
     partitions: int = 0
     partitions_ended: int = 0
