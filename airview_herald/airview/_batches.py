@@ -79,7 +79,8 @@ class Batches:
         Args:
             events: A sync or async iterable; any length, since a window of it is held at a time.
                 One that blocks between events, on a database or a pipe, is iterated in a worker
-                thread if it has a true attribute `blocking`, as this package's sources have.
+                thread if it has a true attribute `blocking`, as this package's sources have. Its
+                method `end`, if it has one, is called when no more events are wanted.
             concurrency: Requests in flight at most. Timeouts and 5xx lower it for a while, unless
                 they are few; 429s limit the rate of all that the client sends instead.
             window: Events held at most; by default 4 for each request in flight.

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import anyio
 import attrs
 from anyio.lowlevel import checkpoint
 
@@ -210,7 +211,8 @@ class _Needs:
                     if self.events % _CHUNK == 0:
                         await checkpoint()
         finally:
-            await producer.aclose()
+            with anyio.CancelScope(shield=True):
+                await producer.aclose()
 
     def _note(self, event: ComplianceEvent) -> None:
         index = self.events

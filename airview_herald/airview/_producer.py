@@ -32,7 +32,8 @@ class Producer:
     """Take events a few at a time, and lose none when taking is cut short.
 
     An iterable with a true attribute `blocking`, as the sources of this package have, is
-    iterated in a worker thread.
+    iterated in a worker thread. If it has a method `end`, that is called when no more events are
+    wanted, so that the thread has not to wait for one.
 
     Args:
         events: A sync or async iterable.
@@ -48,6 +49,7 @@ class Producer:
         self._async: AsyncIterator[Any] | None = None
         self._sync: Iterator[Any] = iter(())
         self._blocking = bool(getattr(events, "blocking", False))
+        self._end: Callable[[], Any] | None = getattr(events, "end", None)
         if isinstance(events, AsyncIterable):
             self._async = aiter(events)
         elif isinstance(events, Iterable) and not isinstance(events, str | bytes | Mapping):
@@ -94,6 +96,8 @@ class Producer:
     async def aclose(self) -> None:
         """Close what this iterates if nobody else can: generators, and iterators it has made."""
         if self._blocking:
+            if self._end is not None:
+                self._end()
             await to_thread.run_sync(self._close)
         elif self._async is None:
             self._close()
@@ -127,10 +131,10 @@ class Producer:
             if not self._pulling.locked():
                 pull = partial(self._pull, count, until=time.monotonic() + _PATIENCE)
                 # Longer than the thread's patience: without events by then it ends with the first.
-                with anyio.move_on_after(2 * _PATIENCE, shield=True):
+                with anyio.move_on_after(2 * _PATIENCE):
                     await to_thread.run_sync(pull, abandon_on_cancel=True)
             if not self._taken:
-                await to_thread.run_sync(self._wait_for_thread)
+                await to_thread.run_sync(self._wait_for_thread, abandon_on_cancel=True)
 
     def _wait_for_thread(self) -> None:
         with self._pulling:

@@ -96,13 +96,8 @@ async def _record(
     with _display(inputs, run.report, settings["concurrency"], shown=shown):
         try:
             async with run:
-                try:
-                    async for _ in run:
-                        pass
-                except asyncio.CancelledError:
-                    # The thread that reads may wait for what never comes.
-                    inputs.end()
-                    raise
+                async for _ in run:
+                    pass
         except (asyncio.CancelledError, IngestAborted) as error:
             ended = error
     return _close(run.report, inputs.problem_count, teller, ended)
@@ -170,16 +165,7 @@ async def _plan(
     airview: AirView, inputs: Inputs, concurrency: int, output: Output, teller: _Teller
 ) -> int:
     """Tell what a batch would meet and make, and return the exit code."""
-    planning = asyncio.ensure_future(airview.plan(inputs, concurrency=concurrency))
-    try:
-        await asyncio.wait({planning})
-    except asyncio.CancelledError:
-        # First, since the look waits for the thread that reads.
-        inputs.end()
-        planning.cancel()
-        await asyncio.wait({planning})
-        raise
-    plan = planning.result()
+    plan = await airview.plan(inputs, concurrency=concurrency)
     for failure in plan.failures:
         teller.outcome(failure)
     for mismatch in plan.mismatches:

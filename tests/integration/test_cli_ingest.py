@@ -14,7 +14,7 @@ import pytest
 from command_line import COMMAND
 
 from airview_herald.sandbox import Sandbox
-from airview_herald.sources import read_jsonl
+from airview_herald.sources import read_jsonl, write_jsonl
 
 posix = pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
 SARIF = {
@@ -342,6 +342,18 @@ def test_a_closed_pipe_does_not_end_a_batch(cli, write, sandbox):
         err = process.communicate(timeout=30)[1]
     assert (process.returncode, err) == (1, b"")
     assert _resources(sandbox) == set(_numbered(300))
+
+
+@posix
+def test_a_batch_that_ends_early_does_not_wait_for_a_pipe(cli, event):
+    """Nothing more is wanted of it, and nothing may come for hours."""
+    with (
+        Sandbox(require_token=True) as strict,
+        cli.running("ingest", "-", AIRVIEW_BASE_URL=strict.airview_url) as process,
+    ):
+        write_jsonl([event("i-1")], process.stdin)
+        process.stdin.flush()
+        assert process.wait(10) == 3
 
 
 @posix

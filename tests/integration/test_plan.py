@@ -1,10 +1,12 @@
 """Looking what a batch would need, without creating anything."""
 
+import threading
 import time
 
 import anyio
 import attrs
 import pytest
+from anyio import to_thread
 
 from airview_herald.airview import (
     Application,
@@ -146,6 +148,31 @@ async def test_a_producer_that_raises_ends_the_plan(connect, event):
     async with connect() as airview:
         with pytest.raises(LookupError, match="no more"):
             await airview.plan(source())
+
+
+async def test_a_plan_that_is_cancelled_closes_its_source(connect):
+    """Even one that waits in a thread for what may never come."""
+    told, waiting, closed = threading.Event(), threading.Event(), []
+
+    class Pipe:
+        blocking = True
+
+        def end(self):
+            told.set()
+
+        def __iter__(self):
+            try:
+                waiting.set()
+                told.wait(10)
+                yield None
+            finally:
+                closed.append(True)
+
+    async with connect() as airview, anyio.create_task_group() as tasks:
+        tasks.start_soon(airview.plan, Pipe())
+        await to_thread.run_sync(waiting.wait)
+        tasks.cancel_scope.cancel()
+    assert closed == [True]
 
 
 async def test_a_look_that_fails_ends_the_plan(sandbox, connect, event):

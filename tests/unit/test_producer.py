@@ -214,6 +214,24 @@ async def test_an_error_after_a_pause_is_raised():
         await producer.take(10)
 
 
+async def test_a_source_is_told_that_no_more_is_wanted():
+    """So that whoever closes its producer has not to wait for an event that may never come."""
+
+    class Ending(Pausing):
+        def end(self):
+            self.go_on.set()
+
+    source = Ending(1, 1)
+    producer = Producer(source)
+    with anyio.move_on_after(0.5):
+        while True:
+            await producer.take(10)
+    assert not source.go_on.is_set()
+    with anyio.fail_after(2):
+        await producer.aclose()
+    assert producer.left_over() == [1]
+
+
 @pytest.mark.parametrize("before", [0, 1])
 async def test_nothing_is_lost_when_taking_in_a_thread_is_cancelled(before):
     """What the thread pulled is either returned by `take` or left over, each event once."""
