@@ -19,7 +19,7 @@ from airview_herald.airview._dead_letters import Entry, dead_letter, recorded
 from airview_herald.airview._held import Held
 from airview_herald.airview._ingest_settings import IngestSettings
 from airview_herald.airview._known_ids import Ids, KnownIds, remember
-from airview_herald.airview._outcomes import Outcome, OutcomeStatus, is_systemic
+from airview_herald.airview._outcomes import Outcome, OutcomeStatus
 from airview_herald.airview._positions import Positions, Step, Verdict
 from airview_herald.airview._reconciling import Reading
 from airview_herald.airview._recording import Errand, Recorder
@@ -308,13 +308,14 @@ class Journal:
         elif status is OutcomeStatus.RECORDED:
             held.final = True
             positions.done(held.index, recorded=True)
-        elif status is OutcomeStatus.FAILED and not is_systemic(_outcome(held).error):
+        elif status is OutcomeStatus.FAILED:
             positions.done(held.index, recorded=False)
         elif status is OutcomeStatus.SKIPPED and newer is not None and newer.final:
             held.final = True
             positions.done(held.index, recorded=False)
-        elif status is not OutcomeStatus.NOT_ATTEMPTED:
-            # A newer event in doubt may be found not to have landed: the next run sends both.
+        elif status is not OutcomeStatus.NOT_ATTEMPTED or _outcome(held).error is not None:
+            # A newer event in doubt may be found not to have landed, and one behind an event that
+            # was given up may have landed: the next run sends both, or the newer one.
             positions.doubt(held.index)
 
     def _is_added(self, held: Held) -> bool:

@@ -72,7 +72,7 @@ class Outcome:
         index: Its position in the input, from 0; what reconciliation adds comes behind.
         status: `recorded`; `failed`: definitely not recorded; `unknown`: it may have landed and
             nothing can tell; `skipped`: it needed no sending; `not_attempted`: the run ended
-            before its turn.
+            before its turn, or it met what ended the run, which is its `error` then.
         stage: How far it came.
         requests: Requests spent on it. A definition is on the account of the event that was
             first to need it.

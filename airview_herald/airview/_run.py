@@ -22,7 +22,7 @@ from airview_herald.airview._outcomes import OutcomeStatus, is_systemic
 from airview_herald.airview._positions import Verdict
 from airview_herald.airview._producer import Producer
 from airview_herald.airview._reconciling import Reconciler
-from airview_herald.airview._recording import Errand, Recorder, is_saving, may_be_running
+from airview_herald.airview._recording import Errand, Recorder, is_saving
 from airview_herald.airview._rules import Rules
 from airview_herald.airview._settling import Settler
 from airview_herald.airview._shelter import Shelter
@@ -40,6 +40,7 @@ from airview_herald.transport._operation import Operation, Patience
 logger = logging.getLogger("airview_herald")
 
 _OUT_OF_PATIENCE = "the server is not to be had"
+_NOTHING_RECORDED = "no event can be recorded"
 _AT_ONCE = 64
 
 
@@ -353,15 +354,13 @@ class Run:
         assert held.ticket is not None  # noqa: S101 - for the type checker
         try:
             newer = await self._record(held, held.ticket)
-        except CooldownError as error:
-            if may_be_running(held.errand.operation, error):
-                self._settler.settle(held, OutcomeStatus.UNKNOWN, error)
-            self._abort(error, _OUT_OF_PATIENCE)
-            return
         except AirViewHeraldError as error:
+            patience_ended = isinstance(error, CooldownError)
+            if patience_ended or is_systemic(error):
+                self._settler.give_up(held, error)
+                self._abort(error, _OUT_OF_PATIENCE if patience_ended else _NOTHING_RECORDED)
+                return
             self._settler.fail(held, error)
-            if is_systemic(error):
-                self._abort(error, "no event can be recorded")
         except Exception as error:  # noqa: BLE001 - a caller's auth or transport may raise anything
             self._abort(error, "sending an event raised")
             return

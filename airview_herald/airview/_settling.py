@@ -117,6 +117,17 @@ class Settler:
         unsure = may_be_running(held.errand.operation, error)
         self.settle(held, OutcomeStatus.UNKNOWN if unsure else OutcomeStatus.FAILED, error)
 
+    def give_up(self, held: Held, error: AirViewHeraldError) -> None:
+        """Give an event the outcome of an error that is not its own, and that ends the batch.
+
+        Args:
+            held: The event.
+            error: What its recording raised.
+        """
+        unsure = may_be_running(held.errand.operation, error)
+        status = OutcomeStatus.UNKNOWN if unsure else OutcomeStatus.NOT_ATTEMPTED
+        self.settle(held, status, error)
+
     def leave(self, held: Held) -> None:
         """Take an event that is left over out of its lane, with an outcome if it has none.
 

@@ -361,14 +361,20 @@ async def test_a_slow_watcher_slows_the_producer(connect, event):
 @pytest.mark.usefixtures("left_clean")
 async def test_a_systemic_error_ends_the_batch(connect, event):
     """When the credential is refused no further events are tried."""
+    events, told = [event(f"i-{n}") for n in range(1000)], []
     with Sandbox(require_token=True) as sandbox:
         async with connect(sandbox.airview_url, auth="forged") as airview:
             with pytest.raises(IngestAborted, match="no event can be recorded") as caught:
-                await airview.ingest([event(f"i-{n}") for n in range(1000)])
+                await airview.ingest(events, on_outcome=told.append)
     assert isinstance(caught.value.__cause__, UnauthorizedError)
-    assert _closed(caught.value.report)
-    assert caught.value.report.inputs < 1000
+    report = caught.value.report
+    assert _closed(report)
+    assert report.inputs < 1000
     assert len(sandbox.requests) < 100
+    # It is told once, by the error, and not for each event.
+    assert report.not_attempted == report.inputs == report.errors["UnauthorizedError 401"]
+    assert not report.failures
+    assert not told
 
 
 async def test_the_last_progress_is_the_closed_report(connect, event):

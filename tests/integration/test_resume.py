@@ -218,7 +218,8 @@ async def test_what_failed_for_all_is_tried_again(sandbox, quick, many, state):
         sandbox.force("PUT", "/monitored-resources/", 403, body=b'{"code": 403}')
         with pytest.raises(IngestAborted) as caught:
             await airview.ingest(many, state=state, concurrency=4)
-        assert caught.value.report.failed > 0
+        aborted = caught.value.report
+        assert (aborted.failed, aborted.not_attempted) == (0, aborted.inputs)
         sandbox.unforce()
         report = await airview.ingest(many, state=state)
     assert report.recorded + report.skipped == 300
@@ -375,6 +376,38 @@ async def test_a_run_that_is_cancelled_before_it_begins_gives_its_files_back(
                 scope.cancel()
         report = await airview.ingest(many[:3], **files)
     assert report.recorded == 3
+
+
+async def test_what_is_behind_an_event_that_was_given_up_is_not_overwritten(
+    sandbox, quick, event, state
+):
+    """A newer event that is saved while the batch ends for a refused credential stays."""
+    events = [event("i-1", "FLAGGED"), event("i-1", "MONITORING")]
+    async with quick() as airview:
+        await airview.handle_compliance_event(event("i-1", "DELETED"))
+        # Which of them is sent before nothing more may be is for the event loop to say.
+        for attempt in range(100):
+            one_run = State(state, run=str(attempt))
+            sandbox.force("PUT", "/monitored-resources/", 403, body=b'{"code": 403}', times=1)
+            with pytest.raises(IngestAborted) as caught:
+                await airview.ingest(events, state=one_run)
+            if caught.value.report.recorded:
+                break
+        report = caught.value.report
+        assert (report.recorded, report.not_attempted) == (1, 1)
+        again = await airview.ingest(events, state=one_run)
+    assert again.skipped == 2
+    [row] = sandbox.snapshot()["monitored_resource"]
+    assert row["monitoring_state"] == "MONITORING"
+
+
+async def test_a_file_of_a_mistyped_url_is_gone_on_with(sandbox, quick, many, state):
+    """Nothing was recorded there, and nothing is known of it."""
+    async with quick(f"{sandbox.url}/airveiw") as airview:
+        with pytest.raises(IngestAborted):
+            await airview.ingest(many, state=state)
+    async with quick() as airview:
+        assert (await airview.ingest(many, state=state)).recorded == len(many)
 
 
 async def test_a_file_of_another_system_is_refused(sandbox, quick, many, state):

@@ -69,7 +69,7 @@ def done(path):
     for index in range(10):
         if index != 4:
             positions.done(index, recorded=True)
-    file.write(positions.step(), NONE)
+    file.write(positions.step(), Ids(system=1, likelihood=0.5))
     file.close(settled=True, finished=False)
     return path
 
