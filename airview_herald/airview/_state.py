@@ -210,7 +210,8 @@ class StateFile:
                 connection.execute(f"PRAGMA user_version = {_VERSION}")
         if connection.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
             raise _damaged(self.path)
-        self._adopt(key)
+        with _transaction(connection):
+            tables.adopt(connection, key)
         finished, taken, called = self._checked(key)
         anew = restart or run not in ("", called)
         if finished and not anew:
@@ -222,15 +223,6 @@ class StateFile:
                     logger.warning("state: %s: a run that was cut short is given up", self.path)
                 tables.begin_anew(connection)
                 connection.execute("UPDATE run SET called = ?", (run,))
-
-    def _adopt(self, key: tuple[str, str, str]) -> None:
-        """Make a file this server's that has never found its own: its URL was a wrong one, say."""
-        with _transaction(self._connection):
-            self._connection.execute(
-                "UPDATE run SET base_url = ?, system_name = ?, referencing_type = ? "
-                "WHERE system_id IS NULL",
-                key,
-            )
 
     def _checked(self, key: tuple[str, str, str]) -> tuple[bool, int, str]:
         """Return what the run of this server and system has come to, and what it is called."""

@@ -55,6 +55,20 @@ def make(connection: sqlite3.Connection, key: tuple[str, str, str], called: str)
     )
 
 
+def adopt(connection: sqlite3.Connection, key: tuple[str, str, str]) -> None:
+    """Make a file this server's that has never found its own system: its URL was wrong, say.
+
+    Args:
+        connection: To the file.
+        key: The server's base URL, the system's name, and the referencing type.
+    """
+    connection.execute(
+        "UPDATE run SET base_url = ?, system_name = ?, referencing_type = ? "
+        "WHERE system_id IS NULL",
+        key,
+    )
+
+
 def follow(connection: sqlite3.Connection, step: Step) -> None:
     """Note what became of inputs."""
     if step.reached is not None:
