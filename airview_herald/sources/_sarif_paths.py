@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import posixpath
 import re
+from bisect import bisect_right
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote_to_bytes
 
@@ -22,10 +23,10 @@ if TYPE_CHECKING:
 
     from airview_herald.sources._sarif_document import ArtifactLocation
 
-__all__ = ["MOST_BASES", "Paths", "Place", "directory"]
+__all__ = ["Paths", "Place", "directory"]
 
-# Far above what tools write, since each of them may be looked at for each file.
-MOST_BASES = 100
+# Far above what tools write, since a chain of all the others may begin at each base.
+_LONGEST_CHAIN = 100
 # Beyond what any system takes for a path.
 _LONGEST = 8_000
 
@@ -43,14 +44,11 @@ class Place(NamedTuple):
     def __str__(self) -> str:
         return self.root + self.path
 
-    def below(self, top: Place) -> str | None:
-        """Return the path from `top`; `None` when it is not below it."""
-        if self.root != top.root:
-            return None
-        path, prefix = self.path, f"{top.path}/" if top.path else ""
+    @property
+    def folded(self) -> str:
+        """The path as it is compared."""
         # Windows does not tell case apart, and its tools disagree on the letters they write.
-        fold = str.casefold if ":/" in self.root and "//" not in self.root else str
-        return path[len(prefix) :] if fold(path[: len(prefix)]) == fold(prefix) else None
+        return self.path.casefold() if ":/" in self.root and "//" not in self.root else self.path
 
     def joined(self, path: str) -> Place:
         """Return a place below, or above as far as `..` leads and the root allows."""
@@ -78,6 +76,40 @@ def directory(path: str | os.PathLike[str]) -> tuple[Place, ...]:
     return tuple(dict.fromkeys(_place(place.replace(os.sep, "/")) for place in places))
 
 
+class _Directories:
+    """Finds the nearest of some directories that a file is below, however many there are.
+
+    In order, what is between a directory and a path below it is below that directory too. So the
+    last one that comes before a path holds it, or is below those that do.
+
+    Args:
+        places: The directories.
+    """
+
+    def __init__(self, places: Iterable[Place]) -> None:
+        roots: dict[str, set[str]] = {}
+        for place in places:
+            roots.setdefault(place.root, set()).add(f"{place.folded}/" if place.path else "")
+        self._sorted = {root: sorted(paths) for root, paths in roots.items()}
+        # The index of the one that each is below; -1 for none.
+        self._around: dict[str, list[int]] = {root: [] for root in roots}
+        for root, paths in self._sorted.items():
+            for index, path in enumerate(paths):
+                self._around[root].append(self._holding(root, path, index - 1))
+
+    def relative(self, place: Place) -> str | None:
+        """Return the path of a file from the nearest one; `None` when it is below none."""
+        paths = self._sorted.get(place.root, [])
+        index = self._holding(place.root, place.folded, bisect_right(paths, place.folded) - 1)
+        return None if index < 0 else place.path.split("/", paths[index].count("/"))[-1]
+
+    def _holding(self, root: str, path: str, index: int) -> int:
+        """Return the index of what a path is below: the one that comes before it, or is around."""
+        while index >= 0 and not path.startswith(self._sorted[root][index]):
+            index = self._around[root][index]
+        return index
+
+
 class Paths:
     """Names the files of one run.
 
@@ -92,23 +124,22 @@ class Paths:
         self._within = within
         uris = {base.uri for base in bases.values() if base.uri}
         tops = {_from_uri(uri) for uri in uris if len(uri) <= _LONGEST}
-        self._tops = sorted(
-            (top for top in tops if _is_known(top)), key=lambda top: len(top.path), reverse=True
-        )
+        self._directories = _Directories(within or filter(_is_known, tops))
 
     def name(self, uri: str, base_id: str | None) -> str:
         """Return the file's path: relative where that is possible, else absolute.
 
         Raises:
             FaultError: It is not below the directory that the caller named; or it, or what it is
-                relative to, is longer than any path.
+                relative to, is longer than any path; or what that is relative to goes on for too
+                long.
         """
         _fits(uri)
         place = _from_uri(uri)
         if place.root:
             if self._within:
                 return self._below(place)
-            path = _path_below(place, self._tops)
+            path = self._directories.relative(place)
             return str(place) if path is None else path
         top, below = self._base(base_id)
         below = _normal(f"{below}/{place.path}", rooted=False)
@@ -120,7 +151,7 @@ class Paths:
 
     def _below(self, place: Place) -> str:
         """Return the path below the directory that the caller named."""
-        path = _path_below(place, self._within)
+        path = self._directories.relative(place)
         if path is None:
             base = quoted(str(self._within[0]))
             raise FaultError("", f"{quoted(str(place))} is not below the base {base}")
@@ -140,6 +171,8 @@ class Paths:
         base = self._bases.get(base_id)
         while base is not None and base_id not in seen:
             seen.add(base_id)
+            if len(seen) > _LONGEST_CHAIN:
+                raise FaultError("", f"has a chain of more than {_LONGEST_CHAIN} bases")
             _fits(base.uri or "")
             place = _from_uri(base.uri or "")
             if place.root:
@@ -149,12 +182,6 @@ class Paths:
             base_id = base.uri_base_id or ""
             base = self._bases.get(base_id)
         return None, below
-
-
-def _path_below(place: Place, tops: Iterable[Place]) -> str | None:
-    """Return the path below the first of some places that has it, if one has."""
-    paths = (place.below(top) for top in tops)
-    return next((path for path in paths if path is not None), None)
 
 
 def _fits(uri: str) -> None:

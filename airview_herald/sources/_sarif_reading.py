@@ -31,7 +31,7 @@ from airview_herald.sources._sarif_document import (
     decode,
 )
 from airview_herald.sources._sarif_findings import Findings, finding_line
-from airview_herald.sources._sarif_paths import MOST_BASES, Paths, Place
+from airview_herald.sources._sarif_paths import Paths, Place
 from airview_herald.sources._sarif_rules import (
     Rules,
     RuleTable,
@@ -147,9 +147,6 @@ class Reading:
             extensions.append(self._table(component, f"{at}[{index}]") if component else None)
         at = f"{where}.originalUriBaseIds"
         bases = self._mapping(ArtifactLocation, run.original_uri_base_ids, at)
-        if len(bases) > MOST_BASES:
-            self._log.add(at, f"has {len(bases)} bases, at most {MOST_BASES} are read")
-            bases = {}
         return _Context(
             tool=tool.driver.name,
             rules=Rules(driver, extensions),

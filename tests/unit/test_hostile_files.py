@@ -2,6 +2,7 @@
 
 import io
 import json
+import time
 import tracemalloc
 
 import pytest
@@ -200,14 +201,34 @@ def test_a_chain_of_bases_ends(following):
     assert event.resource_reference == "/".join([*map(str, reversed(range(50))), "a.py"])
 
 
-def test_more_bases_than_any_tool_writes_are_a_problem():
-    """The results are read without them."""
-    bases = {f"b{n}": {"uri": "file:///x/", "uriBaseId": f"b{n + 1}"} for n in range(5_000)}
-    source, (event,) = sarif(originalUriBaseIds=bases)
-    assert event.resource_reference == "a.py"
+def test_a_chain_of_more_bases_than_any_tool_writes_is_a_problem_of_its_results():
+    """It is followed for a hundred of them, and not guessed at beyond."""
+    bases = {f"b{n}": {"uri": "x/", "uriBaseId": f"b{n + 1}"} for n in range(5_000)}
+    bases["b5000"] = {"uri": "file:///repo/"}
+    place = [
+        {"physicalLocation": {"artifactLocation": {"uri": "a.py", "uriBaseId": f"b{n}"}}}
+        for n in (4_901, 0)
+    ]
+    source, (event,) = sarif(result={"locations": place[:1]}, originalUriBaseIds=bases)
+    assert event.resource_reference == "x/" * 99 + "a.py"
+    source, events = sarif(result={"locations": place}, originalUriBaseIds=bases)
+    assert events == []
     (problem,) = source.problems
-    assert problem.where == "$.runs[0].originalUriBaseIds"
-    assert problem.reason == "has 5000 bases, at most 100 are read"
+    assert problem.where == "$.runs[0].results[0]"
+    assert problem.reason == "has a chain of more than 100 bases"
+
+
+def test_files_are_found_below_very_many_bases_in_no_time():
+    """Twenty thousand files, and as many bases that they may be below."""
+    bases = {f"b{n}": {"uri": f"file:///repo/{'d/' * (n % 90)}{n}/"} for n in range(20_000)}
+    places = [
+        {"physicalLocation": {"artifactLocation": {"uri": f"{bases[f'b{n}']['uri']}{n}.py"}}}
+        for n in range(20_000)
+    ]
+    began = time.process_time()
+    _, events = sarif(result={"locations": places}, originalUriBaseIds=bases)
+    assert [event.resource_reference for event in events] == [f"{n}.py" for n in range(20_000)]
+    assert time.process_time() - began < 10
 
 
 @pytest.mark.parametrize(

@@ -329,6 +329,29 @@ def test_the_longest_of_the_reports_bases_counts():
     assert _resources({"uri": "file:///w/repo/a.py"}, bases=bases) == ["a.py"]
 
 
+def test_a_file_is_relative_to_the_bases_that_hold_it_and_to_no_other():
+    """A base that comes between in order, or has the same beginning, holds nothing of it."""
+    paths = ["w", "w/a", "w/a/b", "w/a b", "w/a/c/d", "w/aa", "w/z"]
+    bases = {path: {"uri": f"file:///{path}/"} for path in paths}
+    own = {
+        "w/a/bb.py": "bb.py",
+        "w/a/b/x.py": "x.py",
+        "w/a/c/x.py": "c/x.py",
+        "w/a/d/x.py": "d/x.py",
+        "w/a.py": "a.py",
+        "w/ab/x.py": "ab/x.py",
+        "w/zz/x.py": "zz/x.py",
+        "w/a": "a",
+        "v/x.py": "/v/x.py",
+        "x/x.py": "/x/x.py",
+    }
+    locations = [{"uri": f"file:///{path}"} for path in own]
+    assert _resources(*locations, bases=bases) == list(own.values())
+    # The letters of a path that Windows does not tell apart may be more when they are compared.
+    bases = {"A": {"uri": "file:///C:/Stra%C3%9Fe/"}}
+    assert _resources({"uri": "file:///c:/STRASSE/a/B.py"}, bases=bases) == ["a/B.py"]
+
+
 def test_files_by_index():
     """An artifact location may be an index into the run's artifacts."""
     artifacts = [{"location": {"uri": "a.py"}}, {}, 5]
