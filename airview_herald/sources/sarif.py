@@ -37,6 +37,10 @@ from airview_herald.sources.references import encode_reference
 __all__ = ["MAX_BYTES", "SarifEvents", "SarifRule", "read_sarif"]
 
 MAX_BYTES = 512 * 1024 * 1024
+# What becomes of two bytes may be sixty. Tools write twenty, without any white space, for an object
+# or a comma.
+_BYTES_A_PART = 16
+_FEW_PARTS = 65_536
 _LONGEST = 500
 _UNREADABLE = (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE, b"{\0", b"\0{", b"\0\0\0{")
 
@@ -105,9 +109,9 @@ def read_sarif(  # noqa: PLR0913 - all but the first by keyword
             and has to be there; an absolute one may be another machine's.
         on_problem: Called with each problem, in the thread that iterates. What it raises, or any
             of these functions, ends the iteration.
-        max_bytes: The largest report to read; default 512 MiB. Memory is up to three times that
-            for what tools write. One made of empty objects takes twenty times its size: set less
-            for the reports of strangers.
+        max_bytes: The largest report to read; default 512 MiB. It may have an object or a comma
+            for 16 of them. Memory is up to three times the size of what tools write, and ten times
+            `max_bytes` for any other: set less for the reports of strangers.
 
     Returns:
         An iterable of the events, with counters.
@@ -140,8 +144,9 @@ class SarifEvents(Iterable[ComplianceEvent]):
 
     Raises:
         InputError: When iterated, before the first event, if the file is not JSON, is not SARIF
-            2.1, or is larger than `max_bytes`; if a text file is not in its encoding; if a file
-            that cannot seek is read again; or if a function gives what it is not asked for.
+            2.1, is larger than `max_bytes`, or has too many parts for that; if a text file is not
+            in its encoding; if a file that cannot seek is read again; or if a function gives what
+            it is not asked for.
         OSError: When iterated, if the file cannot be opened or read.
     """
 
@@ -232,31 +237,42 @@ class SarifEvents(Iterable[ComplianceEvent]):
             yield findings.event()
 
     def _content(self) -> bytes:
+        chunks: list[bytes] = []
+        left = self._max_bytes + 1
         with self._file.opened() as file:
-            content = as_bytes(file.read(self._max_bytes + 1))
-        if len(content) > self._max_bytes:
-            raise InputError(
-                self._file.name, f"is larger than {self._max_bytes} bytes", self._source
-            )
+            # An unbuffered one gives no more at a time than has come.
+            while left and (chunk := as_bytes(file.read(left))):
+                chunks.append(chunk)
+                left = max(0, left - len(chunk))
+        if not left:
+            raise self._refusal(f"is larger than {self._max_bytes} bytes")
+        content = b"".join(chunks)
+        parts = content.count(b"{") + content.count(b",")
+        most = max(_FEW_PARTS, self._max_bytes // _BYTES_A_PART)
+        if parts > most:
+            raise self._refusal(f"has {parts} objects and commas, at most {most} are read")
         return content
+
+    def _refusal(self, rule: str) -> InputError:
+        return InputError(self._file.name, rule, self._source)
 
     def _log_of(self, content: bytes) -> Log:
         if content.startswith(_UNREADABLE):
             rule = "is UTF-32, or UTF-16 without a byte order mark"
-            raise InputError(self._file.name, rule, self._source)
+            raise self._refusal(rule)
         if not content:
-            raise InputError(self._file.name, "is empty", self._source)
+            raise self._refusal("is empty")
         try:
             log = decode(Log, _utf8(content))
         except UnicodeDecodeError:
-            raise InputError(self._file.name, "is not UTF-16 text", self._source) from None
+            raise self._refusal("is not UTF-16 text") from None
         except FaultError as fault:
             where = f" at ${fault.path}" if fault.path else ""
             rule = printable(f"is not SARIF: {fault.reason}{where}", _LONGEST)
-            raise InputError(self._file.name, rule, self._source) from None
+            raise self._refusal(rule) from None
         if not log.version.startswith("2.1"):
             rule = f"is SARIF {log.version[:20]!r}; 2.1.0 is read"
-            raise InputError(self._file.name, rule, self._source)
+            raise self._refusal(rule)
         return log
 
 

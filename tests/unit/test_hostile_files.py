@@ -248,6 +248,23 @@ def test_a_base_that_is_longer_than_any_path_is_a_problem_of_its_results(bases):
     assert "at most 8000 are read" in source.problems[0].reason
 
 
+@pytest.mark.parametrize("part", [b"{}", b"1", b'{"locations":[{},{}]}'])
+def test_a_report_of_very_many_parts_is_refused_before_they_are_made(part):
+    """A few bytes would become an object each, of twenty times their size."""
+    run = b'{"tool":{"driver":{"name":"t"}},"results":[%b]}' % b",".join(
+        [part] * (600_000 // len(part))
+    )
+    report = b'{"version":"2.1.0","runs":[%b]}' % run
+    tracemalloc.start()
+    try:
+        with pytest.raises(InputError, match="objects and commas, at most 131072 are read"):
+            list(read_sarif(io.BytesIO(report), max_bytes=2**21))
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 2 * len(report)
+
+
 @pytest.mark.parametrize("index", [-1, -2, 7, 10**18, 10**30])
 def test_an_index_that_leads_nowhere_is_one_that_is_not_there(index):
     """Of rules, artifacts, logical locations and extensions alike."""

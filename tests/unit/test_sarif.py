@@ -825,6 +825,19 @@ def test_encodings(encoding):
     assert event.resource_reference == "é/a"
 
 
+def test_an_unbuffered_file_is_read_to_its_end():
+    """A pipe gives what has come so far, whatever it is asked for."""
+
+    class Pipe(io.BytesIO):
+        def read(self, size=-1):
+            return super().read(min(size, 100))
+
+    report = _file(_run(_result())).getvalue()
+    assert len(list(read_sarif(Pipe(report)))) == 1
+    with pytest.raises(InputError, match="is larger than 150 bytes"):
+        list(read_sarif(Pipe(report), max_bytes=150))
+
+
 def test_a_text_file_is_read_too_and_stays_open():
     """An open text file works, and belongs to the caller."""
     file = io.StringIO(_file(_run(_result())).getvalue().decode())
