@@ -208,7 +208,8 @@ class _Teller:
             resource = getattr(outcome.event, "resource_reference", "")
             which = f"{_short(resource)}: " if resource else ""
             place = None if outcome.closing else self._places.of(outcome.index)
-            where = f"input {outcome.index}" if place is None else str(place)
+            # On a cluster an index is one of a partition, and what is closed is in no file.
+            where = "an event" if place is None else str(place)
             words = f"{where} {outcome.status.value}: {which}{error}"
             self._tell(_FAILED, _accounts.of_failure(outcome, place), words)
 

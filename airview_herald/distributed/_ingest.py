@@ -134,10 +134,13 @@ async def ingest(  # noqa: PLR0913 - each is documented, all but three by keywor
     found = single_sources(sources)
     folder = _folder(state)
     letters = None if dead_letters is None else _absolute(path_of("dead_letters", dead_letters))
+    threads = await cluster.threads()
+    if not threads:
+        logger.warning("the cluster has no workers: waiting for one")
     wanted = Beginning(
         server=settings.check(),
         partitions=partitions,
-        default=max(_LEAST, _FOR_EACH_THREAD * await cluster.threads()),
+        default=max(_LEAST, _FOR_EACH_THREAD * threads),
         dead_letters=letters,
         run=run or "",
         restart=restart,

@@ -3,11 +3,12 @@
 import os
 import signal
 
+import anyio
 import clustered
 import dask
 import dask.bag
 import pytest
-from distributed import Client
+from distributed import Client, LocalCluster
 from distributed.protocol import pickle
 from natural_rows import natural_rows
 
@@ -232,6 +233,14 @@ async def test_a_source_that_cannot_be_read_ends_the_batch(
     with pytest.raises(IngestAborted, match=r"gone.jsonl cannot be read: FileNotFoundError"):
         await ingest(client, [tmp_path / "gone.jsonl"], settings, state=tmp_path / "state")
     assert len(sandbox.requests) == 0
+
+
+async def test_a_cluster_without_workers_is_waited_for(client, settings, write, tmp_path, caplog):
+    """And it says so: it would look like one that hangs."""
+    with LocalCluster(n_workers=0, dashboard_address=":0") as empty, Client(empty) as connected:
+        with anyio.move_on_after(1):
+            await ingest(connected, write(clustered.events(4)), settings, state=tmp_path / "state")
+    assert "the cluster has no workers: waiting for one" in caplog.text
 
 
 class Watched(Client):

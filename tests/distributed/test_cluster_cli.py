@@ -60,6 +60,8 @@ def test_what_fails_is_told_as_for_one_process(cli, cluster):
     [failure] = done.of("failure")
     assert failure["message"].startswith("resource_reference: ")
     assert list(read_jsonl(cli.folder / "dead.jsonl")) == [bad]
+    again = cli("ingest", "bad.jsonl", *cluster, "--run", "again", "--no-json")
+    assert "warning: an event failed: resource_reference: " in again.err
 
 
 def _rest(event):
