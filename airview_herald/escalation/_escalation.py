@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 import secrets
 from collections.abc import Callable, Mapping
@@ -233,6 +234,11 @@ class Escalation:
         if not isinstance(described, Mapping):
             rule = f"must return a mapping, not {type(described).__name__}"
             raise InputError("describe", rule, alert)
+        try:
+            inspect.signature(self._herald.send_notification).bind(**described)
+        except TypeError as error:
+            rule = f"must return what send_notification takes: {error}"
+            raise InputError("describe", rule, alert) from None
         return described
 
     def _failure(self) -> EscalationError:

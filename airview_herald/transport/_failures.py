@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import re
 
 import attrs
@@ -71,7 +73,7 @@ def from_httpx(caught: BaseException, facts: RequestFacts) -> FailedAttempt:
     kind, fate = next((_BY_TYPE[c] for c in type(caught).__mro__ if c in _BY_TYPE), _OTHERWISE)
     reason = type(caught).__name__
     telltale = isinstance(caught, _TELLTALES)
-    words = _QUOTATION.sub("", str(caught))
+    words = _system_words(caught) or _QUOTATION.sub("", str(caught))
     if words and not telltale:
         reason += f": {words}"
     fault = fault_of(caught, httpx.URL(facts.url).netloc.decode("ascii"))
@@ -84,6 +86,24 @@ def from_httpx(caught: BaseException, facts: RequestFacts) -> FailedAttempt:
         caught = type(caught)(words)
     error.__cause__ = None if telltale else caught
     return FailedAttempt(error, Failure(fate))
+
+
+def _system_words(caught: BaseException) -> str:
+    """Return what the system says of a connection that was not made, if it says anything.
+
+    What tried all addresses of a host says that all attempts failed, and not why.
+    """
+    if not isinstance(caught, httpx.ConnectError):
+        return ""
+    error: BaseException | None = caught
+    while error is not None:
+        tried = error.exceptions if isinstance(error, BaseExceptionGroup) else (error,)
+        numbers = [each.errno or 0 for each in tried if isinstance(each, OSError)]
+        words = [os.strerror(number) for number in numbers if number in errno.errorcode]
+        if words:
+            return ", ".join(dict.fromkeys(words))
+        error = error.__cause__ or error.__context__
+    return ""
 
 
 def _from_limit(caught: OverLimitError, facts: RequestFacts) -> FailedAttempt:
@@ -136,8 +156,8 @@ def from_status(reply: Reply, body: ErrorBody, *, anonymous: bool = False) -> Fa
         text += ", not in the service's own shape: a gateway, or a wrong base URL"
     elif 300 <= reply.status < 400:  # noqa: PLR2004 - the redirects
         text += ": redirects are not followed"
-    if anonymous and facts.status == httpx.codes.UNAUTHORIZED:
-        text += "; no credential was sent"
+    if facts.status == httpx.codes.UNAUTHORIZED:
+        text += "; no credential was sent" if anonymous else "; the credential was refused"
     return FailedAttempt(status_error(text, facts), failure)
 
 
@@ -152,4 +172,6 @@ def from_decoding(error: DecodeError) -> FailedAttempt:
     A body that is no JSON was cut or garbled under way. One of another shape is what the server
     says: asking again brings the same, but what was asked for is done.
     """
-    return FailedAttempt(error, Failure(Fate.DONE if error.path else Fate.AMBIGUOUS))
+    facts = error.request
+    told = DecodeError(f"{facts.method} {facts.url}: {error.message}", facts, error.path)
+    return FailedAttempt(told, Failure(Fate.DONE if error.path else Fate.AMBIGUOUS))

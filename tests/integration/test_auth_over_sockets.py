@@ -160,5 +160,5 @@ async def test_a_foreign_token_is_refused(sandbox, connections):
     client = transport(sandbox, connections, BearerToken("nobody-s"))
     with pytest.raises(UnauthorizedError) as caught:
         await client.send(ENVIRONMENTS, client.operation())
-    assert str(caught.value).endswith("answered 401")
+    assert str(caught.value).endswith("answered 401; the credential was refused")
     assert len(sandbox.requests) == 1

@@ -1,6 +1,8 @@
 """Answers through both backends: read alike, refused alike, timed alike."""
 
+import errno
 import gzip
+import os
 import socket
 import struct
 import traceback
@@ -286,6 +288,19 @@ async def test_a_handshake_that_does_not_come_is_a_connect_timeout(backend):
             await call(transport, request)
         assert caught.value.request is request
         assert (server.requests, transport.open_connections) == (0, 0)
+
+
+@BACKENDS
+async def test_an_error_says_why_there_is_no_connection(backend):
+    """What the system says, and not only that all attempts failed."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # and does not listen
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}/"
+        async with backend() as transport:
+            with pytest.raises(httpx.ConnectError) as caught:
+                await call(transport, get(url))
+    error = from_httpx(caught.value, RequestFacts(method="GET", url=url)).error
+    assert str(error) == f"GET {url}: ConnectError: {os.strerror(errno.ECONNREFUSED)}"
 
 
 @BACKENDS

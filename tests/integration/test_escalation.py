@@ -400,10 +400,17 @@ def test_clients_in_the_wrong_order_are_refused(connect, call_herald):
         escalate(connect(), None)
 
 
-async def test_an_alert_that_is_not_described_is_told(night, sandbox):
+@pytest.mark.parametrize(
+    ("described", "told"),
+    [
+        (None, "a mapping, not NoneType"),
+        ({}, "what send_notification takes: missing a required argument: 'type'"),
+    ],
+)
+async def test_an_alert_that_is_not_described_is_told(night, sandbox, described, told):
     """The findings are recorded; the message says what was to be returned."""
-    with pytest.raises(EscalationError, match="describe: must return a mapping, not NoneType"):
-        await night(found("i-1"), describe=lambda _: None)
+    with pytest.raises(EscalationError, match=f"describe: must return {told}"):
+        await night(found("i-1"), describe=lambda _: described)
     assert stored(sandbox) == []
 
 

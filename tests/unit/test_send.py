@@ -731,6 +731,7 @@ async def test_a_success_of_another_shape_is_final(retry_class, ambiguous):
 
     case = Case(Server(200))
     error = await case.fail(DecodeError, call(retry_class, decode=decode))
+    assert str(error) == f"{error.method} {error.url}: field missing @ $.id"
     assert (error.path, error.status, error.attempts) == ("$.id", 200, 1)
     assert error.ambiguous is ambiguous
     assert len(case.server.sent) == 1
