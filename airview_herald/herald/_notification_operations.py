@@ -85,7 +85,7 @@ class NotificationOperations(Operations):
             sort: `desc`, the newest first, which is the server's default, or `asc`.
             since: The earliest creation, in epoch seconds or as an aware datetime.
             until: The latest creation, likewise.
-            limit: Notifications per page at most.
+            limit: Notifications per page at most, 1 or more.
             continuation_id: Where to start: that of an earlier page.
             resume: Where to go on: an earlier listing's `resume_token`, with the same arguments: a
                 `since` that moves with the clock has to be stored with the token. Ascending

@@ -88,10 +88,10 @@ def get_account_notification_by_type(  # noqa: PLR0913 - the documented paramete
 ) -> Call[Page[Notification]]:
     """`GET A/notifications/{a}/{b}?sort=&since=&until=&limit=&continuation_id=`: one page."""
     query = {
-        "sort": _given(_rules.url_text, "sort", sort),
+        "sort": _given(_rules.sort, "sort", sort),
         "since": _given(_rules.moment, "since", since),
         "until": _given(_rules.moment, "until", until),
-        "limit": _given(_rules.integer, "limit", limit),
+        "limit": _given(_rules.page_size, "limit", limit),
         "continuation_id": _given(_rules.url_text, "continuation_id", continuation_id),
     }
     path = f"{account(account_id)}/notifications{type_segments('type', type)}"

@@ -23,6 +23,7 @@ MAX_IN_URL = 8_000
 # Two to this power is beyond what a number of JSON is read as, and Python writes no text of it.
 _MOST_BITS = 1024
 ACTIONS = ("add", "delete")
+SORTS = ("desc", "asc")
 
 _NOTIFICATION_TYPE = re.compile("[^/\0-\x1f\x7f-\x9f]+/[^/\0-\x1f\x7f-\x9f]+")
 _KIND = re.compile("[a-z_]+")
@@ -114,6 +115,19 @@ def integer(field: str, value: object) -> int:
     return value
 
 
+def page_size(field: str, value: object) -> int:
+    """Return how many there may be on a page; without a single one a listing would not get on."""
+    checked = integer(field, value)
+    if checked < 1:
+        raise InputError(field, f"must be 1 or more, not {quoted(value)}", value)
+    return checked
+
+
+def sort(field: str, value: object) -> str:
+    """Return the order of a listing."""
+    return _member(field, url_text(field, value), SORTS)
+
+
 def suppression_interval(field: str, value: object) -> int:
     """Return a number of minutes, up to a week."""
     if (
@@ -165,9 +179,8 @@ def subscriber(field: str, value: object, *, action: bool = False) -> dict[str, 
         if name not in found:
             raise InputError(f"{field}.{name}", "is needed", value)
         text(f"{field}.{name}", found[name])
-    if action and found["action"] not in ACTIONS:
-        rule = f"must be one of {', '.join(ACTIONS)}, not {quoted(found['action'])}"
-        raise InputError(f"{field}.action", rule, value)
+    if action:
+        _member(f"{field}.action", found["action"], ACTIONS)
     return found
 
 
@@ -180,6 +193,13 @@ def document(field: str, value: object) -> dict[str, Any]:
     except RecursionError:
         raise InputError(field, "must not be nested without end") from None
     return dict(found)
+
+
+def _member(field: str, value: str, members: Sequence[str]) -> str:
+    if value not in members:
+        rule = f"must be one of {', '.join(members)}, not {quoted(value)}"
+        raise InputError(field, rule, value)
+    return value
 
 
 def _json(field: str, value: object) -> Any:
