@@ -41,8 +41,8 @@ _OPTIONS = {
     "allow_http=True": "--allow-http",
     "verify=tls_context(ca=...)": "--ca",
     "verify=tls_context(cert=...)": "--cert",
-    "no credential was sent": "no credential was sent, for want of AIRVIEW_TOKEN, or of "
-    "AIRVIEW_TOKEN_URL and what belongs to it",
+    "no header with a credential was sent": "no header with a credential was sent, for want of "
+    "AIRVIEW_TOKEN, or of AIRVIEW_TOKEN_URL and what belongs to it",
 }
 _PAINT = {"error": "\x1b[1;31m", "warning": "\x1b[33m", "interrupted": "\x1b[33m"}
 _SYSTEMIC = (AuthenticationError, ForbiddenError, IngestAborted, TransportError, UnauthorizedError)

@@ -157,7 +157,8 @@ def from_status(reply: Reply, body: ErrorBody, *, anonymous: bool = False) -> Fa
     elif 300 <= reply.status < 400:  # noqa: PLR2004 - the redirects
         text += ": redirects are not followed"
     if facts.status == httpx.codes.UNAUTHORIZED:
-        text += "; no credential was sent" if anonymous else "; the credential was refused"
+        none = "; no header with a credential was sent"
+        text += none if anonymous else "; the credential was refused"
     return FailedAttempt(status_error(text, facts), failure)
 
 

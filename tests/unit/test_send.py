@@ -1101,10 +1101,10 @@ async def test_an_exchange_out_of_time_is_named_without_its_credentials():
         (BearerToken("abc"), {}, False),
     ],
 )
-async def test_a_401_says_when_no_credential_was_sent(auth, headers, told):
-    """A header of the caller's may be one."""
+async def test_a_401_says_when_no_header_held_a_credential(auth, headers, told):
+    """A header of the caller's may be one; of a certificate it says nothing."""
     error = await Case(Server(401), auth, headers=headers).fail(UnauthorizedError)
-    assert str(error).endswith("; no credential was sent") is told
+    assert str(error).endswith("; no header with a credential was sent") is told
 
 
 async def test_what_a_server_says_is_one_line_of_the_log(caplog):
