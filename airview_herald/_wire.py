@@ -12,11 +12,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from collections.abc import Set as AbstractSet
+from collections.abc import Callable, Mapping
 from datetime import datetime
-from types import MappingProxyType, NoneType, UnionType
-from typing import Any, TypeVar, Union, get_args, get_origin
+from types import NoneType, UnionType
+from typing import Any, NamedTuple, TypeVar, Union, get_args, get_origin
 
 import attrs
 import cattrs
@@ -25,7 +24,7 @@ from cattrs.errors import ClassValidationError
 from cattrs.gen import make_dict_structure_fn, override
 
 from airview_herald import _wire_values as values
-from airview_herald._open import LooseRow, Marker, OpenRow, wire_name
+from airview_herald._open import Flag, Id, LooseRow, Marker, OpenRow, wire_name
 from airview_herald.errors import DecodeError, LimitError, RequestFacts
 
 T = TypeVar("T")
@@ -34,8 +33,10 @@ T = TypeVar("T")
 _HALF = re.compile(r"\\u[dD][89a-fA-F]")
 # What a path shows of a name that the server chose.
 _LONGEST_NAME = 80
-# What a row keeps of the answer, and what that is handed over under: no field's name.
-_KEPT = {"extra": "<extra>", "raw": "<raw>"}
+# What a row keeps of the answer.
+_KEPT = ("extra", "raw")
+# The values of a type that are what they have to be.
+_AS_THEY_ARE = {Id: str, Flag: bool, str: str, float: float}
 
 
 def parse(content: bytes, facts: RequestFacts) -> Any:
@@ -115,20 +116,10 @@ class Converter(cattrs.Converter):
         super().__init__()
         self.rename = rename
 
-    def structure_row(
-        self, cls: type[Any], kept: Mapping[str, str] = MappingProxyType({})
-    ) -> Callable[[Any, Any], Any]:
-        """Return what reads a mapping as an attrs class, by the wire's names.
-
-        Args:
-            cls: The class.
-            kept: Fields that are taken as they are, and the names that they are found under.
-        """
+    def structure_row(self, cls: type[Any]) -> Callable[[Any, Any], Any]:
+        """Return what reads a mapping as an attrs class, by the wire's names."""
         fields = {
-            field.name: override(rename=kept[field.name], struct_hook=values.as_it_is)
-            if field.name in kept
-            else override(rename=self.rename(field.name))
-            for field in attrs.fields(cls)
+            field.name: override(rename=self.rename(field.name)) for field in attrs.fields(cls)
         }
         return make_dict_structure_fn(cls, self, **fields)  # type: ignore[arg-type]  # one override a field
 
@@ -136,7 +127,9 @@ class Converter(cattrs.Converter):
 def make_converter() -> Converter:
     """Return a converter with strict scalars that reads camelCase into attrs classes."""
     converter = Converter(camel)
-    _read_scalars_and_lists(converter)
+    _read_scalars(converter)
+    _read_optionals_and_lists(converter)
+    _read_mappings(converter)
     converter.register_structure_hook(datetime, values.moment)
     converter.register_structure_hook_func(_is_open_set, values.open_set)
 
@@ -157,9 +150,11 @@ def make_converter() -> Converter:
 def make_open_converter() -> Converter:
     """Return a converter that reads open rows."""
     converter = Converter(wire_name)
-    _read_scalars_and_lists(converter)
+    _read_scalars(converter)
+    _read_optionals_and_lists(converter)
+    _read_mappings(converter)
     converter.register_structure_hook(float, values.number)
-    converter.register_structure_hook_func(_is_scalar_union, values.scalar)
+    converter.register_structure_hook_factory(_is_scalar_union, values.one_of)
     for marker, hook in (
         (Marker.ID, values.identifier),
         (Marker.FLAG, values.flag),
@@ -186,70 +181,93 @@ def make_open_converter() -> Converter:
     return converter
 
 
-class _OpenRowReader:
-    """Read a mapping as an open row.
+class _OpenField(NamedTuple):
+    """A field of an open row, as it is read.
 
-    A null is as good as absent. Of a field with an older name, the newer one counts.
+    Attributes:
+        name: What it is called on the wire.
+        older: What it was called once, if it was called otherwise.
+        argument: What it is called here.
+        as_it_is: The type whose values are taken as they are; those of others are structured.
+        structure: Makes a value of the field's type, or raises.
+        kind: That type.
+    """
+
+    name: str
+    older: str | None
+    argument: str
+    as_it_is: type[Any] | None
+    structure: Callable[[Any, Any], Any]
+    kind: Any
+
+
+class _OpenRowReader:
+    """Read a mapping as an open row, up to the first field that is wrong.
+
+    A null is as good as absent. Of a field with an older name, the newer one counts. A loose row
+    has no field that is wrong: what does not fit goes to `extra`, with what is not known.
+
+    One of cattrs's goes on to the last field, and takes a loose row twice.
     """
 
     def __init__(self, cls: type[OpenRow], converter: Converter) -> None:
-        known = [f for f in attrs.fields(attrs.resolve_types(cls)) if f.name not in _KEPT]
-        self._converter = converter
+        fields = attrs.fields(attrs.resolve_types(cls))
         self._cls = cls
         self._loose = issubclass(cls, LooseRow)
-        self._structure = converter.structure_row(cls, _KEPT)
-        self._kinds = {wire_name(field.name): field.type for field in known}
-        self._older = {
-            field.metadata["older"]: wire_name(field.name)
-            for field in known
-            if "older" in field.metadata
-        }
+        self._fields = [_open_field(f, converter) for f in fields if f.name not in _KEPT]
+        self._names = {field.name for field in self._fields}
 
     def __call__(self, value: Any, _: type[Any]) -> Any:
         if not isinstance(value, Mapping):
             raise values.NotThatTypeError("an object", value)
-        found = {name: value[name] for name in self._kinds if value.get(name) is not None}
-        older = {
-            name: old
-            for old, name in self._older.items()
-            if name not in found and value.get(old) is not None
-        }
-        found |= {name: value[old] for name, old in older.items()}
-        try:
-            return self._read(value, found, older)
-        except ClassValidationError as error:
-            if not self._loose:
-                raise _NamedOtherwiseError(error, older) from None
-        fitting = {name: item for name, item in found.items() if self._fits(name, item)}
-        return self._read(value, fitting, older, misfits=found.keys() - fitting)
-
-    def _read(
-        self,
-        value: Mapping[str, Any],
-        found: dict[str, Any],
-        older: Mapping[str, str],
-        misfits: AbstractSet[str] = frozenset(),
-    ) -> Any:
-        """Return a row of what was found; the rest of the mapping, misfits too, goes to `extra`."""
+        found: dict[str, Any] = {}
+        misfits: set[str] = set()
+        renamed: set[str] = set()
+        for name, older, argument, as_it_is, structure, kind in self._fields:
+            item, called = value.get(name), name
+            if item is None and older is not None:
+                item, called = value.get(older), older
+            if item is None:
+                continue
+            if called != name:
+                renamed.add(called)
+            if type(item) is not as_it_is:
+                try:
+                    item = structure(item, kind)
+                except Exception as error:  # noqa: BLE001 - as in decode
+                    if not self._loose:
+                        raise _PartError(f".{called}", error) from None
+                    misfits.add(called)
+                    continue
+            found[argument] = item
         extra: dict[str, Any] = {}
         if len(found) < len(value):
-            taken = {*self._kinds, *older.values()} - misfits
-            extra = {name: item for name, item in value.items() if name not in taken}
-        return self._structure({**found, _KEPT["extra"]: extra, _KEPT["raw"]: value}, self._cls)
-
-    def _fits(self, name: str, item: Any) -> bool:
-        try:
-            self._converter.structure(item, self._kinds[name])
-        except Exception:  # noqa: BLE001 - as in decode
-            return False
-        return True
+            known = (self._names | renamed) - misfits
+            extra = {name: item for name, item in value.items() if name not in known}
+        return self._cls(**found, extra=extra, raw=value)
 
 
-def _read_scalars_and_lists(converter: Converter) -> None:
+def _open_field(field: attrs.Attribute[Any], converter: Converter) -> _OpenField:
+    kind: Any = field.type
+    if _is_optional(kind):
+        (kind,) = (each for each in get_args(kind) if each is not NoneType)
+    return _OpenField(
+        wire_name(field.name),
+        field.metadata.get("older"),
+        field.alias or field.name,
+        _AS_THEY_ARE.get(kind),
+        converter.get_structure_hook(kind),
+        kind,
+    )
+
+
+def _read_scalars(converter: Converter) -> None:
     # By type, not by predicate: cattrs ignores a predicate's hook for bool.
     for kind in (bool, int, str):
         converter.register_structure_hook(kind, values.strict(kind))
 
+
+def _read_optionals_and_lists(converter: Converter) -> None:
     @converter.register_structure_hook_factory(_is_optional)
     def _optionals(kind: Any) -> Any:
         (present,) = (each for each in get_args(kind) if each is not NoneType)
@@ -269,10 +287,20 @@ def _read_scalars_and_lists(converter: Converter) -> None:
         def from_list(value: Any, _: type[Any]) -> Any:
             if not isinstance(value, list | tuple):
                 raise values.NotThatTypeError("a list", value)
-            return sequence(_read_parts(enumerate(value), structure, item))
+            read: list[Any] = []
+            try:
+                # Not to the end: cattrs itself goes on, and keeps an error for each that is wrong,
+                # four kilobytes for two bytes of an answer.
+                for part in value:
+                    read.append(structure(part, item))  # noqa: PERF401 - its length tells the place
+            except Exception as error:  # noqa: BLE001 - as in decode
+                raise _PartError(f"[{len(read)}]", error) from None
+            return sequence(read)
 
         return from_list
 
+
+def _read_mappings(converter: Converter) -> None:
     @converter.register_structure_hook_factory(_is_mapping)
     def _mappings(kind: Any) -> Any:
         item: Any = get_args(kind)[1]
@@ -281,23 +309,15 @@ def _read_scalars_and_lists(converter: Converter) -> None:
         def from_mapping(value: Any, _: type[Any]) -> Any:
             if not isinstance(value, Mapping):
                 raise values.NotThatTypeError("an object", value)
-            return dict(zip(value, _read_parts(value.items(), structure, item), strict=True))
+            read: dict[Any, Any] = {}
+            for name, part in value.items():
+                try:
+                    read[name] = structure(part, item)
+                except Exception as error:  # noqa: BLE001 - as in decode
+                    raise _PartError(f"[{name[:_LONGEST_NAME]}]", error) from None
+            return read
 
         return from_mapping
-
-
-def _read_parts(
-    parts: Iterable[tuple[object, Any]], structure: Callable[[Any, Any], Any], kind: Any
-) -> Iterator[Any]:
-    """Yield each part of a list or a mapping as typed, up to the first that is not.
-
-    cattrs itself goes on, and keeps an error for each: four kilobytes for two bytes of an answer.
-    """
-    for place, part in parts:
-        try:
-            yield structure(part, kind)
-        except Exception as error:  # noqa: BLE001 - as in decode
-            raise _PartError(place, error) from None
 
 
 def decode(
@@ -317,21 +337,17 @@ def decode(
 
 
 class _PartError(Exception):
-    """A part of a list or a mapping that is wrong, and its place there."""
+    """A part of a row, a list or a mapping that is wrong.
 
-    def __init__(self, place: object, cause: Exception) -> None:
+    Args:
+        place: Where it is there, as a path goes on.
+        cause: What is wrong.
+    """
+
+    def __init__(self, place: str, cause: Exception) -> None:
         super().__init__(place, cause)
         self.place = place
         self.cause = cause
-
-
-class _NamedOtherwiseError(Exception):
-    """A row that is wrong in a field which the answer calls by an older name."""
-
-    def __init__(self, cause: ClassValidationError, names: Mapping[str, str]) -> None:
-        super().__init__(cause, names)
-        self.cause = cause
-        self.names = names
 
 
 def _is_marked(marker: Marker) -> Callable[[Any], bool]:
@@ -370,18 +386,14 @@ def _is_open_set(kind: Any) -> bool:
 
 def _first_fault(error: BaseException, rename: Callable[[str], str], path: str) -> tuple[str, str]:
     """Walk cattrs' tree of errors to the first leaf; return its JSON path and reason."""
-    older: Mapping[str, str] = {}
-    if isinstance(error, _NamedOtherwiseError):
-        older, error = error.names, error.cause
     if isinstance(error, ClassValidationError):
         fields, of_the_row = error.group_exceptions()
         if not fields:
             return _first_fault(of_the_row[0], rename, path)
         cause, field = fields[0]
-        name = rename(field.name)
-        return _first_fault(cause, rename, f"{path}.{older.get(name, name)}")
+        return _first_fault(cause, rename, f"{path}.{rename(field.name)}")
     if isinstance(error, _PartError):
-        return _first_fault(error.cause, rename, f"{path}[{str(error.place)[:_LONGEST_NAME]}]")
+        return _first_fault(error.cause, rename, path + error.place)
     if isinstance(error, KeyError):
         return path, "field missing"
     return path, str(error)

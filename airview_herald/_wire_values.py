@@ -28,11 +28,6 @@ class NotThatTypeError(TypeError):
         super().__init__(f"expected {wanted}, got {_json_type(value)}")
 
 
-def as_it_is(value: Any, _: Any) -> Any:
-    """Return a value whatever it is."""
-    return value
-
-
 def strict(kind: type[Any]) -> Any:
     """Return what takes values of a scalar type and of no other."""
     wanted = _JSON_TYPES[kind]
@@ -97,12 +92,17 @@ def scalars(kind: Any) -> set[Any]:
     return members if len(members) > 1 and members <= {str, float, bool} else set()
 
 
-def scalar(value: Any, kind: Any) -> Any:
-    """Return a value of one of the scalar types of a union."""
+def one_of(kind: Any) -> Any:
+    """Return what takes values of the scalar types of a union."""
     members = scalars(kind)
-    if type(value) in members or (type(value) is int and float in members):
-        return value
-    raise NotThatTypeError(" or ".join(sorted(_JSON_TYPES[each] for each in members)), value)
+    wanted = " or ".join(sorted(_JSON_TYPES[each] for each in members))
+
+    def structure(value: Any, _: Any) -> Any:
+        if type(value) in members or (type(value) is int and float in members):
+            return value
+        raise NotThatTypeError(wanted, value)
+
+    return structure
 
 
 def open_set(value: Any, kind: Any) -> Any:
