@@ -66,7 +66,7 @@ from airview_herald.transport import AiohttpTransport
 try:
     AiohttpTransport()
 except ConfigurationError as error:
-    assert 'pip install "airview-herald[aiohttp]"' in str(error), error
+    assert 'pip install ".[aiohttp]"' in str(error), error
 else:
     raise SystemExit("aiohttp is there")
 """

@@ -24,6 +24,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from airview_herald import _origin, errors
+from airview_herald._extras import install
 from airview_herald._version import __version__
 
 if typing.TYPE_CHECKING:
@@ -130,9 +131,7 @@ class OpenTelemetry(Telemetry):
             from opentelemetry import metrics, propagate, trace  # noqa: F401, PLC0415 - an extra
             from opentelemetry.trace.propagation import tracecontext  # noqa: PLC0415 - likewise
         except ImportError:
-            raise ModuleNotFoundError(
-                'OpenTelemetry needs its extra: pip install "airview-herald[otel]"'
-            ) from None
+            raise ModuleNotFoundError(f"OpenTelemetry needs its extra: {install('otel')}") from None
         scope = (_SCOPE, __version__)
         self._trace = trace
         self._tracer = trace.get_tracer(*scope, tracer_provider)

@@ -11,6 +11,7 @@ import anyio
 from anyio import from_thread, to_thread
 from anyio.lowlevel import current_token
 
+from airview_herald._extras import install
 from airview_herald.errors import ConfigurationError
 
 
@@ -28,9 +29,7 @@ class Cluster:
         try:
             distributed = import_module("distributed")
         except ImportError:
-            raise ConfigurationError(
-                'distributed is not installed: pip install "airview-herald[dask]"'
-            ) from None
+            raise ConfigurationError(f"distributed is not installed: {install('dask')}") from None
         if not isinstance(client, distributed.Client):
             raise ConfigurationError(
                 f"client: must be a distributed.Client, not {type(client).__name__}"

@@ -2,8 +2,13 @@
 
 from importlib.util import find_spec
 
+from airview_herald import _extras
+
 if not (find_spec("starlette") and find_spec("uvicorn")):
-    raise ModuleNotFoundError('the sandbox needs its extra: pip install "airview-herald[sandbox]"')
+    # With a name `python -m` tells it on one line.
+    raise ModuleNotFoundError(
+        f"the sandbox needs its extra: {_extras.install('sandbox')}", name=__name__
+    )
 
 from airview_herald.sandbox._sandbox import Sandbox
 from airview_herald.sandbox._traffic import RecordedRequest, RecordedRequests

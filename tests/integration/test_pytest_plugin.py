@@ -200,5 +200,5 @@ def test_without_the_extra_a_test_that_takes_one_says_what_to_install(run_pytest
         "def test_it(airview_sandbox):\n    pass\n\n\ndef test_another():\n    pass\n"
     )
     printed = run_pytest(code, fails=True)
-    assert 'the sandbox needs its extra: pip install "airview-herald[sandbox]"' in printed
+    assert 'the sandbox needs its extra: pip install ".[sandbox]"' in printed
     assert "1 passed, 1 error" in printed

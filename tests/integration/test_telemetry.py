@@ -416,7 +416,7 @@ def test_without_the_extra_there_is_nobody_to_tell():
         [sys.executable, "-c", MISSING], capture_output=True, text=True, check=False
     )
     assert done.stderr.endswith(
-        'OpenTelemetry needs its extra: pip install "airview-herald[otel]"\n'
+        'OpenTelemetry needs its extra: pip install ".[otel]" in the folder of airview-herald\n'
     )
 
 

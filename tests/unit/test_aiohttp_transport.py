@@ -10,6 +10,7 @@ import pytest
 from aiohttp.client_proto import ResponseHandler
 
 from airview_herald import AirView
+from airview_herald._extras import install
 from airview_herald.errors import ConfigurationError
 from airview_herald.transport import AiohttpTransport
 
@@ -41,9 +42,7 @@ def test_without_the_extra_it_says_what_to_install(lacking):
     lacking("aiohttp")
     with pytest.raises(ConfigurationError) as caught:
         AiohttpTransport()
-    assert str(caught.value) == (
-        'http: AiohttpTransport needs aiohttp: pip install "airview-herald[aiohttp]"'
-    )
+    assert str(caught.value) == (f"http: AiohttpTransport needs aiohttp: {install('aiohttp')}")
 
 
 def test_a_release_without_what_is_used_is_refused(lacking):

@@ -169,7 +169,7 @@ async def test_what_is_no_client_of_a_cluster_is_refused(tmp_path):
 async def test_without_distributed_it_says_what_to_install(monkeypatch, tmp_path):
     """The extra is named, not a package."""
     monkeypatch.setitem(sys.modules, "distributed", None)
-    with pytest.raises(ConfigurationError, match=r'pip install "airview-herald\[dask\]"$'):
+    with pytest.raises(ConfigurationError, match=r'pip install "\.\[dask\]" in'):
         await ingest(None, [], ServerSettings(**SERVER), state=tmp_path)
 
 

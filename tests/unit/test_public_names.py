@@ -10,6 +10,7 @@ import pytest
 
 import airview_herald
 from airview_herald import airview, errors, herald
+from airview_herald._extras import install
 
 MODULES = [
     "airview",
@@ -168,15 +169,24 @@ def test_importing_the_package_imports_no_edge():
 
 
 @pytest.mark.parametrize("missing", ["starlette", "uvicorn"])
-def test_a_sandbox_without_its_extra_says_what_to_install(missing):
+@pytest.mark.parametrize(
+    ("asked", "lines"),
+    [
+        ("import airview_herald.sandbox", None),
+        # As `python -m` does, for which a traceback would be of no use.
+        ("import runpy; runpy._run_module_as_main('airview_herald.sandbox')", 1),
+    ],
+)
+def test_a_sandbox_without_its_extra_says_what_to_install(missing, asked, lines):
     """Without the extra's packages the sandbox names the extra, not a package."""
     script = (
         "import importlib.util as util; real = util.find_spec\n"
         f"util.find_spec = lambda name: None if name == {missing!r} else real(name)\n"
-        "import airview_herald.sandbox"
+        f"{asked}"
     )
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=False
     )
     assert done.returncode == 1
-    assert done.stderr.endswith('pip install "airview-herald[sandbox]"\n')
+    assert f"the sandbox needs its extra: {install('sandbox')}" in done.stderr
+    assert lines is None or done.stderr.count("\n") == lines

@@ -1,0 +1,9 @@
+"""How to install what an optional part of the package needs."""
+
+
+def install(extra: str) -> str:
+    """Return the command that installs an extra, in the words of the README.
+
+    By a path, not by a name: on an index of packages that may be somebody else's.
+    """
+    return f'pip install ".[{extra}]" in the folder of airview-herald'
