@@ -3,13 +3,13 @@
 import sys
 from importlib.util import find_spec
 
-from airview_herald._extras import install
+from airview_herald import _extras
 
 
 def main() -> int:
     """Run a command and return its exit code."""
     if not (find_spec("cyclopts") and find_spec("rich")):
-        sys.stderr.write(f"error: the command line needs its extra: {install('cli')}\n")
+        sys.stderr.write(f"error: the command line needs its extra: {_extras.install('cli')}\n")
         return 2
     try:
         from airview_herald.cli._app import run  # noqa: PLC0415 - it imports what may be missing

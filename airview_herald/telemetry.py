@@ -23,8 +23,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 from urllib.parse import urlsplit
 
-from airview_herald import _origin, errors
-from airview_herald._extras import install
+from airview_herald import _extras, _origin, errors
 from airview_herald._version import __version__
 
 if typing.TYPE_CHECKING:
@@ -131,7 +130,9 @@ class OpenTelemetry(Telemetry):
             from opentelemetry import metrics, propagate, trace  # noqa: F401, PLC0415 - an extra
             from opentelemetry.trace.propagation import tracecontext  # noqa: PLC0415 - likewise
         except ImportError:
-            raise ModuleNotFoundError(f"OpenTelemetry needs its extra: {install('otel')}") from None
+            raise ModuleNotFoundError(
+                f"OpenTelemetry needs its extra: {_extras.install('otel')}"
+            ) from None
         scope = (_SCOPE, __version__)
         self._trace = trace
         self._tracer = trace.get_tracer(*scope, tracer_provider)

@@ -11,7 +11,7 @@ from typing import Any
 
 import attrs
 
-from airview_herald._extras import install
+from airview_herald import _extras
 from airview_herald.cli._airview_options import System
 from airview_herald.cli._ends import UsageError
 from airview_herald.cli._ingest_options import Batch, Cluster
@@ -115,7 +115,7 @@ def _dask() -> tuple[Any, Any]:
         return import_module("distributed"), import_module("dask").delayed
     except ImportError:
         raise ConfigurationError(
-            f"--scheduler: distributed is not installed: {install('dask')}"
+            f"--scheduler: distributed is not installed: {_extras.install('dask')}"
         ) from None
 
 

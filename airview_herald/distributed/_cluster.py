@@ -11,7 +11,7 @@ import anyio
 from anyio import from_thread, to_thread
 from anyio.lowlevel import current_token
 
-from airview_herald._extras import install
+from airview_herald import _extras
 from airview_herald.errors import ConfigurationError
 
 
@@ -29,7 +29,9 @@ class Cluster:
         try:
             distributed = import_module("distributed")
         except ImportError:
-            raise ConfigurationError(f"distributed is not installed: {install('dask')}") from None
+            raise ConfigurationError(
+                f"distributed is not installed: {_extras.install('dask')}"
+            ) from None
         if not isinstance(client, distributed.Client):
             raise ConfigurationError(
                 f"client: must be a distributed.Client, not {type(client).__name__}"

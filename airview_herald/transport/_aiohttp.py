@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 
-from airview_herald._extras import install
+from airview_herald import _extras
 from airview_herald.errors import ConfigurationError
 from airview_herald.transport._connection_pool import PoolingTransport, close_all
 from airview_herald.transport._request_head import head_of
@@ -119,7 +119,7 @@ def _connection_class() -> type[AiohttpConnection]:
         import aiohttp  # noqa: F401, PLC0415 - an extra
     except ImportError:
         raise ConfigurationError(
-            f"http: AiohttpTransport needs aiohttp: {install('aiohttp')}"
+            f"http: AiohttpTransport needs aiohttp: {_extras.install('aiohttp')}"
         ) from None
     try:
         from airview_herald.transport._aiohttp_connection import (  # noqa: PLC0415 - an extra
