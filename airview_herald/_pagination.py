@@ -7,7 +7,7 @@ import binascii
 import hashlib
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
 
 import attrs
 
@@ -145,6 +145,13 @@ class Paginator(Generic[T]):
     def __aiter__(self) -> AsyncIterator[T]:
         """Return an iterator over every item."""
         return _Items(self._pages(), self._give, self._most_items)
+
+    # Those who check types know already that there is no `for`.
+    if not TYPE_CHECKING:
+
+        def __iter__(self) -> NoReturn:
+            """Refuse `for`, in which nothing could be fetched."""
+            raise TypeError("a listing is read by `async for`, or awaited for a page; not by `for`")
 
     def pages(self) -> AsyncIterator[Page[T]]:
         """Return an iterator over every page, as answered; there is at least one."""

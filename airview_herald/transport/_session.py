@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, NoReturn, Self
 
 import sniffio
 
@@ -71,6 +71,15 @@ class SessionClient:
         traceback: TracebackType | None,
     ) -> None:
         await self._session.aclose()
+
+    # Those who check types know already that there is no `with`.
+    if not TYPE_CHECKING:
+
+        def __enter__(self) -> NoReturn:
+            """Refuse `with`, in which nothing could be awaited."""
+            raise TypeError(f"{type(self).__name__} is entered by `async with`, not by `with`")
+
+        __exit__ = __enter__
 
 
 def _running_loop() -> object:

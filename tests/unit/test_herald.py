@@ -259,6 +259,13 @@ async def test_bad_input_sends_nothing(client, service, call, field):
 # Its life
 
 
+def test_a_client_is_not_for_with(client):
+    """Who comes from a synchronous client is told of the other one."""
+    told = r"^Herald is entered by `async with`, not by `with`$"
+    with pytest.raises(TypeError, match=told), client():
+        pytest.fail("it was entered")
+
+
 async def test_a_client_is_entered_first(client):
     """Outside its block a client sends nothing."""
     herald = client()

@@ -79,6 +79,15 @@ async def read(paginator, most=None):
     return found
 
 
+def test_a_listing_is_not_for_for():
+    """Nothing could be fetched in it; the message says what to write."""
+    script = Script({None: page("a")})
+    listing = Paginator(script, query=QUERY, identify=str)
+    with pytest.raises(TypeError, match=r"^a listing is read by `async for`, or awaited for a pag"):
+        list(listing)
+    assert script.asked == []
+
+
 async def test_awaiting_is_the_first_page():
     """An awaited listing is its first page, whole, and takes one request."""
     fetch = Script({None: page("a", "b", then="x")})
