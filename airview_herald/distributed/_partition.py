@@ -150,7 +150,13 @@ class _Batch:
     async def _record_with(self, holder: Holder, generation: int) -> None:
         task = self._task
         batch = holder.airview.stream(
-            Pieces.of(task.partition, task.pieces, task.sources, task.problems),
+            Pieces.of(
+                task.partition,
+                task.pieces,
+                task.sources,
+                problems=task.problems,
+                inputs=task.inputs,
+            ),
             state=state_file(task.folder, task.partition, generation),
             dead_letters=letters_file(task.folder, task.partition, generation),
             **task.limits.batch,

@@ -195,18 +195,31 @@ class Pieces(Iterable[ComplianceEvent]):
         sources: How many there are.
         name: Of the pieces.
         problems: What of the sources could not be read; reconciliation asks for it.
+        inputs: How many events there are, if that is known.
     """
 
     blocking: ClassVar[bool] = True
 
-    def __init__(self, folder: str, sources: int, name: str, problems: int = 0) -> None:
+    def __init__(
+        self,
+        folder: str,
+        sources: int,
+        name: str,
+        *,
+        problems: int = 0,
+        inputs: int | None = None,
+    ) -> None:
+        self._folder = folder
         self._files = [Path(folder, str(source), name) for source in range(sources)]
+        self._inputs = inputs
         self.problems: int = problems
 
     @classmethod
-    def of(cls, partition: int, folder: str, sources: int, problems: int) -> Pieces:
+    def of(
+        cls, partition: int, folder: str, sources: int, *, problems: int = 0, inputs: int
+    ) -> Pieces:
         """Return the events of a partition."""
-        return cls(folder, sources, f"{partition}.jsonl", problems)
+        return cls(folder, sources, f"{partition}.jsonl", problems=problems, inputs=inputs)
 
     @classmethod
     def defining(cls, folder: str, sources: int) -> Pieces:
@@ -217,11 +230,17 @@ class Pieces(Iterable[ComplianceEvent]):
         """Read the pieces.
 
         Raises:
-            OSError: One has a line that is no event, or cannot be read.
+            OSError: One has a line that is no event, cannot be read, or is gone.
         """
+        count = 0
         for file in self._files:
             if file.exists():
-                yield from read_jsonl(file, on_problem=_damaged)
+                for event in read_jsonl(file, on_problem=_damaged):
+                    count += 1
+                    yield event
+        # Another call removes them. Reconciliation would close what is missing.
+        if self._inputs not in {None, count}:
+            raise OSError(f"{self._folder} has {count} of {self._inputs} events that were written")
 
 
 def _damaged(problem: SourceProblem) -> None:

@@ -1,6 +1,7 @@
 """What a batch on a cluster is given, and what becomes of it on its way to the partitions."""
 
 import json
+import shutil
 import subprocess
 import sys
 from datetime import date
@@ -213,9 +214,11 @@ def test_a_source_is_split_by_application(tmp_path):
     write_jsonl(events, tmp_path / "events.jsonl")
     folder = str(tmp_path / "pieces" / "0")
     manifest = split(Source("s", path=str(tmp_path / "events.jsonl")), folder, 4)
-    read = [list(Pieces.of(n, str(tmp_path / "pieces"), 1, 0)) for n in range(4)]
-    assert sum(manifest.inputs.values()) == 300
-    assert [len(part) for part in read] == [manifest.inputs.get(n, 0) for n in range(4)]
+    counts = [manifest.inputs.get(n, 0) for n in range(4)]
+    pieces = str(tmp_path / "pieces")
+    read = [list(Pieces.of(n, pieces, 1, inputs=counts[n])) for n in range(4)]
+    assert sum(counts) == 300
+    assert [len(part) for part in read] == counts
     applications = [{each.application.reference for each in part} for part in read]
     assert sum(map(len, applications)) == 60
     assert all(part == sorted(part, key=lambda e: int(e.additional_data)) for part in read)
@@ -258,7 +261,8 @@ def test_pieces_that_do_not_fit_in_memory_are_written_as_they_come(tmp_path, mon
     spilt = split(Source("s", delayed=Delayed(events)), str(tmp_path / "b" / "0"), 3)
     assert whole == spilt
     for number in range(3):
-        a, b = (list(Pieces.of(number, str(tmp_path / each), 1, 0)) for each in "ab")
+        count = whole.inputs.get(number, 0)
+        a, b = (list(Pieces.of(number, str(tmp_path / each), 1, inputs=count)) for each in "ab")
         assert a == b
 
 
@@ -278,7 +282,20 @@ def test_a_damaged_piece_ends_its_partition(tmp_path):
     with (tmp_path / "0" / "0.jsonl").open("ab") as piece:
         piece.write(b"{half a line")
     with pytest.raises(OSError, match="line 2 was written here, and is damaged"):
-        list(Pieces.of(0, str(tmp_path), 1, 0))
+        list(Pieces.of(0, str(tmp_path), 1, inputs=2))
+
+
+def test_pieces_that_are_gone_end_their_partition(tmp_path):
+    """Another call has removed them: what is read is not all, and closes nothing."""
+    for number in range(2):
+        split(Source("s", delayed=Delayed(clustered.events(3))), str(tmp_path / str(number)), 1)
+    pieces = Pieces.of(0, str(tmp_path), 2, inputs=6)
+    assert len(list(pieces)) == 6
+    events = iter(pieces)
+    next(events)
+    shutil.rmtree(tmp_path / "1")
+    with pytest.raises(OSError, match="has 3 of 6 events that were written"):
+        list(events)
 
 
 def test_the_digest_of_a_partition_tells_inputs_apart(tmp_path):
