@@ -73,7 +73,7 @@ class AzureCredential(RefreshingAuth):
             raise ConfigurationError("credential: must have a get_token, as azure-identity's have")
         if not scopes or not all(isinstance(scope, str) and scope for scope in scopes):
             raise ConfigurationError("scopes: must be one or more texts that are not empty")
-        if not timeout > 0:
+        if isinstance(timeout, bool) or not isinstance(timeout, int | float) or not timeout > 0:
             raise ConfigurationError("timeout: must be more than 0 seconds")
         self._scopes = scopes
         self._timeout = timeout

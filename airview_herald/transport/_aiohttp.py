@@ -41,8 +41,7 @@ class AiohttpTransport(PoolingTransport["AiohttpConnection"]):
 
     Raises:
         ConfigurationError: If aiohttp is not installed, or is a release that lacks what is used;
-            or if `verify` is neither a context nor a bool.
-        ValueError: If a number is out of its range.
+            or if `verify` is neither a context nor a bool, or a number is out of its range.
     """
 
     def __init__(

@@ -12,6 +12,7 @@ import anyio
 import httpx
 
 from airview_herald._origin import PORTS
+from airview_herald.errors import ConfigurationError
 from airview_herald.transport._tls import checked_verify, context_for
 
 if TYPE_CHECKING:
@@ -69,8 +70,10 @@ class PoolingTransport(httpx.AsyncBaseTransport, ABC, Generic[C]):
         verify: ssl.SSLContext | bool = True,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        if max_connections < 1 or keepalive_expiry < 0:
-            raise ValueError("max_connections must be at least 1, and keepalive_expiry at least 0")
+        if not isinstance(max_connections, int) or max_connections < 1:
+            raise ConfigurationError("max_connections: must be an integer, at least 1")
+        if not isinstance(keepalive_expiry, int | float) or not keepalive_expiry >= 0:
+            raise ConfigurationError("keepalive_expiry: must be seconds, not negative")
         self._max_connections = max_connections
         self._keepalive_expiry = keepalive_expiry
         self._verify = checked_verify(verify)

@@ -63,8 +63,8 @@ class PooledTransport(PoolingTransport["_Pooled"]):
         network_backend: What opens sockets; by default httpcore's own for the running event loop.
 
     Raises:
-        ConfigurationError: If `verify` is neither a context nor a bool.
-        ValueError: If `max_connections` is below 1 or `keepalive_expiry` is negative.
+        ConfigurationError: If `verify` is neither a context nor a bool, `max_connections` no
+            integer from 1, or `keepalive_expiry` no seconds from 0.
     """
 
     def __init__(

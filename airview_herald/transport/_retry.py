@@ -37,13 +37,13 @@ _INTERNAL = 500
 
 
 def _not_negative(_: object, attribute: attrs.Attribute[float], value: float) -> None:
-    if not value >= 0:
-        raise ConfigurationError(f"retry.{attribute.name}: must not be negative")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
+        raise ConfigurationError(f"retry.{attribute.name}: must be a number, not negative")
 
 
 def _at_least_one(_: object, attribute: attrs.Attribute[int], value: int) -> None:
-    if value < 1:
-        raise ConfigurationError(f"retry.{attribute.name}: must be at least 1")
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ConfigurationError(f"retry.{attribute.name}: must be an integer, at least 1")
 
 
 @attrs.frozen

@@ -2,6 +2,7 @@
 
 import asyncio
 import builtins
+import math
 import subprocess
 import sys
 
@@ -103,10 +104,16 @@ def test_another_event_loop_is_refused():
         asyncio.run(use())
 
 
-@pytest.mark.parametrize("arguments", [{"max_connections": 0}, {"keepalive_expiry": -0.1}])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        *({"max_connections": 0}, {"max_connections": "8"}, {"max_connections": 2.5}),
+        *({"keepalive_expiry": -0.1}, {"keepalive_expiry": "4"}, {"keepalive_expiry": math.nan}),
+    ],
+)
 def test_impossible_limits_are_refused(arguments):
     """A transport without connections, or with a negative expiry, cannot be made."""
-    with pytest.raises(ValueError, match="max_connections must be at least 1"):
+    with pytest.raises(ConfigurationError, match=f"^{next(iter(arguments))}: must be "):
         AiohttpTransport(**arguments)
 
 

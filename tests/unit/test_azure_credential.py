@@ -162,10 +162,11 @@ async def test_a_credential_that_takes_too_long_is_an_authentication_error():
     assert len(credential.asked) == 2
 
 
-def test_a_timeout_is_more_than_nothing():
+@pytest.mark.parametrize("seconds", [0, "30", None, True])
+def test_a_timeout_is_seconds_more_than_none(seconds):
     """The error names the setting."""
-    with pytest.raises(ConfigurationError, match=r"^timeout:"):
-        AzureCredential(Blocking(), SCOPE, timeout=0)
+    with pytest.raises(ConfigurationError, match=r"^timeout: must be more than 0 seconds$"):
+        AzureCredential(Blocking(), SCOPE, timeout=seconds)
 
 
 @pytest.mark.parametrize("token", ["", None, "two\nlines"])

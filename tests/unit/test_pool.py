@@ -1,6 +1,7 @@
 """`PooledTransport` over a network in memory."""
 
 import asyncio
+import math
 import ssl
 
 import anyio
@@ -10,6 +11,7 @@ import pytest
 import respx
 from clock import Clock
 
+from airview_herald.errors import ConfigurationError
 from airview_herald.transport import _connection_pool
 from airview_herald.transport._pool import PooledTransport
 
@@ -591,8 +593,14 @@ async def test_no_context_is_made_before_the_first_https_request(network, monkey
         assert made == [True]
 
 
-@pytest.mark.parametrize("arguments", [{"max_connections": 0}, {"keepalive_expiry": -0.1}])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        *({"max_connections": 0}, {"max_connections": "8"}, {"max_connections": 2.5}),
+        *({"keepalive_expiry": -0.1}, {"keepalive_expiry": "4"}, {"keepalive_expiry": math.nan}),
+    ],
+)
 def test_impossible_limits_are_refused(arguments):
     """A transport without connections, or with a negative expiry, cannot be made."""
-    with pytest.raises(ValueError, match="max_connections must be at least 1"):
+    with pytest.raises(ConfigurationError, match=f"^{next(iter(arguments))}: must be "):
         PooledTransport(**arguments)

@@ -230,10 +230,16 @@ def test_no_retry_after_raises(header):
 @pytest.mark.parametrize(
     ("setting", "message"),
     [
-        ({"attempts": 0}, "retry.attempts: must be at least 1"),
-        ({"base": -0.1}, "retry.base: must not be negative"),
-        ({"cap": -1}, "retry.cap: must not be negative"),
-        ({"budget": float("nan")}, "retry.budget: must not be negative"),
+        ({"attempts": 0}, "retry.attempts: must be an integer, at least 1"),
+        ({"attempts": "3"}, "retry.attempts: must be an integer, at least 1"),
+        ({"attempts": 2.5}, "retry.attempts: must be an integer, at least 1"),
+        ({"attempts": True}, "retry.attempts: must be an integer, at least 1"),
+        ({"base": -0.1}, "retry.base: must be a number, not negative"),
+        ({"base": "0.1"}, "retry.base: must be a number, not negative"),
+        ({"cap": -1}, "retry.cap: must be a number, not negative"),
+        ({"cap": None}, "retry.cap: must be a number, not negative"),
+        ({"budget": float("nan")}, "retry.budget: must be a number, not negative"),
+        ({"budget": True}, "retry.budget: must be a number, not negative"),
     ],
 )
 def test_a_policy_that_cannot_work_is_refused(setting, message):
