@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import itertools
-import logging
 import math
 import random
 import time
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Never, Self, TypeVar
+from typing import Self, TypeVar
 
 import anyio
 import httpx
 
-from airview_herald._quoted import printable
 from airview_herald.errors import (
     AirViewHeraldError,
     DeadlineError,
@@ -24,10 +22,11 @@ from airview_herald.errors import (
     UnauthorizedError,
 )
 from airview_herald.telemetry import Telemetry
+from airview_herald.transport._attempts import Attempts
 from airview_herald.transport._auth_flow import authorized, begun, is_as_asked, outlives
 from airview_herald.transport._call import Call, ErrorBody, Reply, RetryClass
 from airview_herald.transport._connections import Connections
-from airview_herald.transport._exchange import Exchange, bare
+from airview_herald.transport._exchange import bare
 from airview_herald.transport._failures import (
     HTTPX_ERRORS,
     FailedAttempt,
@@ -42,26 +41,17 @@ from airview_herald.transport._operation import Operation
 from airview_herald.transport._options import Options
 from airview_herald.transport._pacing import Pacing
 from airview_herald.transport._requests import Requests
-from airview_herald.transport._retry import (
-    Failure,
-    Fate,
-    RetryBudget,
-    delay_before_retry,
-)
-
-logger = logging.getLogger("airview_herald")
+from airview_herald.transport._retry import Failure, Fate, RetryBudget
 
 T = TypeVar("T")
 
 _UNSURE = (Fate.AMBIGUOUS, Fate.ENDED, Fate.BROKEN, Fate.DONE)
-_ANSWERED = (Fate.VERDICT, Fate.DONE)
 _SETTLING = frozenset({400, 404, 409, 422})
 # How many pages in place of a token, say, are taken for the answer.
 _UNREADABLE = 5
-_LONGEST_TOLD = 2_000
 
 
-class Transport(Exchange):
+class Transport(Attempts):
     """Send calls: attempts outside, auth inside, one account for each operation.
 
     Args:
@@ -94,17 +84,20 @@ class Transport(Exchange):
         sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
         rng: Callable[[], float] = random.random,
     ) -> None:
-        pacing = Pacing(clock, sleep) if pacing is None else pacing
+        super().__init__(
+            connections,
+            options,
+            budget=RetryBudget(options.retry.budget) if budget is None else budget,
+            pacing=Pacing(clock, sleep) if pacing is None else pacing,
+            clock=clock,
+            sleep=sleep,
+            rng=rng,
+        )
         self._requests = Requests(options)
-        super().__init__(connections, self._requests.timeouts, options.limits, pacing, clock)
         self._auth = auth
         self._anonymous = auth is None and all(name.lower() in PUBLIC for name in options.headers)
         self._flow = (auth or httpx.Auth()).async_auth_flow
         self._read_error = read_error
-        self.options = options
-        self._budget = RetryBudget(options.retry.budget) if budget is None else budget
-        self.sleep = sleep
-        self._rng = rng
 
     def with_options(self, options: Options) -> Self:
         """Return a sibling that sends otherwise, on the same connections and credential.
@@ -199,82 +192,6 @@ class Transport(Exchange):
             return None  # type: ignore[return-value]  # such calls decode to `None` or an optional
         raise from_status(reply, body, anonymous=self._anonymous)
 
-    def _answered(self) -> None:
-        """Note that the service is there: it granted a request, or said no for a reason."""
-        self._budget.refund()
-        if not self.pacing.quiet:
-            self.pacing.succeeded()
-
-    def _heed(self, error: AirViewHeraldError, failure: Failure, operation: Operation) -> None:
-        """Heed what a failure says of when to send, for all that the client sends."""
-        throttled = error.status == httpx.codes.TOO_MANY_REQUESTS
-        if failure.fate in _ANSWERED:
-            if error.status is not None:
-                self._answered()
-            return
-        pause = failure.retry_after if failure.fate is Fate.UNPROCESSED else None
-        if pause:
-            self.pacing.hold(pause)
-        # The rate sees to what was throttled.
-        if operation.patience is None or throttled:
-            return
-        connected = error.status is not None or failure.fate is not Fate.UNPROCESSED
-        missed = self.pacing.missed(connected=connected)
-        # After another pause one tries first.
-        if (missed or pause or not self._budget.spend()) and not self.pacing.gate_closed:
-            # On stderr where nothing is set up: minutes of silence look like a hang.
-            told = printable(str(error), _LONGEST_TOLD)
-            logger.warning("%s; batches wait for the server, up to max_cooldown", told)
-            self.pacing.close_gate()
-
-    def _delay(
-        self, retry_class: RetryClass, failure: Failure, attempt: int, operation: Operation
-    ) -> float | None:
-        rng = self._rng
-        if operation.patience is not None:
-            # What keeps all that the client sends waiting is waited for in line, off the clock.
-            if failure.fate is Fate.UNPROCESSED:
-                failure = Failure(failure.fate)
-            if self.pacing.gate_closed:
-                rng = _zero
-        delay = delay_before_retry(
-            self.options.retry,
-            retry_class,
-            failure,
-            attempt=attempt,
-            attempts=operation.attempts,
-            settle=self.options.settle,
-            rng=rng,
-        )
-        if delay is not None and operation.attempts is not None and not self._budget.spend():
-            return None
-        return delay
-
-    async def _pause(self, seconds: float, operation: Operation) -> None:
-        """Wait before a request is sent again."""
-        operation.paused = True
-        await self.sleep(seconds)
-
-    def _give_up(
-        self, error: AirViewHeraldError, delay: float | None, operation: Operation
-    ) -> Never:
-        """Raise the last attempt's error, or say that there is no time for the next one."""
-        if delay is None:
-            raise error
-        raise DeadlineError(
-            f"{error.message}; the next attempt in {delay:.1f} s would exceed the operation's "
-            f"{operation.deadline:g} s",
-            error.request,
-        ) from error
-
-    def time_left(self, operation: Operation) -> float:
-        """Return the seconds for which an operation may wait for another, starting its clock.
-
-        Without end while a batch's event has any time: its clock may stand still.
-        """
-        remaining = operation.remaining(self.clock)
-        return remaining if operation.patience is None or remaining <= 0 else math.inf
-
     async def _in_time(
         self, step: Awaitable[httpx.Request], request: httpx.Request, operation: Operation
     ) -> httpx.Request:
@@ -294,29 +211,6 @@ class Transport(Exchange):
             f"{operation.deadline:g} s",
             RequestFacts(request.method, url),
         )
-
-    def settled_at(self) -> float:
-        """Return when a request that is given up now has surely ended on the server."""
-        return self.clock() + self.options.settle
-
-    async def wait_until(self, when: float, operation: Operation) -> None:
-        """Wait on an operation's account for what an unanswered request may still do.
-
-        Args:
-            when: A moment of the transport's clock.
-            operation: The account.
-
-        Raises:
-            DeadlineError: The operation has not that much time left.
-        """
-        seconds = when - self.clock()
-        if seconds >= operation.remaining(self.clock):
-            raise DeadlineError(
-                f"waiting {seconds:.1f} s for an unanswered request to end would exceed the "
-                f"operation's {operation.deadline:g} s"
-            )
-        if seconds > 0:
-            await self.sleep(seconds)
 
     async def _authenticated(
         self, call: Call[T], url: str, operation: Operation, attempt: int
@@ -411,7 +305,3 @@ class Transport(Exchange):
             method, url, status, attempts=attempt, request_id=request_id, operation=operation
         )
         return Reply(status, headers, response.content, facts, self._limits.json_depth)
-
-
-def _zero() -> float:
-    return 0.0
