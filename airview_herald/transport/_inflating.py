@@ -73,4 +73,5 @@ def _inflated(content: bytes, window: int, grown: Callable[[int], None]) -> byte
 
 def _has_head(content: bytes) -> bool:
     """Return whether a deflated body has the two bytes before it that RFC 9110 wants."""
-    return content[0] & 0x0F == zlib.DEFLATED and int.from_bytes(content[:2], "big") % 31 == 0
+    head = int.from_bytes(content[:2], "big")
+    return head >> 8 & 0x0F == zlib.DEFLATED and head % 31 == 0

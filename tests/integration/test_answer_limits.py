@@ -226,12 +226,13 @@ async def test_a_listing_may_have_more_objects(carried, backend):
         (b"br", b"x", "encoded otherwise than in gzip or deflate"),
         (b"gzip, gzip, gzip", b"x", "encoded more than twice"),
         (b"gzip", gzip.compress(b"null")[:-1], "no whole gzip: it is cut short"),
+        (b"deflate, gzip", gzip.compress(b""), "no whole deflate: it is cut short"),
         (b"gzip", gzip.compress(b"null") + b"x", "no whole gzip: it goes on behind its end"),
         (b"gzip", gzip.compress(bytes(200_000)) * 2, "no whole gzip: it goes on behind its end"),
         (b"gzip", b"no gzip at all", "no whole gzip: Error -3"),
         (b"deflate", zlib.compress(b"null")[:-1], "no whole deflate: it is cut short"),
     ],
-    ids=["unknown", "thrice", "cut", "longer", "two", "none", "cut deflate"],
+    ids=["unknown", "thrice", "cut", "empty", "longer", "two", "none", "cut deflate"],
 )
 async def test_a_body_that_is_not_what_it_says(carried, backend, coding, body, reason):
     """It is an error that says what is wrong with its encoding."""
