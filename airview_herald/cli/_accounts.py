@@ -81,19 +81,21 @@ def of_report(report: IngestReport, unreadable: int, ended: str | None) -> dict[
 def in_words(row: Mapping[str, Any]) -> dict[str, str]:
     """Return the account of a batch for a person: what is zero is left out, but for two."""
     inputs, elapsed = row["inputs"], row["elapsed"]
-    rate = inputs / elapsed if elapsed else 0.0
+    rate = (inputs - row["skipped"] - row["not_attempted"]) / elapsed if elapsed else 0.0
     words = {
         "recorded": f"{row['recorded']:,} of {inputs:,}",
         "failed": f"{row['failed']:,}",
     }
-    for name in ("unknown", "skipped", "not_attempted", "unreadable", "reconciled"):
+    for name in ("unknown", "skipped", "not_attempted", "unreadable"):
         if row[name]:
             words[name.replace("_", " ")] = f"{row[name]:,}"
+    if row["reconciled"] is not None:
+        words["reconciled"] = f"{row['reconciled']:,}"
     words |= {f"  {error}": f"{count:,}" for error, count in row["errors"].items()}
     if row["mismatches"]:
-        words["mismatches"] = f"{row['mismatches']:,} definitions exist with other attributes"
+        words["mismatches"] = f"{row['mismatches']:,} in definitions that exist"
     if row["orphans"]:
-        words["orphans"] = f"{row['orphans']:,} applications without an environment"
+        words["applications"] = f"{row['orphans']:,} without an environment"
     if row["unreconciled"]:
         words["not reconciled"] = row["unreconciled"]
     if row["server_restored"]:
@@ -119,3 +121,9 @@ def of_plan(plan: Plan, unreadable: int) -> dict[str, Any]:
         "mismatches": len(plan.mismatches),
         "requests": plan.requests,
     }
+
+
+def of_look(row: Mapping[str, Any]) -> dict[str, str]:
+    """Return the account of a look for a person."""
+    words = {name: f"{row[name]:,}" for name in row if name not in {"kind", "requests"}}
+    return words | {"this look": f"{row['requests']:,} requests"}

@@ -71,7 +71,7 @@ class Display:
             "" if share is None else f"{share:4.0%}",
             self._left(now - self._began, share),
         )  # fmt: skip
-        return Group(Text(), line, self._counts(self._pace.at(now, through)))
+        return Group(Text(), line, self._counts(self._pace.at(now, through - report.skipped)))
 
     def _share(self, through: int) -> float | None:
         """Return how much of the input is through; what is held is not."""
