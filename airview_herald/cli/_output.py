@@ -6,7 +6,7 @@ import json as jsonlib
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, Any, Literal, Self, TypeAlias
 
 import attrs
 from cyclopts import Parameter
@@ -16,6 +16,10 @@ from airview_herald.cli._ends import give_up, on_one_line
 
 # Wider than any row: what is no terminal wraps nothing.
 _UNWRAPPED = 10_000
+# The end of the year 9999, in epoch seconds.
+_LATEST = 253_402_300_800
+# What a table has between two columns.
+_BETWEEN = 3
 
 Json: TypeAlias = Annotated[
     bool | None,
@@ -104,20 +108,58 @@ class Output:
         from rich import box  # noqa: PLC0415 - a pipe needs no table
         from rich.table import Table  # noqa: PLC0415
 
+        described = [_Column.of(rows, column) for column in columns]
+        spare = _width() - sum(each.least + _BETWEEN for each in described) + _BETWEEN
+        if spare < 0:
+            self._one_by_one(rows, columns)
+            return
+        # rich would take from all columns alike, and so cut those that cannot be narrower.
+        widths: dict[str, int] = {}
+        for number, each in enumerate(sorted(described, key=_Column.extra)):
+            given = min(each.extra(), spare // (len(described) - number))
+            widths[each.name] = each.least + given
+            spare -= given
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-        for column in columns:
-            numbers = all(isinstance(_at(row, column), int | float | None) for row in rows)
-            heading = column.rpartition(".")[2].replace("_", " ")
+        for each in described:
+            justify: Literal["left", "right"] = "right" if each.numbers else "left"
             table.add_column(
-                heading,
-                justify="right" if numbers else "left",
-                overflow="fold",
-                min_width=max(map(len, heading.split())),
-                no_wrap=column == "id",
+                each.heading, justify=justify, overflow="fold", width=widths[each.name]
             )
         for row in rows:
             table.add_row(*(_cell(_at(row, column)) for column in columns))
         _print(table)
+
+    def _one_by_one(self, rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
+        """Print the rows of a table for which the terminal is too narrow."""
+        for number, row in enumerate(rows):
+            sys.stdout.write("\n" if number else "")
+            self.one({column.rpartition(".")[2]: _at(row, column) for column in columns})
+
+
+@attrs.frozen
+class _Column:
+    """A column of a table: what it may not be narrower than, and what it would like to be."""
+
+    name: str
+    heading: str
+    numbers: bool
+    least: int
+    most: int
+
+    @classmethod
+    def of(cls, rows: Sequence[Mapping[str, Any]], name: str) -> Self:
+        """Return a column; numbers and ids are not broken, and no word of the heading is."""
+        cells = [_at(row, name) for row in rows]
+        numbers = all(isinstance(cell, int | float | None) for cell in cells)
+        heading = name.rpartition(".")[2].replace("_", " ")
+        most = max(len(heading), *(len(_words(cell)) for cell in cells))
+        words = max(map(len, heading.split()))
+        whole = max(len(_words(cell)) for cell in cells) if numbers or name == "id" else 0
+        return cls(name, heading, numbers, max(words, whole), most)
+
+    def extra(self) -> int:
+        """Return by how much it would like to be wider."""
+        return self.most - self.least
 
 
 def _at(row: Any, column: str) -> Any:
@@ -129,24 +171,41 @@ def _at(row: Any, column: str) -> Any:
 def _cell(value: Any) -> Any:
     from rich.text import Text  # noqa: PLC0415 - a pipe needs no table
 
-    if value is None:
-        return Text("")
-    if isinstance(value, bool):
-        return Text("yes" if value else "no")
-    if isinstance(value, int):
-        return Text(str(value))
-    if isinstance(value, str):
-        return Text(on_one_line(value))
-    if isinstance(value, datetime):
-        return Text(f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%SZ}")
-    return Text(on_one_line(jsonlib.dumps(value, default=_plain, ensure_ascii=False)))
+    return Text(_words(value))
+
+
+def _words(value: Any) -> str:
+    """Return a value for a person, on one line; `None` is nothing."""
+    return "" if value is None else on_one_line(_told(value))
+
+
+def _told(value: Any) -> str:
+    """Return a value for a person: Herald's moments, and whom subscribers name, are read out."""
+    match value:
+        case bool():
+            return "yes" if value else "no"
+        case int() | str():
+            return str(value)
+        case datetime():
+            return f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%SZ}"
+        case {"at": int() | float() as at} if 0 <= at < _LATEST:
+            return _told(datetime.fromtimestamp(at, UTC))
+        case [{"subscriber": str()}, *_]:
+            return ", ".join(str(_at(each, "subscriber")) for each in value)
+    return jsonlib.dumps(value, default=_plain, ensure_ascii=False)
+
+
+def _width() -> int:
+    """Return how many columns a line may have."""
+    from rich.console import Console  # noqa: PLC0415 - a pipe needs no table
+
+    return Console().width if sys.stdout.isatty() else _UNWRAPPED
 
 
 def _print(table: Any) -> None:
     from rich.console import Console  # noqa: PLC0415 - a pipe needs no table
 
-    width = None if sys.stdout.isatty() else _UNWRAPPED
-    console = Console(highlight=False, width=width)
+    console = Console(highlight=False, width=_width())
     with console.capture() as capture:
         console.print(table)
     for line in capture.get().splitlines():

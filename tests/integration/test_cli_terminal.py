@@ -6,6 +6,7 @@ import signal
 
 import pytest
 
+from airview_herald.cli._output import Output
 from airview_herald.sandbox import Sandbox
 from airview_herald.sources import write_jsonl
 
@@ -46,6 +47,22 @@ def test_a_batch_is_shown_while_it_runs(cli, event):
     assert "line 10 failed: xxx" in plain
     assert "interrupted: nothing more was sent" in plain
     assert re.search(r"not attempted +\d+", plain)
+
+
+@pytest.mark.parametrize("columns", range(36, 80, 3))
+def test_a_narrow_terminal_loses_no_column(monkeypatch, capsys, columns):
+    """What is too wide for it as a table is a line for each field of each row."""
+    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    row = {
+        "application_name": "Payments", "control_name": "Patch R&D servers",
+        "control_severity": "LOW", "total": 1_234_567, "is_compliant": 89,
+    }  # fmt: skip
+    Output(json=False).rows([row, row])
+    shown = _plain(capsys.readouterr().out)
+    for part in ("application", "name", "severity", "total", "compliant", "1234567", "89"):
+        assert part in shown
+    assert max(map(len, shown.splitlines())) <= columns
 
 
 def test_json_on_a_terminal_is_asked_for(cli):
