@@ -5,14 +5,15 @@ from __future__ import annotations
 from typing import Literal, TypeAlias
 
 from airview_herald.cli._airview_options import Server, System
-from airview_herald.cli._ends import ExitCode
+from airview_herald.cli._ends import ExitCode, complain
 from airview_herald.cli._output import Json, Output, as_row
+from airview_herald.errors import ConflictError
 
 _State: TypeAlias = Literal["NONE", "PENDING", "ACTIVE"]
 
 
 async def list_(*, system: System, state: _State = "PENDING", json: Json = None) -> int:
-    """List the resources that are excluded in a state; releases before May 2023 have them.
+    """List the resources of a system that are excluded; releases before May 2023 have them.
 
     Args:
         state: What was decided.
@@ -38,6 +39,10 @@ async def set_(
         state: What is decided.
     """
     async with server.client() as airview:
-        await airview.set_exclusion_resource_state(id, state)
+        try:
+            await airview.set_exclusion_resource_state(id, state)
+        except ConflictError:
+            complain(f"{id}: there is nothing of that id to be excluded")
+            return ExitCode.FAILED
     Output(json).one({"id": id, "state": state})
     return ExitCode.DONE

@@ -6,11 +6,12 @@ from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from airview_herald.cli._ends import ExitCode, UsageError
+from airview_herald.cli._ends import ExitCode, UsageError, complain, not_done, told
 from airview_herald.cli._file_names import FileName
 from airview_herald.cli._herald_options import CONFIGURED, Account
 from airview_herald.cli._json_files import read_object
 from airview_herald.cli._output import Json, Output, as_row
+from airview_herald.errors import StatusError
 
 _COLUMNS = ("id", "name", "class", "notification_type", "active", "subscriber_count")
 _FIELDS = (
@@ -110,13 +111,20 @@ async def delete_(
     Args:
         subscription_ids: Their ids.
     """
+    left: list[str] = []
     async with account.client() as herald:
-        if len(subscription_ids) == 1:
-            await herald.delete_subscription(subscription_ids[0])
-        else:
-            await herald.batch_delete_subscriptions(subscription_ids)
-    Output(json).rows([{"deleted": each} for each in subscription_ids])
-    return ExitCode.DONE
+        try:
+            if len(subscription_ids) == 1:
+                await herald.delete_subscription(subscription_ids[0])
+            else:
+                await herald.batch_delete_subscriptions(subscription_ids)
+        except StatusError as error:
+            left = not_done(error)
+            if not left:
+                raise
+            complain(told(error))
+    Output(json).rows([{"deleted": each} for each in subscription_ids if each not in left])
+    return ExitCode.FAILED if left else ExitCode.DONE
 
 
 async def subscribe_(

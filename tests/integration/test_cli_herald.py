@@ -153,7 +153,25 @@ def test_the_life_of_a_subscription(cli, seeded):
     assert again.code == 1
     assert cli("subscriptions", "delete", identity).rows == [{"deleted": identity}]
     many = cli("subscriptions", "delete", identity, "other")
-    assert many.code == 1
-    assert "not done" in many.err
-    table = cli("subscriptions", "list", "--subscribers", "--no-json").out
-    assert table.split("\n")[0].split()[-3:] == ["subscriber", "count", "subscribers"]
+    assert (many.code, many.rows) == (1, [])
+    assert many.err.endswith(f"; not done: {identity}, other\n")
+
+
+def test_what_was_deleted_is_told_though_the_rest_was_not_there(cli, seeded):
+    """Of several some may be gone already."""
+    identity = cli("subscriptions", "list").rows[0]["id"]
+    done = cli("subscriptions", "delete", identity, "nope")
+    assert (done.code, done.rows) == (1, [{"deleted": identity}])
+    assert done.err.endswith("; not done: nope\n")
+
+
+def test_a_table_of_subscriptions_reads_out_what_json_has(cli, seeded):
+    """Whom subscribers name, and moments in place of seconds since the epoch."""
+    [first, *_] = cli("subscriptions", "list", "--subscribers").rows
+    names = ", ".join(each["subscriber"] for each in first["subscribers"])
+    heading, _, row, *_ = cli("subscriptions", "list", "--subscribers", "--no-json").out.split("\n")
+    assert heading.split()[-3:] == ["subscriber", "count", "subscribers"]
+    assert row.endswith(f" {names}")
+    shown = cli("subscriptions", "show", first["id"], "--no-json").out
+    assert re.search(rf"^subscribers +{names}$", shown, re.MULTILINE)
+    assert re.search(r"^created +\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ$", shown, re.MULTILINE)
