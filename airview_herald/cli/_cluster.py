@@ -54,6 +54,11 @@ async def on_cluster(  # noqa: PLR0913 - what `ingest` was told
         reading = attrs.evolve(reading, base=_absolute(reading.base))
     sources = [delayed(Inputs)([_absolute(file)], reading) for file in files]
     try:
+        # A client that finds it wrong leaves coroutines behind.
+        import_module("distributed.comm").get_address_host_port(cluster.scheduler)
+    except ValueError as error:
+        raise UsageError("--scheduler", f"{cluster.scheduler} is no address: {error}") from None
+    try:
         client = await distributed.Client(cluster.scheduler, asynchronous=True)
     except (OSError, ValueError) as error:
         raise ConnectError(f"--scheduler: {cluster.scheduler} cannot be used: {error}") from None
@@ -98,6 +103,8 @@ async def on_cluster(  # noqa: PLR0913 - what `ingest` was told
 def _check(files: Sequence[str], system: System, batch: Batch) -> None:
     if batch.state is None:
         raise UsageError("--scheduler", "needs --state, a folder that the workers share")
+    if Path(batch.state).is_file():
+        raise UsageError("--state", f"{batch.state} is a file; workers share a folder")
     if STDIN in files:
         raise UsageError(STDIN, "workers cannot read stdin")
     if system.token_file is not None:

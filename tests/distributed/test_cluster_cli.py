@@ -76,6 +76,14 @@ def _rest(event):
             ["a.jsonl", "--scheduler", "tcp://x", "--state", "s", "--dry-run"],
             "--dry-run, --check: look from here: without --scheduler",
         ),
+        (
+            ["a.jsonl", "--scheduler", "garbage", "--state", "s"],
+            "error: --scheduler: garbage is no address: missing port number in address 'garbage'\n",
+        ),
+        (
+            ["a.jsonl", "--scheduler", "tcp://127.0.0.1:1", "--state", "a.jsonl"],
+            "--state: a.jsonl is a file; workers share a folder",
+        ),
     ],
 )
 def test_options_that_do_not_go_with_a_cluster(cli, options, told):
@@ -83,6 +91,7 @@ def test_options_that_do_not_go_with_a_cluster(cli, options, told):
     done = cli("ingest", *options)
     assert (done.code, done.out) == (2, "")
     assert told in done.err
+    assert done.err.count("\n") == 1
 
 
 def test_a_scheduler_that_is_not_there_is_one_line(cli):
