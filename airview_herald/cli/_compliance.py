@@ -18,7 +18,10 @@ _COUNTS = ("total", "is_compliant")
 async def compliance(
     *,
     server: Server,
-    select: Annotated[tuple[str, ...], Parameter(negative=(), consume_multiple=True)] = _SELECT,
+    select: Annotated[
+        tuple[str, ...],
+        Parameter(negative=(), consume_multiple=True, show_default=", ".join),
+    ] = _SELECT,
     filter: str | None = None,  # noqa: A002 - the route's own word
     json: Json = None,
 ) -> int:
@@ -27,7 +30,8 @@ async def compliance(
     Args:
         select: What to group by: any of `applicationId`, `applicationName`, `environmentName`,
             `resourceReference`, `technicalControlReference`, `controlName`, `controlId` and
-            `controlSeverity`, with commas or spaces between.
+            `controlSeverity`, with commas or spaces between. `technicalControlName`, `systemName`
+            and `systemStage` group too, and AirView leaves them out of its answer.
         filter: An OData expression, such as `is_compliant eq false`.
     """
     selected = [name for names in select for name in names.split(",") if name]

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Annotated, TypeAlias
+
+from cyclopts import Parameter
 
 if TYPE_CHECKING:
     FileName: TypeAlias = str
 else:
     # Completion knows a file by its Path; of what may be a text, a text comes out.
-    FileName: TypeAlias = str | Path
+    FileName: TypeAlias = Annotated[str | Path, Parameter(metavar="FILE")]
 
 
 def beginning(file: str, size: int) -> bytes:

@@ -22,11 +22,15 @@ class Account:
     """Where Herald is, and who asks: options, else `ALERTLOGIC_*`, else a profile.
 
     Attributes:
-        profile: The section of `~/.alertlogic/config`.
-        account_id: The account; by default the configured one, else the credential's own.
+        profile: The section of `~/.alertlogic/config`, or of the file that ALERTLOGIC_CONFIG names;
+            by default what ALERTLOGIC_PROFILE says.
+        account_id: The account; by default what ALERTLOGIC_ACCOUNT_ID or the profile says, else
+            the credential's own.
         endpoint: `production`, `integration`, `map`, or the URL of what serves everything, such
-            as a sandbox.
-        residency: Where the account's data lie: `default`, `us` or `emea`.
+            as a sandbox; by default what ALERTLOGIC_ENDPOINT or the profile says, else
+            production.
+        residency: Where the account's data lie: `default`, `us` or `emea`; by default what
+            ALERTLOGIC_RESIDENCY or the profile says.
         token_file: A file with an AIMS token, `-` for stdin, in place of an access key.
         timeout: Seconds for connecting, and for each read and write; by default 5 and 30.
         allow_http: Accept plain http URLs of other machines, though credentials travel.

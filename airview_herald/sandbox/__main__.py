@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from typing import Never
 
 from airview_herald.sandbox import FaultKind, Sandbox
 
@@ -89,8 +90,14 @@ def _signals() -> Iterator[threading.Event]:
             signal.signal(number, handler)
 
 
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> Never:
+        """Tell what is wrong in one line."""
+        self.exit(2, f"error: {message}. See {self.prog} --help.\n")
+
+
 def _parser(program: str) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog=program,
         description="Serve AirView and Herald on this machine.",
     )
@@ -166,10 +173,10 @@ def _parser(program: str) -> argparse.ArgumentParser:
 
 
 def _port(text: str) -> int:
-    port = int(text)
-    if not 0 <= port <= 65535:  # noqa: PLR2004 - TCP's range
-        raise argparse.ArgumentTypeError("a port is a number from 0 to 65535")
-    return port
+    with contextlib.suppress(ValueError):
+        if 0 <= int(text) <= 65535:  # noqa: PLR2004 - TCP's range
+            return int(text)
+    raise argparse.ArgumentTypeError("must be a number from 0 to 65535")
 
 
 if __name__ == "__main__":
