@@ -59,7 +59,7 @@ class DeadLetterFile:
         try:
             file = FileIO(os.open(path, flags, 0o666), "r+")
         except OSError as error:
-            raise _refusal(path, f"cannot be used: {error}") from error
+            raise _refusal(path, f"cannot be used: {error.strerror}") from error
         opened = cls(path, file)
         try:
             opened._prepare(run)

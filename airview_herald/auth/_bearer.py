@@ -12,6 +12,11 @@ from airview_herald._secret import Secret
 _SCHEMES = re.compile(r"\s*(bearer(\s+|$))*", re.IGNORECASE)
 
 
+def without_scheme(token: str) -> str:
+    """Return a token without the `Bearer ` before it."""
+    return _SCHEMES.sub("", token, count=1).strip()
+
+
 class BearerToken(httpx.Auth):
     """Send a fixed token.
 
@@ -23,7 +28,7 @@ class BearerToken(httpx.Auth):
     """
 
     def __init__(self, token: str | Secret) -> None:
-        bare = Secret(_SCHEMES.sub("", Secret(token, "token").reveal(), count=1).strip(), "token")
+        bare = Secret(without_scheme(Secret(token, "token").reveal()), "token")
         self._header = Secret(f"Bearer {bare.reveal()}")
 
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import httpx
 
 from airview_herald._secret import Secret
-from airview_herald.auth._bearer import BearerToken
+from airview_herald.auth._bearer import BearerToken, without_scheme
 from airview_herald.auth._client_credentials import ClientCredentials
 from airview_herald.errors import ConfigurationError
 
@@ -35,6 +35,8 @@ def airview_credential(
     found = {part: environ[part] for part in _CLIENT if environ.get(part)}
     if token and found:
         raise ConfigurationError(f"{_TOKEN}: is set beside {', '.join(found)}: leave either out")
+    if token and not without_scheme(token):
+        raise ConfigurationError(f"{_TOKEN}: has no token behind its scheme")
     if token:
         return BearerToken(Secret(token, _TOKEN)), _TOKEN
     if not found:

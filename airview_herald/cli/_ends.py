@@ -34,16 +34,35 @@ _OPTIONS = {
     "`State(path, restart=True)`": "--restart",
     "another `run`": "another --run",
     "`restart=True`": "--restart",
+    "pass auth= instead": "a token comes by AIRVIEW_TOKEN or --token-file",
+    "; airview_herald.sources.encode_reference maps any text, reversibly": "",
     "read it into a list first": "send a copy of it",
     "max_failures;": "--max-failures;",
     "the producer of events raised: ": "",
-    "max_cooldown": "--max-cooldown",
     "allow_http=True": "--allow-http",
     "verify=tls_context(ca=...)": "--ca",
     "verify=tls_context(cert=...)": "--cert",
     "no header with a credential was sent": "no header with a credential was sent, for want of "
     "AIRVIEW_TOKEN, or of AIRVIEW_TOKEN_URL and what belongs to it",
 }
+# Arguments that are options, or by what an option is called here, where an error begins with them.
+_NAMED = {
+    **{
+        name: f"--{name.replace('_', '-')}"
+        for name in (
+            "base_url", "system_name", "referencing_type", "settle", "timeout", "ca", "cert", "key",
+            "concurrency", "window", "state", "run", "dead_letters", "reconcile", "deadline",
+            "max_cooldown", "max_failures", "grace", "base", "application_reference", "partitions",
+            "rate", "lease",
+            "select", "filter", "resume", "profile", "account_id", "residency",
+        )
+    },
+    "state.run": "--run",
+    "reconcile.applications": "--reconcile-application",
+    "limit": "--page-size",
+    "global_endpoint": "--endpoint",
+}  # fmt: skip
+_ARGUMENT = re.compile(r"([a-z_]+(?:\.[a-z]+)*)(?:\[\d+\])?(?=: )")
 _PAINT = {"error": "\x1b[1;31m", "warning": "\x1b[33m", "interrupted": "\x1b[33m"}
 _SYSTEMIC = (AuthenticationError, ForbiddenError, IngestAborted, TransportError, UnauthorizedError)
 
@@ -96,14 +115,23 @@ def told(error: BaseException) -> str:
     parts = [in_options(str(error))]
     if isinstance(error, StatusError):
         parts += [f"{each.subscriber}: {each.error}" for each in error.subscribers_failed]
-        parts += [f"not done: {error.unprocessed_items}"] if error.unprocessed_items else []
+        parts += [f"not done: {', '.join(not_done(error))}"] if not_done(error) else []
     if isinstance(error, AirViewHeraldError) and error.ambiguous:
         parts.append("it may have been done all the same")
     return on_one_line("; ".join(parts))
 
 
+def not_done(error: StatusError) -> list[str]:
+    """Return what of several things was not done, while the rest was."""
+    left = error.unprocessed_items or []
+    return [str(each) for each in (left if isinstance(left, list) else [left])]
+
+
 def in_options(message: str) -> str:
     """Return a message of the library's with options where it has arguments."""
+    named = _ARGUMENT.match(message)
+    if named is not None and named[1] in _NAMED:
+        message = _NAMED[named[1]] + message[named.end() :]
     for argument, option in _OPTIONS.items():
         message = message.replace(argument, option)
     return message

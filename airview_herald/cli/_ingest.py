@@ -14,7 +14,7 @@ from cyclopts import Parameter
 from airview_herald.airview import AirView, IngestReport, Mismatch, Outcome, OutcomeStatus
 from airview_herald.cli import _accounts
 from airview_herald.cli._airview_options import System
-from airview_herald.cli._ends import ExitCode, UsageError, code_of, complain, told
+from airview_herald.cli._ends import ExitCode, UsageError, code_of, complain, in_options, told
 from airview_herald.cli._file_names import FileName
 from airview_herald.cli._ingest_options import (
     BATCH,
@@ -182,7 +182,7 @@ async def _plan(
         output.line(row)
     else:
         output.rows([each | {"id": each["id"] or "new"} for each in made])
-        output.one({name.replace("_", " "): row[name] for name in row if name != "kind"})
+        output.one(_accounts.of_look(row))
     return ExitCode.FAILED if plan.failed or inputs.problem_count else ExitCode.DONE
 
 
@@ -210,7 +210,7 @@ class _Teller:
             place = None if outcome.closing else self._places.of(outcome.index)
             # On a cluster an index is one of a partition, and what is closed is in no file.
             where = "an event" if place is None else str(place)
-            words = f"{where} {outcome.status.value}: {which}{error}"
+            words = f"{where} {outcome.status.value}: {which}{in_options(str(error))}"
             self._tell(_FAILED, _accounts.of_failure(outcome, place), words)
 
     def problem(self, problem: SourceProblem) -> None:

@@ -8,10 +8,10 @@ import attrs
 from cyclopts import Group, Parameter
 
 from airview_herald.airview import Application, Reconciliation, State
+from airview_herald.airview._rules import Rules
 from airview_herald.cli._ends import UsageError
 from airview_herald.cli._file_names import FileName
 from airview_herald.cli._inputs import Format, Reading
-from airview_herald.errors import InputError
 from airview_herald.sources import encode_reference
 from airview_herald.sources._sarif_paths import directory
 
@@ -131,16 +131,16 @@ class Sources:
         """Return how files are read.
 
         Raises:
-            UsageError: A reference without a name, or a base that is no directory.
+            UsageError: A reference without a name.
+            InputError: A base that is no directory, or a reference that cannot be one.
         """
         if self.base is not None:
-            try:
-                directory(self.base)
-            except InputError as error:
-                raise UsageError("--base", error.rule) from None
+            directory(self.base)
         name, reference = self.application, self.application_reference
         if name is None and reference is not None:
             raise UsageError("--application-reference", "needs --application")
+        if reference is not None:
+            Rules(reference).reference("application_reference", reference)
         application = None
         if name is not None:
             application = Application(name, reference or encode_reference(name))

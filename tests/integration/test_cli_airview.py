@@ -87,6 +87,7 @@ def test_a_credential_comes_by_any_way_but_an_argument(cli, strict, token, way):
             "AIRVIEW_TOKEN_URL: not set, beside AIRVIEW_CLIENT_ID, AIRVIEW_CLIENT_SECRET",
         ),
         ({"AIRVIEW_TOKEN": "t0ken\n-of-mine"}, "AIRVIEW_TOKEN: must be printable ASCII"),
+        ({"AIRVIEW_TOKEN": "Bearer "}, "AIRVIEW_TOKEN: has no token behind its scheme"),
     ],
 )
 def test_half_a_credential_is_2(cli, environ, message, sandbox):
@@ -143,8 +144,8 @@ def test_a_private_authority_is_named_by_an_option(cli, behind_tls):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["check", "--ca", "nowhere.pem"], "ca: "),
-        (["notifications", "types", "--key", "x.key"], "cert: must be given together with key"),
+        (["check", "--ca", "nowhere.pem"], "--ca: "),
+        (["notifications", "types", "--key", "x.key"], "--cert: must be given together with key"),
     ],
 )
 def test_certificates_that_cannot_be_used_are_2(cli, arguments, message):
@@ -208,6 +209,9 @@ def test_exclusions_are_read_and_decided(cli, event):
         done = cli("exclusions", "set", row["id"], "ACTIVE", **environ)
         assert (done.code, done.rows) == (0, [{"id": row["id"], "state": "ACTIVE"}])
         assert cli("exclusions", "list", **environ).rows == []
+        lost = cli("exclusions", "set", "99", "ACTIVE", **environ)
+        assert (lost.code, lost.out) == (1, "")
+        assert lost.err == "error: 99: there is nothing of that id to be excluded\n"
         assert cli("exclusions", "list", "--no-json", **environ).out == "nothing\n"
 
 
