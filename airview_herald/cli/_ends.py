@@ -38,6 +38,7 @@ _OPTIONS = {
     "; airview_herald.sources.encode_reference maps any text, reversibly": "",
     "read it into a list first": "send a copy of it",
     "max_failures;": "--max-failures;",
+    "max_cooldown": "--max-cooldown",
     "the producer of events raised: ": "",
     "allow_http=True": "--allow-http",
     "verify=tls_context(ca=...)": "--ca",
@@ -53,8 +54,7 @@ _NAMED = {
             "base_url", "system_name", "referencing_type", "settle", "timeout", "ca", "cert", "key",
             "concurrency", "window", "state", "run", "dead_letters", "reconcile", "deadline",
             "max_cooldown", "max_failures", "grace", "base", "application_reference", "partitions",
-            "rate", "lease",
-            "select", "filter", "resume", "profile", "account_id", "residency",
+            "rate", "lease", "select", "filter", "resume", "profile", "account_id", "residency",
         )
     },
     "state.run": "--run",

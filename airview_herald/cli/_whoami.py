@@ -38,8 +38,10 @@ async def whoami(  # noqa: PLR0913 - the options that there are
         base_url: AirView: where the API is.
         system_name: AirView: the name of the system that records.
         token_file: AirView: a file with a token, `-` for stdin.
-        profile: Herald: the section of `~/.alertlogic/config`.
-        endpoint: Herald: `production`, `integration`, `map`, or a URL.
+        profile: Herald: the section of `~/.alertlogic/config`; by default what ALERTLOGIC_PROFILE
+            says.
+        endpoint: Herald: `production`, `integration`, `map`, or a URL; by default what
+            ALERTLOGIC_ENDPOINT or the profile says.
         ca: A file with private authorities, trusted beside those of the machine.
         cert: A file with a client certificate, for servers that ask for one.
         key: The file with its private key; by default `cert` has that too.

@@ -74,7 +74,7 @@ def test_help_shows_nothing_of_python(here, monkeypatch, command):
     done = here(*command, "--help")
     for noise in ("STR|PATH", "[default: (", '[default: ""]', "--empty-"):
         assert noise not in done.out
-    if command[0] in {"notifications", "subscriptions"}:
+    if command[0] in {"notifications", "subscriptions", "whoami"}:
         assert "ALERTLOGIC_ENDPOINT" in done.out
 
 

@@ -134,6 +134,10 @@ def test_a_server_that_is_not_there_is_3(cli, write):
     done = cli(*arguments, AIRVIEW_BASE_URL="http://127.0.0.1:1")
     assert (done.code, done.out) == (3, "")
     assert done.err.startswith("error: GET http://127.0.0.1:1/systems/: ConnectError")
+    waited = cli(*arguments[:-1], "--max-cooldown", "0.1", AIRVIEW_BASE_URL="http://127.0.0.1:1")
+    assert waited.code == 3
+    assert waited.err.count("--max-cooldown") == 2
+    assert "max_cooldown" not in waited.err
 
 
 def test_a_finished_run_is_4(cli, write, sandbox):
