@@ -98,7 +98,9 @@ def _system_words(caught: BaseException) -> str:
     error: BaseException | None = caught
     while error is not None:
         tried = error.exceptions if isinstance(error, BaseExceptionGroup) else (error,)
-        numbers = [each.errno or 0 for each in tried if isinstance(each, OSError)]
+        # Subclasses of others, for TLS and for names, have numbers of their own.
+        system = [e for e in tried if isinstance(e, OSError) and type(e).__module__ == "builtins"]
+        numbers = [each.errno or 0 for each in system]
         words = [os.strerror(number) for number in numbers if number in errno.errorcode]
         if words:
             return ", ".join(dict.fromkeys(words))

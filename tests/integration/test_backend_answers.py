@@ -4,6 +4,7 @@ import errno
 import gzip
 import os
 import socket
+import ssl
 import struct
 import traceback
 import zlib
@@ -301,6 +302,19 @@ async def test_an_error_says_why_there_is_no_connection(backend):
                 await call(transport, get(url))
     error = from_httpx(caught.value, RequestFacts(method="GET", url=url)).error
     assert str(error) == f"GET {url}: ConnectError: {os.strerror(errno.ECONNREFUSED)}"
+
+
+@pytest.mark.parametrize(
+    "cause",
+    [ssl.SSLEOFError(8, "EOF occurred"), socket.gaierror(8, "nodename nor servname provided")],
+    ids=lambda cause: type(cause).__name__,
+)
+def test_numbers_that_are_not_the_systems_are_not_read_as_its_own(cause):
+    """Eight is no end of a TLS handshake there, and no missing name, but a bad executable."""
+    caught = httpx.ConnectError(str(cause))
+    caught.__cause__ = cause
+    error = from_httpx(caught, RequestFacts(method="GET", url="https://host/")).error
+    assert str(error) == f"GET https://host/: ConnectError: {cause}"
 
 
 @BACKENDS
