@@ -71,13 +71,13 @@ class IngestSettings:
         Raises:
             InputError: They would be.
         """
-        letters = self.dead_letters
-        if letters is None or not Path(letters).exists():
+        letters, files = self.dead_letters, getattr(events, "files", ())
+        # What is not one of our sources may mean anything by that.
+        if letters is None or not isinstance(files, tuple):
             return
-        for file in getattr(events, "files", ()):
-            if Path(file).exists() and Path(file).samefile(letters):
-                rule = "must not be a file that the events are read from; read it into a list first"
-                raise InputError("dead_letters", rule, letters)
+        if any(_are_one(file, letters) for file in files):
+            rule = "must not be a file that the events are read from; read it into a list first"
+            raise InputError("dead_letters", rule, letters)
 
     @classmethod
     def of(  # noqa: PLR0913 - the arguments of a batch
@@ -134,6 +134,14 @@ class IngestSettings:
             state=_state(state),
             dead_letters=None if dead_letters is None else path_of("dead_letters", dead_letters),
         )
+
+
+def _are_one(file: str, other: str) -> bool:
+    """Return whether two names are of one file, which is there."""
+    try:
+        return Path(file).samefile(other)
+    except (OSError, ValueError):
+        return False
 
 
 def check_progress(progress: Any) -> None:

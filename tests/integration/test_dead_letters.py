@@ -217,6 +217,29 @@ async def test_letters_are_not_added_to_what_is_read(quick, event, path, tmp_pat
     assert list(read_jsonl(other)) == list(read_jsonl(path)) == [event("")]
 
 
+class Feed(list):
+    """Events of a caller's own class, which has files in a sense of its own."""
+
+    def files(self):
+        raise AssertionError("whose are they?")
+
+
+async def test_what_else_has_files_is_read_as_it_is(quick, event, path):
+    """Only of sources that name what they read is it known."""
+    async with quick() as airview:
+        for _ in range(2):
+            report = await airview.ingest(Feed([event("")]), dead_letters=path)
+    assert report.failed == 1
+
+
+async def test_a_name_that_no_file_can_have_is_told(quick, event, tmp_path):
+    """Whatever is asked of it first."""
+    path = tmp_path / ("x" * 300)
+    async with quick() as airview:
+        with pytest.raises(ConfigurationError, match=f"^dead_letters: {path} cannot be used: "):
+            await airview.ingest([event("i-1")], dead_letters=path)
+
+
 async def test_two_batches_do_not_share_a_file(quick, event, path):
     """The file of dead letters has one writer."""
     refused = []
