@@ -25,7 +25,7 @@ class Standing:
         report: The live report.
         done: Events that have their outcome.
         total: How many there are to be; `None` when that is not known.
-        rate: Events a second.
+        rate: Events a second, of those that needed sending.
         ended: Whether the run has ended.
     """
 
@@ -96,19 +96,19 @@ class Pace:
     def __init__(self, began: float = 0.0) -> None:
         self._samples: deque[tuple[float, int]] = deque([(began, 0)])
 
-    def at(self, now: float, done: int) -> float:
-        """Note where the batch is, and return how many events a second it has done lately.
+    def at(self, now: float, sent: int) -> float:
+        """Note where the batch is, and return how many events a second it has sent lately.
 
         Args:
             now: The same clock's time.
-            done: Events that have their outcome.
+            sent: Events that have their outcome, but for those that were not sent.
         """
         samples = self._samples
-        samples.append((now, done))
+        samples.append((now, sent))
         while samples[1][0] <= now - _MEMORY:
             samples.popleft()
         then, before = samples[0]
-        return (done - before) / (now - then) if now > then else 0.0
+        return (sent - before) / (now - then) if now > then else 0.0
 
 
 class Watch:
@@ -128,11 +128,12 @@ class Watch:
         """Return how far it has come by now."""
         report = self._report
         done = sum(getattr(report, status.value) for status in OutcomeStatus)
+        sent = report.recorded + report.failed + report.unknown
         # Reconciliation adds events.
         total = None if self._total is None else max(self._total, report.inputs)
         # At the end it is that of the whole.
         pace = Pace() if ended else self._pace
-        return Standing(report, done, total, pace.at(report.elapsed, done), ended)
+        return Standing(report, done, total, pace.at(report.elapsed, sent), ended)
 
 
 def size(events: Any) -> int | None:

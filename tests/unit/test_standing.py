@@ -25,7 +25,7 @@ def report(**counts):
         (
             {"recorded": 1, "failed": 2000, "unknown": 3, "skipped": 4, "elapsed": 1},
             2008,
-            "2,008 of 2,008, 0 s left, 2,008/s, 4 skipped, 2,000 failed, 3 unknown",
+            "2,008 of 2,008, 0 s left, 2,004/s, 4 skipped, 2,000 failed, 3 unknown",
         ),
         (
             {"recorded": 10, "elapsed": 1, "throttled": 7, "concurrency": (12, 64)},
@@ -47,7 +47,7 @@ def test_a_line_says_all_there_is_to_say(told, total, line):
         ({"recorded": 500, "elapsed": 100}, "500 of 500, in 1:40, 5/s"),
         (
             {"recorded": 1, "not_attempted": 499, "elapsed": 2},
-            "500 of 500, in 2.0 s, 250/s, 499 not attempted",
+            "500 of 500, in 2.0 s, 0.5/s, 499 not attempted",
         ),
         ({}, "0 of 500, in 0.0 s, 0/s"),
     ],
