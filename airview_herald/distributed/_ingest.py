@@ -87,7 +87,7 @@ async def ingest(  # noqa: PLR0913 - each is documented, all but three by keywor
             work. It keeps what is done: when the batch is cut short, the same call goes on.
         partitions: Into how many parts applications are put; by default 4 for each thread of the
             workers, at least 16. A call that goes on takes what the first one took.
-        restart: Begin anew, whatever the folder has come to.
+        restart: Begin anew, whatever the folder's run has come to.
         run: What this run is called, for a job of every night: its date as a text, say. The same
             name goes on; another one begins anew, and what the folder's run has left undone is not
             sent.

@@ -326,12 +326,7 @@ _EVENT = ComplianceEvent("i-1", Application("A", "a"), TechnicalControl("T", "t"
     [
         ("text", r"must be events, not str; read_jsonl\(path\) and read_sarif\(path\) read a file"),
         (Path("a.jsonl"), r"must be events, not \w+Path; read_jsonl\(path\) and read_.*"),
-        (
-            ComplianceEvent(
-                "i-1", Application("A", "a"), TechnicalControl("T", "t", "LOG"), "FLAGGED"
-            ),
-            "must be events, not one ComplianceEvent: give a list",
-        ),
+        (_EVENT, "must be events, not one ComplianceEvent: give a list"),
         (_events, "must be events, not a function: call it"),
         (b"bytes", "must be an iterable or an async iterable of events, not bytes"),
         ({"resource_reference": "x"}, "must be an iterable or an async .*, not dict"),
