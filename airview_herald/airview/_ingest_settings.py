@@ -10,6 +10,7 @@ from typing import Any, Literal, Self
 
 import attrs
 
+from airview_herald._numbers import is_number
 from airview_herald.airview._coverage import Reconciliation
 from airview_herald.airview._outcomes import IngestReport, Outcome
 from airview_herald.airview._rules import Rules
@@ -107,10 +108,10 @@ class IngestSettings:
         Rules(concurrency).integer("concurrency", concurrency)
         if window is not None:
             Rules(window).integer("window", window)
-        if not isinstance(deadline, int | float) or not deadline > 0:
+        if not is_number(deadline) or not deadline > 0:
             raise InputError("deadline", "must be a number of seconds, more than 0", deadline)
         for name, seconds in (("max_cooldown", max_cooldown), ("grace", grace)):
-            if not isinstance(seconds, int | float) or not seconds >= 0:
+            if not is_number(seconds) or not seconds >= 0:
                 raise InputError(name, "must be a number of seconds, 0 or more", seconds)
         if max_failures is not None:
             Rules(max_failures).integer("max_failures", max_failures)

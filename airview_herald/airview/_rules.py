@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from enum import StrEnum
 from typing import Any
 
+from airview_herald._numbers import is_integer
 from airview_herald._quoted import quoted
 from airview_herald.airview.frameworks import (
     Framework,
@@ -233,7 +234,7 @@ class Rules:
 
     def integer(self, field: str, value: int, least: int = 1) -> None:
         """Check an id or a number of minutes: 32 bits, not negative, no boolean."""
-        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= MAX_ID:
+        if not is_integer(value) or not least <= value <= MAX_ID:
             raise self._error(
                 field, f"must be an integer from {least} to {MAX_ID}, not {quoted(value)}"
             )

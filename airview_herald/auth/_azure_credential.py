@@ -12,6 +12,7 @@ import httpx
 from anyio import fail_after, to_thread
 
 from airview_herald._headers import header_value
+from airview_herald._numbers import is_number
 from airview_herald._secret import Secret
 from airview_herald.auth._refreshing import RefreshingAuth, Token
 from airview_herald.errors import AuthenticationError, ConfigurationError
@@ -73,7 +74,7 @@ class AzureCredential(RefreshingAuth):
             raise ConfigurationError("credential: must have a get_token, as azure-identity's have")
         if not scopes or not all(isinstance(scope, str) and scope for scope in scopes):
             raise ConfigurationError("scopes: must be one or more texts that are not empty")
-        if isinstance(timeout, bool) or not isinstance(timeout, int | float) or not timeout > 0:
+        if not is_number(timeout) or not timeout > 0:
             raise ConfigurationError("timeout: must be more than 0 seconds")
         self._scopes = scopes
         self._timeout = timeout

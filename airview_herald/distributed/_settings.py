@@ -12,6 +12,7 @@ import attrs
 import httpcore
 import httpx
 
+from airview_herald._numbers import is_number
 from airview_herald.airview import AirView, Reconciliation
 from airview_herald.airview._ingest_settings import IngestSettings
 from airview_herald.airview._rules import Rules
@@ -185,9 +186,9 @@ class Limits:
         IngestSettings.of(
             window=None, on_outcome=None, progress=None, state=None, dead_letters=None, **self.batch
         )
-        if self.rate is not None and (not isinstance(self.rate, int | float) or not self.rate > 0):
+        if self.rate is not None and (not is_number(self.rate) or not self.rate > 0):
             raise InputError("rate", "must be requests a second, more than 0", self.rate)
-        if not isinstance(self.lease, int | float) or not self.lease > 0:
+        if not is_number(self.lease) or not self.lease > 0:
             raise InputError("lease", "must be a number of seconds, more than 0", self.lease)
         reconciliation = self.reconcile
         if not isinstance(reconciliation, bool) and (

@@ -13,6 +13,7 @@ from datetime import datetime
 from enum import Enum
 from typing import Any
 
+from airview_herald._numbers import is_integer, is_number
 from airview_herald._open import OpenRow, encode
 from airview_herald._quoted import quoted
 from airview_herald.errors import InputError
@@ -108,7 +109,7 @@ def boolean(field: str, value: object) -> bool:
 
 def integer(field: str, value: object) -> int:
     """Return an integer; a boolean is none."""
-    if isinstance(value, bool) or not isinstance(value, int):
+    if not is_integer(value):
         raise InputError(field, f"must be an integer, not {type(value).__name__}", value)
     if value.bit_length() >= _MOST_BITS:
         raise InputError(field, "must be an integer that JSON holds", value)
@@ -130,11 +131,7 @@ def sort(field: str, value: object) -> str:
 
 def suppression_interval(field: str, value: object) -> int:
     """Return a number of minutes, up to a week."""
-    if (
-        isinstance(value, bool)
-        or not isinstance(value, int)
-        or not 0 <= value <= MAX_SUPPRESSION_INTERVAL
-    ):
+    if not is_integer(value) or not 0 <= value <= MAX_SUPPRESSION_INTERVAL:
         most = MAX_SUPPRESSION_INTERVAL
         rule = f"must be an integer from 0 to {most} (minutes), not {quoted(value)}"
         raise InputError(field, rule, value)
@@ -149,7 +146,7 @@ def moment(field: str, value: object) -> int:
                 field, "must have a time zone: a naive datetime names no moment", value
             )
         return math.floor(value.timestamp())
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if not is_number(value):
         rule = f"must be epoch seconds or an aware datetime, not {type(value).__name__}"
         raise InputError(field, rule, value)
     if not 0 <= value < _MILLISECONDS:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, Generic, Self, TypeVar
 import anyio
 import httpx
 
+from airview_herald._numbers import is_integer, is_number
 from airview_herald._origin import PORTS
 from airview_herald.errors import ConfigurationError
 from airview_herald.transport._tls import checked_verify, context_for
@@ -70,9 +71,9 @@ class PoolingTransport(httpx.AsyncBaseTransport, ABC, Generic[C]):
         verify: ssl.SSLContext | bool = True,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        if not isinstance(max_connections, int) or max_connections < 1:
+        if not is_integer(max_connections) or max_connections < 1:
             raise ConfigurationError("max_connections: must be an integer, at least 1")
-        if not isinstance(keepalive_expiry, int | float) or not keepalive_expiry >= 0:
+        if not is_number(keepalive_expiry) or not keepalive_expiry >= 0:
             raise ConfigurationError("keepalive_expiry: must be seconds, not negative")
         self._max_connections = max_connections
         self._keepalive_expiry = keepalive_expiry

@@ -7,6 +7,7 @@ import re
 import attrs
 import httpx
 
+from airview_herald._numbers import is_integer
 from airview_herald.errors import ConfigurationError, LimitError, RequestFacts
 
 # No more of an answer's head is read, whoever limits it to less.
@@ -25,7 +26,7 @@ _TEXTS = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
 
 
 def _at_least_one(_: object, attribute: attrs.Attribute[int], value: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+    if not is_integer(value) or value < 1:
         raise ConfigurationError(f"limits.{attribute.name}: must be an integer, at least 1")
     most: int | None = attribute.metadata.get("most")
     if most is not None and value > most:

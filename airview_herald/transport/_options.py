@@ -9,6 +9,7 @@ import attrs
 import httpx
 
 from airview_herald._headers import checked_headers
+from airview_herald._numbers import is_number
 from airview_herald._origin import checked_url
 from airview_herald._secret import Secret
 from airview_herald._version import __version__
@@ -83,7 +84,7 @@ class Options:
         Raises:
             ConfigurationError: A setting cannot work; the message names it.
         """
-        if not isinstance(settle, int | float) or not settle >= 0:
+        if not is_number(settle) or not settle >= 0:
             raise ConfigurationError("settle: must be seconds, not negative")
         own: dict[str, str | Secret] = {
             "Accept": "application/json",
@@ -149,7 +150,7 @@ def _checked_limits(limits: Limits) -> Limits:
 
 def _checked_timeout(timeout: float | httpx.Timeout) -> httpx.Timeout:
     """Return the limits that a number of seconds stands for, or those that were given."""
-    if not isinstance(timeout, httpx.Timeout | int | float) or isinstance(timeout, bool):
+    if not isinstance(timeout, httpx.Timeout) and not is_number(timeout):
         raise ConfigurationError(
             f"timeout: must be seconds or an httpx.Timeout, not {type(timeout).__name__}"
         )

@@ -27,6 +27,7 @@ from enum import Enum
 import attrs
 import httpx
 
+from airview_herald._numbers import is_integer, is_number
 from airview_herald.errors import ConfigurationError
 from airview_herald.transport._call import ErrorBody, RetryClass
 
@@ -37,12 +38,12 @@ _INTERNAL = 500
 
 
 def _not_negative(_: object, attribute: attrs.Attribute[float], value: float) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
+    if not is_number(value) or not value >= 0:
         raise ConfigurationError(f"retry.{attribute.name}: must be a number, not negative")
 
 
 def _at_least_one(_: object, attribute: attrs.Attribute[int], value: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+    if not is_integer(value) or value < 1:
         raise ConfigurationError(f"retry.{attribute.name}: must be an integer, at least 1")
 
 

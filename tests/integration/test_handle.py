@@ -261,6 +261,7 @@ async def test_a_client_is_used_inside_its_block(connect, event):
         ({"http": object()}, "http: must be"),
         ({"timeout": 0}, "timeout: must be more than 0"),
         ({"settle": -1}, "settle: must be seconds, not negative"),
+        ({"settle": True}, "settle: must be seconds, not negative"),
         ({"headers": {"X": "a\nb"}}, "headers"),
     ],
 )

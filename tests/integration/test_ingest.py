@@ -204,6 +204,8 @@ async def test_requests_in_flight_stay_within_the_concurrency(connect, event):
         ({"concurrency": 0}, "concurrency"),
         ({"window": 0}, "window"),
         ({"deadline": 0}, "deadline"),
+        ({"deadline": True}, "deadline"),
+        ({"grace": True}, "grace"),
         ({"deadline": "5"}, "deadline"),
         ({"concurrency": "64"}, "concurrency"),
         ({"events": "text"}, "events"),

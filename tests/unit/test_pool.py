@@ -597,6 +597,7 @@ async def test_no_context_is_made_before_the_first_https_request(network, monkey
     "arguments",
     [
         *({"max_connections": 0}, {"max_connections": "8"}, {"max_connections": 2.5}),
+        *({"max_connections": True}, {"keepalive_expiry": True}),
         *({"keepalive_expiry": -0.1}, {"keepalive_expiry": "4"}, {"keepalive_expiry": math.nan}),
     ],
 )
