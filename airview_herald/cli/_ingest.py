@@ -144,7 +144,7 @@ def _close(
     reason = None
     if isinstance(ended, IngestAborted):
         cause = ended.__cause__
-        reason = told(cause if isinstance(cause, OSError) else ended)
+        reason = told(cause if isinstance(cause, OSError) and cause.strerror else ended)
         unusable = not report.inputs and isinstance(cause, AirViewHeraldError | OSError)
         code = ExitCode.ABORTED
         if unusable and code_of(cause) is ExitCode.USAGE:  # type: ignore[arg-type]
@@ -225,10 +225,10 @@ class _Teller:
     def rest(self, failures: int) -> None:
         """Tell how many more there were than were told of; failures may not all have come here."""
         for what, count in (self._counts | {_FAILED: failures}).items():
-            told = self._counts.get(what, 0)
-            told = told if self.output.json else min(told, _TOLD)
-            if count > told:
-                complain(f"{count - told:,} more {what}", "warning")
+            here = self._counts.get(what, 0)
+            more = count - (here if self.output.json else min(here, _TOLD))
+            if more > 0:
+                complain(f"{more:,} more {what}", "warning")
 
     def _tell(self, what: str, row: dict[str, Any], words: str) -> None:
         self._counts[what] = self._counts.get(what, 0) + 1

@@ -2,11 +2,16 @@
 
 import io
 
+import pytest
 from rich.console import Console
 
 from airview_herald.airview import IngestReport
 from airview_herald.cli._accounts import in_words, of_report
 from airview_herald.cli._display import Display
+from airview_herald.cli._ingest import _close, _Teller
+from airview_herald.cli._output import Output
+from airview_herald.cli._places import Places
+from airview_herald.errors import IngestAborted
 
 _SKIPPED = IngestReport(
     inputs=1000, recorded=20, skipped=900, not_attempted=80, elapsed=2.0, concurrency=(8, 8)
@@ -36,3 +41,18 @@ def test_one_thing_is_not_called_several():
     words = in_words(of_report(report, 0, None))
     assert words["mismatches"] == "1 in definitions that exist"
     assert words["applications"] == "1 without an environment"
+
+
+@pytest.mark.parametrize(
+    ("cause", "told"),
+    [
+        (FileNotFoundError(2, "No such file", "a.jsonl"), "a.jsonl: No such file"),
+        (OSError("stream is closed"), "partition 3 was lost: OSError: stream is closed"),
+    ],
+)
+def test_what_the_system_says_needs_no_more_words(capsys, cause, told):
+    """It names the file; what others raise of that class may mean anything."""
+    ended = IngestAborted("partition 3 was lost: OSError: stream is closed", _SKIPPED)
+    ended.__cause__ = cause
+    assert _close(_SKIPPED, 0, _Teller(Output(json=True), Places()), ended) == 3
+    assert capsys.readouterr().err == f"error: {told}\n"
