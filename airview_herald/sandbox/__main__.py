@@ -93,7 +93,7 @@ def _signals() -> Iterator[threading.Event]:
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> Never:
         """Tell what is wrong in one line."""
-        self.exit(2, f"error: {message}. See {self.prog} --help.\n")
+        self.exit(2, f"error: {message.removeprefix('argument ')}. See {self.prog} --help.\n")
 
 
 def _parser(program: str) -> argparse.ArgumentParser:

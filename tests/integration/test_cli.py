@@ -176,7 +176,7 @@ def test_the_version_is_the_packages(cli):
         (["completion", "tcsh"], "tcsh"),
         (
             ["sandbox", "--port", "many"],
-            "--port: must be a number from 0 to 65535. See",
+            "error: --port: must be a number from 0 to 65535. See",
         ),
     ],
     ids=" ".join,
