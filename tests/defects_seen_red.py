@@ -45,7 +45,7 @@ class Defect(NamedTuple):
 DEFECTS = {
     2: Defect(
         "auth/_bearer.py",
-        '_SCHEMES.sub("", Secret(token, "token").reveal(), count=1).strip()',
+        'without_scheme(Secret(token, "token").reveal())',
         'Secret(token, "token").reveal()',
     ),
     3: Defect(
