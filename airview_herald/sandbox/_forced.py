@@ -104,7 +104,7 @@ class ForcedFaults:
         """Force a fault upon a route; the latest of equal routes counts first.
 
         Raises:
-            ValueError: The fault cannot be, or the path does not start with a slash.
+            ValueError: The fault cannot be.
         """
         fault.check()
         pattern = route_pattern(path)
@@ -180,13 +180,7 @@ async def send_answer(answer: Answer, send: Send) -> None:
 
 
 def route_pattern(path: str) -> re.Pattern[str]:
-    """Return what the paths of a route match; what is in braces stands for any one segment.
-
-    Raises:
-        ValueError: It does not start with a slash.
-    """
-    if not path.startswith("/"):
-        raise ValueError(f"a path of a route starts with a slash, not {path!r}")
+    """Return what the paths of a route match; what is in braces stands for any one segment."""
     return re.compile(re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(path)))
 
 

@@ -2,8 +2,7 @@
 
 import os
 import threading
-from collections.abc import Mapping
-from itertools import zip_longest
+from collections.abc import Collection, Mapping
 from types import TracebackType
 from typing import NamedTuple, Self
 
@@ -34,6 +33,7 @@ from airview_herald.sandbox._forced import (
     herald_path,
 )
 from airview_herald.sandbox._http import AirView, Routes, allowed_methods
+from airview_herald.sandbox._served import check_route
 from airview_herald.sandbox._server import Server, listen, listening_url
 from airview_herald.sandbox._tables import AIRVIEW, EXCLUSION_STATES
 from airview_herald.sandbox._tokens import Gateway, TokenIssuer
@@ -132,7 +132,7 @@ class Sandbox:
         self._issuer = TokenIssuer(client_id, client_secret, token_lifetime)
         self._forced = ForcedFaults()
         self._plan = Plan()
-        self._faults = Faults(self._plan)
+        self._faults = Faults(self._plan, self._struck_routes)
         self._requests = RecordedRequests(_RECORDED)
         self._herald_state = State()
         self._herald = HeraldSandbox(
@@ -223,8 +223,7 @@ class Sandbox:
             ValueError: The status is no error, the parts do not fit together, or no route of the
                 sandbox is of that method and path.
         """
-        if path.startswith("/") and not self._serves(method.upper(), path):
-            raise ValueError(f"no route of the sandbox is {method.upper()} {path}")
+        check_route(method.upper(), path, self._forced_routes())
         self._forced.add(method, path, Fault(status, body, headers, delay, drop), times)
 
     def unforce(self) -> None:
@@ -338,13 +337,12 @@ class Sandbox:
             raise RuntimeError("the sandbox is not running: enter it with `with Sandbox() as ...`")
         return self._running
 
-    def _serves(self, method: str, path: str) -> bool:
-        airview = {route: allowed_methods(found) for route, found in self._routes().paths.items()}
-        return any(
-            method in methods and _may_meet(path, route)
-            for served in (airview, HERALD_PATHS)
-            for route, methods in served.items()
-        )
+    def _forced_routes(self) -> list[tuple[str, Collection[str]]]:
+        airview = ((path, allowed_methods(found)) for path, found in self._routes().paths.items())
+        return [*airview, *HERALD_PATHS.items()]
+
+    def _struck_routes(self) -> list[tuple[str, Collection[str]]]:
+        return [*self._forced_routes(), (_TOKEN, {"POST"})]
 
     def _routes(self) -> Routes:
         paths = _PATHS | (_exclusions.RETIRED_PATHS if self._exclusion_resources else {})
@@ -375,12 +373,3 @@ class Sandbox:
     def _herald_service(self) -> Service:
         tokens = self._herald_state.tokens
         return Service(herald_path, empty, tokens=tokens, token_header=TOKEN_HEADER.encode())
-
-
-def _may_meet(path: str, route: str) -> bool:
-    """Whether a path is of a route; what is variable in one meets anything in the other."""
-    pairs = list(zip_longest(path.split("/"), route.split("/")))
-    return all(
-        None not in pair and (pair[0] == pair[1] or any(part[:1] in {"{", "<"} for part in pair))
-        for pair in pairs
-    )

@@ -201,6 +201,15 @@ def test_an_outage_is_a_gateways_503_unless_told(sandbox, client):
             lambda faults: faults.add("GET", "services/", 0.1),
             "starts with a slash, not 'services/'",
         ),
+        (
+            lambda faults: faults.add("PUT", "/nosuch/", {"late": 1}),
+            "^no route of the sandbox is PUT /nosuch/$",
+        ),
+        (
+            lambda faults: faults.add("*", "/monitored-resources", 1),
+            r"^no route of the sandbox is \* /monitored-resources$",
+        ),
+        (lambda faults: faults.add("PUTT", "*", 1), r"^no route of the sandbox is PUTT \*$"),
         (lambda faults: faults.everywhere(15), "a rate is a share, 0 to 1, not 15"),
         (lambda faults: faults.outage(1, "late"), "an outage is one of closed, reset, .* not late"),
         (lambda faults: faults.outage(-1), "an outage takes some seconds, not -1"),

@@ -1,7 +1,8 @@
 """The faults that strike the sandbox's routes, as a test sets them."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 
+from airview_herald.sandbox._served import check_route
 from airview_herald.sandbox.faults._kinds import REFUSALS, FaultKind
 from airview_herald.sandbox.faults._plan import Plan
 from airview_herald.sandbox.faults._rules import Rule
@@ -24,8 +25,11 @@ class Faults:
         sandbox.faults.add("PUT", "/monitored-resources/", {"late": 0.1, "dropped": 0.1})
     """
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(
+        self, plan: Plan, served: Callable[[], Iterable[tuple[str, Collection[str]]]]
+    ) -> None:
         self._plan = plan
+        self._served = served
 
     def configure(  # noqa: PLR0913 - its settings
         self,
@@ -87,10 +91,13 @@ class Faults:
                 does, all that can equally likely; 0 spares the route.
 
         Raises:
-            ValueError: There is no such kind, the shares are none, or the path starts with no
-                slash.
+            ValueError: There is no such kind, the shares are none, or no route of the sandbox is
+                of that method and path.
         """
-        self._plan.add(Rule(method, path, rates))
+        struck_method = None if method == "*" else method.upper()
+        struck_path = None if path == "*" else path
+        check_route(struck_method, struck_path, self._served())
+        self._plan.add(Rule(struck_method, struck_path, rates))
 
     def throttle(self, rate: float, *, burst: int = 1, retry_after: float | None = None) -> None:
         """Let some requests a second through, and answer the rest 429.

@@ -12,18 +12,20 @@ class Rule:
     """What may strike the requests of a route.
 
     Args:
-        method: The method, in any case; `*` for any.
-        path: The path, with braces for any one segment; `*` for any.
+        method: The method; `None` for any.
+        path: The path, with braces for any one segment; `None` for any.
         rates: The share of requests that each kind strikes, or of those that any one of them
             does, all equally likely.
 
     Raises:
-        ValueError: There is no such kind, a share is none, or the path starts with no slash.
+        ValueError: There is no such kind, or a share is none.
     """
 
-    def __init__(self, method: str, path: str, rates: float | Mapping[str, float]) -> None:
-        self._method = None if method == "*" else method.upper()
-        self._path: re.Pattern[str] | None = None if path == "*" else route_pattern(path)
+    def __init__(
+        self, method: str | None, path: str | None, rates: float | Mapping[str, float]
+    ) -> None:
+        self._method = method
+        self._path: re.Pattern[str] | None = None if path is None else route_pattern(path)
         self._rates = checked_rates(FaultKind, rates)
         self._shares: dict[tuple[FaultKind, ...], list[tuple[FaultKind, float]]] = {}
 
