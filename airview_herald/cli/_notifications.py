@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
 
+import attrs
 from cyclopts import Parameter
 
 from airview_herald.cli._ends import ExitCode, UsageError, complain
@@ -42,7 +46,8 @@ async def list_(  # noqa: PLR0913 - the options that there are
         until: The latest creation, likewise.
         sort: The newest first unless it is `asc`.
         page_size: Notifications in each answer at most.
-        most: Notifications at most; the options to go on with are then told on stderr.
+        most: Notifications at most; the options to go on with are then told on stderr, all that
+            were given and `--resume`, quoted as a shell wants it.
         resume: What an earlier listing told to go on with; the rest of the query has to be the
             same, so that how long ago becomes the moment that was told, too.
     """
@@ -54,7 +59,7 @@ async def list_(  # noqa: PLR0913 - the options that there are
         raise UsageError(ages[0], "must be the moment that was told beside --resume")
     output = Output(json)
     rows: list[dict[str, Any]] = []
-    count = 0
+    count, token = 0, None
     async with account.client() as herald:
         listing = herald.get_account_notification_by_type(
             type,
@@ -74,12 +79,25 @@ async def list_(  # noqa: PLR0913 - the options that there are
                     row | {"created": notification.created and notification.created.at_datetime}
                 )
             if count == most:
-                if listing.resume_token is not None:
-                    told = [f"{option} {moments[option]:%Y-%m-%dT%H:%M:%S.%f%z}" for option in ages]
-                    complain(" ".join([*told, f"--resume {listing.resume_token}"]), "go on with")
+                token = listing.resume_token
                 break
     if not output.json:
         output.rows(rows, _COLUMNS)
+    if token is not None:
+        given = {
+            **attrs.asdict(account, filter=lambda option, value: value != option.default),
+            "since": since,
+            "until": until,
+            "sort": sort,
+            "page_size": page_size,
+            "max": most,
+            "json": json,
+            "resume": token,
+        }
+        for option in ages:
+            given[option.removeprefix("--")] = f"{moments[option]:%Y-%m-%dT%H:%M:%S.%f%z}"
+        sys.stdout.flush()
+        complain(_typed(given), "go on with")
     return ExitCode.DONE
 
 
@@ -151,6 +169,18 @@ async def types_(*, account: Account = CONFIGURED, json: Json = None) -> int:
         found = await herald.get_notification_types()
     Output(json).rows([as_row(each) for each in found], ("notification_type", "name"))
     return ExitCode.DONE
+
+
+def _typed(options: Mapping[str, Any]) -> str:
+    """Return options as they are typed, without those that were not given."""
+    words: list[str] = []
+    for name, value in options.items():
+        option = name.replace("_", "-")
+        if isinstance(value, bool):
+            words.append(f"--{option}" if value else f"--no-{option}")
+        elif value is not None:
+            words += [f"--{option}", str(value)]
+    return shlex.join(words)
 
 
 def _is_age(text: str | None) -> bool:

@@ -2,6 +2,8 @@
 
 import json
 import re
+import shlex
+from functools import partial
 
 import pytest
 
@@ -20,30 +22,36 @@ def seeded(sandbox):
     return sandbox
 
 
-def test_listings_are_read_to_their_end_and_gone_on_with(cli, seeded):
-    """Page after page; `--max` tells what to go on with, on stderr."""
-    every = cli("notifications", "list", TYPE, "--sort", "asc").rows
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--since", "2000w", "--until", "0m"),
+        ("--since", "2000-01-01 00:00", "--until", "2100-01-01", "--json"),
+        ("--sort", "asc", "--page-size", "5", "--account-id", "12345678", "--timeout", "20"),
+        ("--profile", "night shift", "--allow-http"),
+    ],
+)
+def test_a_listing_is_gone_on_with_by_what_is_told_alone(cli, seeded, options):
+    """What is told after each part is all that the next command needs, quoted for a shell."""
+    (cli.folder / "config").write_text("[night shift]\n")
+    listing = partial(cli, "notifications", "list", TYPE, ALERTLOGIC_CONFIG=cli.folder / "config")
+    every = listing(*options).rows
     assert len(every) > 20
-    some = cli("notifications", "list", TYPE, "--sort", "asc", "--max", "7", "--page-size", "5")
-    token = some.err.removeprefix("go on with: --resume ").strip()
-    rest = cli(
-        "notifications", "list", TYPE, "--sort", "asc", "--page-size", "5", "--resume", token
-    )
-    assert [row["id"] for row in some.rows + rest.rows] == [row["id"] for row in every]
-    assert (rest.code, rest.err) == (0, "")
+    rows, told = [], [*options, "--max", str(len(every) // 3 + 1)]
+    while told:
+        part = listing(*told)
+        assert part.code == 0, part.err
+        rows += part.rows
+        told = shlex.split(part.err.partition("go on with: ")[2])
+        assert {*options[::2], "--max", "--resume"} <= {*told} or not told
+    assert [row["id"] for row in rows] == [row["id"] for row in every]
 
 
-def test_a_listing_of_the_last_days_is_gone_on_with(cli, seeded):
-    """How long ago is another moment by then: the one that counts is told, and asked for."""
-    query = ("notifications", "list", TYPE, "--sort", "asc")
-    every = cli(*query, "--since", "2000w", "--until", "0m").rows
-    some = cli(*query, "--since", "2000w", "--until", "0m", "--max", "3")
-    options = some.err.removeprefix("go on with: ").split()
-    assert options[::2] == ["--since", "--until", "--resume"]
-    rest = cli(*query, *options)
-    assert (rest.code, rest.err) == (0, "")
-    assert [row["id"] for row in some.rows + rest.rows] == [row["id"] for row in every]
-    lost = cli(*query, "--since", "2000w", "--resume", options[-1])
+def test_how_long_ago_is_not_gone_on_with(cli, seeded):
+    """It is another moment by then: the one that counts was told."""
+    query = ("notifications", "list", TYPE, "--since", "2000w")
+    token = cli(*query, "--max", "3").err.split()[-1]
+    lost = cli(*query, "--resume", token)
     assert lost.code == 2
     assert lost.err == "error: --since: must be the moment that was told beside --resume\n"
 

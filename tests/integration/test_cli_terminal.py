@@ -49,6 +49,14 @@ def test_a_batch_is_shown_while_it_runs(cli, event):
     assert re.search(r"not attempted +\d+", plain)
 
 
+def test_what_to_go_on_with_is_below_the_table(cli, sandbox):
+    """Where whoever has read it looks next."""
+    sandbox.herald.seed()
+    _, shown = cli.on_a_terminal("notifications", "list", "incidents/alerts", "--max", "2")
+    *_, last = _plain(shown).splitlines()
+    assert last.startswith("go on with: --max 2 --resume ")
+
+
 @pytest.mark.parametrize("columns", range(36, 80, 3))
 def test_a_narrow_terminal_loses_no_column(monkeypatch, capsys, columns):
     """What is too wide for it as a table is a line for each field of each row."""
