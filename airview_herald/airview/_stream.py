@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, NoReturn, Self
 
 import anyio
 import attrs
@@ -95,6 +95,19 @@ class IngestStream:
 
     def __aiter__(self) -> Self:
         return self
+
+    # Those who check types know already that there is neither.
+    if not TYPE_CHECKING:
+
+        def __enter__(self) -> NoReturn:
+            """Refuse `with`, in which nothing could be awaited."""
+            raise TypeError("a run is entered by `async with`, not by `with`")
+
+        __exit__ = __enter__
+
+        def __iter__(self) -> NoReturn:
+            """Refuse `for`, likewise."""
+            raise TypeError("a run is watched by `async for` inside `async with`, not by `for`")
 
     async def __anext__(self) -> Outcome:
         """Return the next outcome.

@@ -245,6 +245,18 @@ async def test_a_stream_is_watched_inside_its_block(connect, event):
                 pass
 
 
+async def test_a_stream_is_not_for_with_nor_for(connect, event):
+    """Whoever forgets an `async` is told where it goes."""
+    async with connect() as airview:
+        run = airview.stream([event("i-1")])
+        told = r"^a run is entered by `async with`, not by `with`$"
+        with pytest.raises(TypeError, match=told), run:
+            pytest.fail("it was entered")
+        told = r"^a run is watched by `async for` inside `async with`, not by `for`$"
+        with pytest.raises(TypeError, match=told):
+            list(run)
+
+
 async def test_a_server_that_is_not_there_ends_a_batch(connect, event, caplog):
     """It is waited for as long as `max_cooldown` says, told of once, and no event has failed."""
     began = time.monotonic()
