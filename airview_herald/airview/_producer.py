@@ -39,7 +39,8 @@ class Producer:
         events: A sync or async iterable.
 
     Raises:
-        InputError: It is neither; or a text, a mapping or a path, whose items can be no events.
+        InputError: It is neither; or a text, a mapping, a path or an open file, whose items can be
+            no events.
     """
 
     def __init__(self, events: Iterable[Any] | AsyncIterable[Any]) -> None:
@@ -50,9 +51,11 @@ class Producer:
         self._sync: Iterator[Any] = iter(())
         self._blocking = bool(getattr(events, "blocking", False))
         self._end: Callable[[], Any] | None = getattr(events, "end", None)
+        if isinstance(events, str | bytes | Mapping) or _has_lines(events):
+            raise InputError("events", _what_is_needed(events), events)
         if isinstance(events, AsyncIterable):
             self._async = aiter(events)
-        elif isinstance(events, Iterable) and not isinstance(events, str | bytes | Mapping):
+        elif isinstance(events, Iterable):
             self._sync = iter(events)
         else:
             raise InputError("events", _what_is_needed(events), events)
@@ -153,10 +156,15 @@ class Producer:
                 self._error, self._ended = error, True
 
 
+def _has_lines(events: object) -> bool:
+    """Whether it is an open file, sync or async: its items are its lines."""
+    return hasattr(events, "readline")
+
+
 def _what_is_needed(events: object) -> str:
     """Return the rule that what can hold no events breaks, in words that help."""
     kind = type(events).__name__
-    if isinstance(events, str | os.PathLike):
+    if isinstance(events, str | os.PathLike) or _has_lines(events):
         return f"must be events, not {kind}; read_jsonl(path) and read_sarif(path) read a file"
     if isinstance(events, ComplianceEvent):
         return "must be events, not one ComplianceEvent: give a list"

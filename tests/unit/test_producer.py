@@ -1,4 +1,5 @@
 import contextlib
+import io
 import threading
 import time
 from pathlib import Path
@@ -326,6 +327,9 @@ _EVENT = ComplianceEvent("i-1", Application("A", "a"), TechnicalControl("T", "t"
     [
         ("text", r"must be events, not str; read_jsonl\(path\) and read_sarif\(path\) read a file"),
         (Path("a.jsonl"), r"must be events, not \w+Path; read_jsonl\(path\) and read_.*"),
+        (io.StringIO("{}"), r"must be events, not StringIO; read_jsonl\(path\) and read_.*"),
+        (io.BytesIO(b"{}"), r"must be events, not BytesIO; read_jsonl\(path\) and read_.*"),
+        (anyio.AsyncFile(io.StringIO("{}")), r"must be events, not AsyncFile; read_jsonl\(pa.*"),
         (_EVENT, "must be events, not one ComplianceEvent: give a list"),
         (_events, "must be events, not a function: call it"),
         (b"bytes", "must be an iterable or an async iterable of events, not bytes"),
