@@ -1,14 +1,16 @@
 """AirView and Herald on this machine: the same routes over real HTTP, for tests and demos."""
 
+import sys
 from importlib.util import find_spec
 
 from airview_herald import _extras
 
 if not (find_spec("starlette") and find_spec("uvicorn")):
-    # With a name `python -m` tells it on one line.
-    raise ModuleNotFoundError(
-        f"the sandbox needs its extra: {_extras.install('sandbox')}", name=__name__
-    )
+    told = f"the sandbox needs its extra: {_extras.install('sandbox')}"
+    if sys.argv[:1] == ["-m"]:
+        # `python -m` would put words of its own around it.
+        sys.exit(f"error: {told}")
+    raise ModuleNotFoundError(told)
 
 from airview_herald.sandbox._sandbox import Sandbox
 from airview_herald.sandbox._traffic import RecordedRequest, RecordedRequests
