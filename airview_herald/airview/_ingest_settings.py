@@ -26,8 +26,41 @@ Progress = Callable[[IngestReport], Awaitable[None] | None]
 _CLOSING = (MonitoredResourceState.MONITORING, MonitoredResourceState.DELETED)
 
 
-def _file_name(path: PathLike) -> str:
-    return os.fspath(path) if isinstance(path, os.PathLike) else path
+def path_of(field: str, path: PathLike, of: str = "a file") -> str:
+    """Return a path as a text.
+
+    Raises:
+        InputError: It is none.
+    """
+    name: Any = os.fspath(path) if isinstance(path, os.PathLike) else path
+    if not isinstance(name, str) or not name or "\0" in name:
+        raise InputError(field, f"must be the path of {of}", path)
+    return str(name)
+
+
+def check_run(field: str, run: str | None) -> None:
+    """Check what a run is called, if it is called anything.
+
+    Raises:
+        InputError: It is no text, or an empty one.
+    """
+    if isinstance(run, date):
+        rule = f"must be a text, not {type(run).__name__}: its `.isoformat()`, say"
+        raise InputError(field, rule, run)
+    if run is not None:
+        Rules(run).key(field, run)
+
+
+def _state_path(path: PathLike) -> str:
+    return path_of("state", path)
+
+
+def _check_restart(state: State, _: object, given: object) -> None:
+    Rules(state).kind("state.restart", given, bool)
+
+
+def _check_run(_: object, __: object, run: str | None) -> None:
+    check_run("state.run", run)
 
 
 @attrs.frozen
@@ -42,11 +75,14 @@ class State:
         run: What this run is called, for a job that is run every night: the date as a text, or the
             name of its input. The same name goes on; another one begins anew, and what the file's
             run has left undone is not sent. Without a name any run is gone on with.
+
+    Raises:
+        InputError: One of them is of another kind, or empty.
     """
 
-    path: str = attrs.field(converter=_file_name)
-    restart: bool = False
-    run: str | None = None
+    path: str = attrs.field(converter=_state_path)
+    restart: bool = attrs.field(default=False, validator=_check_restart)
+    run: str | None = attrs.field(default=None, validator=_check_run)
 
 
 @attrs.frozen(kw_only=True)
@@ -132,7 +168,7 @@ class IngestSettings:
             grace=grace,
             coalesce=coalesce,
             reconcile=reconciliation,
-            state=_state(state),
+            state=state if state is None or isinstance(state, State) else State(state),
             dead_letters=None if dead_letters is None else path_of("dead_letters", dead_letters),
         )
 
@@ -153,41 +189,6 @@ def check_progress(progress: Any) -> None:
     """
     if not isinstance(progress, bool | None) and not callable(progress):
         raise InputError("progress", "must be a callable, True or False", progress)
-
-
-def _state(state: PathLike | State | None) -> State | None:
-    if state is None:
-        return None
-    given = state if isinstance(state, State) else State(state)
-    rules = Rules(given)
-    rules.kind("state.restart", given.restart, bool)
-    check_run("state.run", given.run)
-    return attrs.evolve(given, path=path_of("state", given.path))
-
-
-def check_run(field: str, run: str | None) -> None:
-    """Check what a run is called, if it is called anything.
-
-    Raises:
-        InputError: It is no text, or an empty one.
-    """
-    if isinstance(run, date):
-        rule = f"must be a text, not {type(run).__name__}: its `.isoformat()`, say"
-        raise InputError(field, rule, run)
-    if run is not None:
-        Rules(run).key(field, run)
-
-
-def path_of(field: str, path: PathLike, of: str = "a file") -> str:
-    """Return a path as a text.
-
-    Raises:
-        InputError: It is none.
-    """
-    name: Any = _file_name(path)
-    if not isinstance(name, str) or not name or "\0" in name:
-        raise InputError(field, f"must be the path of {of}", path)
-    return str(name)
 
 
 def _check_reconciliation(reconciliation: Reconciliation) -> None:

@@ -424,14 +424,6 @@ async def test_a_file_of_another_system_is_refused(sandbox, quick, many, state):
     [
         ({"state": ""}, "state: must be the path of a file"),
         ({"state": 5}, "state: must be the path of a file"),
-        ({"state": State("x", run=5)}, "state.run: must be a text, not int"),
-        (
-            {"state": State("x", run=date(2026, 11, 29))},
-            "state.run: must be a text, not date: its",
-        ),
-        ({"state": State("x", run="\ud800")}, "state.run: must not hold a NUL or half of a surrog"),
-        ({"state": State("x", restart="yes")}, "state.restart: must be a bool"),
-        ({"state": State("x", restart=1)}, "state.restart: must be a bool"),
         ({"dead_letters": b"x"}, "dead_letters: must be the path of a file"),
         ({"dead_letters": "a\0b"}, "dead_letters: must be the path of a file"),
         ({"coalesce": "no"}, "coalesce: must be a bool, not str"),
@@ -444,6 +436,25 @@ async def test_what_cannot_be_kept_or_sent_so_is_refused(quick, options, told):
             await airview.ingest([], **options)
         with pytest.raises(InputError, match=told):
             airview.stream([], **options)
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"path": ""}, "state: must be the path of a file"),
+        ({"path": 5}, "state: must be the path of a file"),
+        ({"run": ""}, "state.run: must not be empty"),
+        ({"run": 5}, "state.run: must be a text, not int"),
+        ({"run": date(2026, 11, 29)}, "state.run: must be a text, not date: its"),
+        ({"run": "\ud800"}, "state.run: must not hold a NUL or half of a surrog"),
+        ({"restart": "yes"}, "state.restart: must be a bool"),
+        ({"restart": 1}, "state.restart: must be a bool"),
+    ],
+)
+def test_a_state_that_cannot_be_is_refused_when_it_is_made(given, told):
+    """The error is where the mistake is, and not where the batch is."""
+    with pytest.raises(InputError, match=f"^{told}"):
+        State(**{"path": "x", **given})
 
 
 async def test_an_empty_batch_finishes(quick, state):
