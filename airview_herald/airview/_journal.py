@@ -65,14 +65,10 @@ class Journal:
     Args:
         recorder: Knows the client's server, its catalogue and its clock.
         settings: The settings of the run, with a `state` or `dead_letters`.
-
-    Attributes:
-        server_restored: Whether the server has lost what the state knew of it.
     """
 
     def __init__(self, recorder: Recorder, settings: IngestSettings) -> None:
         concurrency = settings.concurrency
-        self.server_restored: bool = False
         self._recorder = recorder
         self._settings = settings
         self._permits = Slots(_PERMITS * concurrency)
@@ -134,7 +130,6 @@ class Journal:
                 "%s: the server was restored: all is sent again from the beginning", state.path
             )
             catalogue.forget()
-            self.server_restored = True
             await self._in_thread(partial(state.write, None, Ids()))
             progress = await self._in_thread(state.progress)
         if progress.taken:
@@ -194,7 +189,7 @@ class Journal:
         if state is None or not why:
             return None
         rule = (
-            f"are not those of which {state.path} is the state, {why}: go on with those, or let "
+            f"are not those that {state.path} was begun with ({why}): give those again, or let "
             "`State(path, restart=True)`, or another `run`, begin anew"
         )
         return InputError("events", rule)
@@ -329,7 +324,7 @@ class Journal:
             if self._begun and catalogue.restorations != self._restorations:
                 if not self._lost:
                     logger.warning("the server was restored: the next run sends all again")
-                self._lost = self.server_restored = True
+                self._lost = True
             try:
                 await self._in_thread(partial(self._hand_over, pending, step, ids))
             except BaseException:

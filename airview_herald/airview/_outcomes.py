@@ -153,8 +153,10 @@ class IngestReport:
             not; `None` when it did not take place.
         unreconciled: Why it did not take place, or not for all that it was asked for: some of the
             input is not known, or an application that was named is not on the server.
-        server_restored: Whether the server was found to have lost what a `state` file knew of it.
-            Then all is sent again: by this run if that showed at its beginning, else by the next.
+        server_restored: Whether the server was found to have lost rows that it had: what a `state`
+            file knew of it is forgotten, and all is sent again.
+        run_again: Whether that showed when some was recorded or skipped already. That part may be
+            lost, and the batch is to be run again; with a `state` file by the same call.
         concurrency: The lowest and the highest limit of requests in flight.
         held: Events held now: taken, and not through yet.
         held_peak: The most events held at once.
@@ -180,6 +182,7 @@ class IngestReport:
     reconciled: int | None = None
     unreconciled: str = ""
     server_restored: bool = False
+    run_again: bool = False
     concurrency: tuple[int, int] = (0, 0)
     held: int = 0
     held_peak: int = 0
@@ -216,6 +219,7 @@ class IngestReport:
             "reconciled": self.reconciled,
             "unreconciled": self.unreconciled,
             "server restored": self.server_restored or None,
+            "run again": self.run_again or None,
         }
         return html.block(
             f"{self.recorded:,} of {self.inputs:,} recorded in {self.elapsed:.1f} s",

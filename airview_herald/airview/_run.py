@@ -135,8 +135,8 @@ class Run:
             return None
         # The words of other people's errors need the class to be understood.
         ours = isinstance(self.cause, AirViewHeraldError)
-        told = str(self.cause) if ours else repr(self.cause)
-        error = IngestAborted(f"{self._reason}: {told}", self.report)
+        told = str(self.cause) if ours else f"{type(self.cause).__name__}: {self.cause}"
+        error = IngestAborted(f"{self._reason}: {told.removesuffix(': ')}", self.report)
         error.__cause__ = self.cause
         return error
 
@@ -154,8 +154,7 @@ class Run:
                 if self._coverage is not None and self.cause is None:
                     await self._reconcile(tasks, self._coverage)
                 if self._journal is not None:
-                    while self._held:
-                        await self._change()
+                    await self._through()
                     self._ended = self.cause is None
             if self._journal is not None:
                 self._journal.stop()
@@ -227,7 +226,11 @@ class Run:
                 await self._journal.aclose(ended=self._ended)
             except ConfigurationError as error:
                 self._blame(error, "what became of events cannot be kept")
-            self.report.server_restored = self._journal.server_restored
+
+    async def _through(self) -> None:
+        """Wait until all events are through."""
+        while self._held:
+            await self._change()
 
     async def _change(self) -> None:
         """Wait until an event is through."""
@@ -239,8 +242,14 @@ class Run:
         settings = self._settings
         reconciliation = settings.reconcile
         assert reconciliation is not None  # noqa: S101 - for the type checker
+        # By then it shows whether the server was restored.
+        await self._through()
         try:
-            self.report.unreconciled = reconciliation.doubt(self._events, coverage)
+            self.report.unreconciled = (
+                "the server was restored while the batch ran"
+                if self.report.run_again
+                else reconciliation.doubt(self._events, coverage)
+            )
             if self.report.unreconciled:
                 logger.warning("nothing is reconciled: %s", self.report.unreconciled)
                 return
@@ -270,7 +279,7 @@ class Run:
             await journal.begin(self._reading)
         except Exception as error:  # noqa: BLE001 - as for an event
             self._abort(error, "what was kept of an earlier run cannot be checked")
-        self.report.server_restored = journal.server_restored
+        self._settler.note_restorations()
 
     async def _ready(self, room: int) -> bool:
         """Wait until so many more events can be taken; `False` if they never can."""

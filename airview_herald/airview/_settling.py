@@ -50,6 +50,7 @@ class Settler:
         self._clock = recorder.sender.transport.clock
         self._telemetry = recorder.sender.transport.telemetry
         self._began = self._clock()
+        self._restorations = recorder.catalogue.restorations
 
     def begin(self) -> None:
         """Note that the batch begins now."""
@@ -58,6 +59,16 @@ class Settler:
     def end(self) -> None:
         """Note that the batch ends now."""
         self.report.elapsed = self._clock() - self._began
+        self.note_restorations()
+
+    def note_restorations(self) -> None:
+        """Note whether the server was found to have lost rows, and whether some of the batch's."""
+        restorations = self._recorder.catalogue.restorations
+        if restorations != self._restorations:
+            self._restorations = restorations
+            report = self.report
+            report.server_restored = True
+            report.run_again = report.run_again or report.recorded + report.skipped > 0
 
     def settle(
         self,
@@ -93,6 +104,7 @@ class Settler:
         if self._journal is not None:
             self._journal.settle(held, newer)
         report, notes = self.report, self.notes
+        self.note_restorations()
         report.charge(operation)
         if len(report.mismatches) < len(notes.mismatches):
             report.mismatches = tuple(notes.mismatches)

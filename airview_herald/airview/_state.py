@@ -235,7 +235,8 @@ class StateFile:
         names = ("base URL", "system name", "referencing type")
         for name, theirs, ours in zip(names, row[:3], key, strict=True):
             if theirs != ours:
-                raise _error(self.path, f"is of the {name} {quoted(theirs)}, not {ours!r}")
+                words = f"is of the {name} {quoted(theirs)}, not {ours!r}"
+                raise _error(self.path, f"{words}: name another file, or remove this one")
         finished, taken, called = msgspec.convert(row[3:], _CALLED)
         return bool(finished), taken, called
 

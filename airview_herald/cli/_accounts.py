@@ -73,6 +73,7 @@ def of_report(report: IngestReport, unreadable: int, ended: str | None) -> dict[
         "orphans": len(report.orphans),
         "unreconciled": report.unreconciled,
         "server_restored": report.server_restored,
+        "run_again": report.run_again,
         "concurrency": list(report.concurrency),
         "ended": ended,
     }

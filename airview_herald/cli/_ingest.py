@@ -139,8 +139,10 @@ def _close(
         teller.mismatch(mismatch)
     teller.rest(report.failed + report.unknown)
     code = ExitCode.DONE
-    if report.failed or report.unknown or unreadable or report.unreconciled:
+    if report.failed or report.unknown or unreadable or report.unreconciled or report.run_again:
         code = ExitCode.FAILED
+    if report.run_again:
+        complain("the server was restored meanwhile: it may have lost what was recorded; run again")
     reason = None
     if isinstance(ended, IngestAborted):
         cause = ended.__cause__

@@ -84,6 +84,7 @@ def add_up(whole: IngestReport, part: IngestReport) -> None:
         whole.reconciled = (whole.reconciled or 0) + part.reconciled
     whole.unreconciled = whole.unreconciled or part.unreconciled
     whole.server_restored = whole.server_restored or part.server_restored
+    whole.run_again = whole.run_again or part.run_again
     whole.held_peak = max(whole.held_peak, part.held_peak)
     if part.concurrency != (0, 0):
         low, high = part.concurrency

@@ -21,6 +21,7 @@ from airview_herald.errors import (
     UnauthorizedError,
 )
 from airview_herald.sandbox import Sandbox
+from airview_herald.sources import read_jsonl
 
 
 def _closed(report):
@@ -133,6 +134,13 @@ async def test_a_producer_that_raises(sandbox, connect, event, asynchronous):
     assert isinstance(caught.value.__cause__, LookupError)
     assert _closed(report)
     assert report.recorded == len(sandbox.snapshot()["monitored_resource"]) == 40
+
+
+async def test_a_file_that_is_not_there_is_named(connect):
+    """The words of the system's own error have its path."""
+    async with connect() as airview:
+        with pytest.raises(IngestAborted, match=r"raised: FileNotFoundError: .*'nosuch\.jsonl'"):
+            await airview.ingest(read_jsonl("nosuch.jsonl"))
 
 
 @pytest.mark.usefixtures("left_clean")

@@ -314,9 +314,45 @@ async def test_a_server_that_is_restored_meanwhile_gets_everything_with_the_next
 
             report = await airview.ingest(many, state=state, on_outcome=move)
             assert report.server_restored
+            assert report.run_again
             assert report.inputs == 300
             assert "the next run sends all again" in caplog.text
             again = await airview.ingest(many, state=state)
         assert again.recorded == 300
+        assert not again.run_again
         rows = after.snapshot()["monitored_resource"]
         assert sorted(int(row["additional_data"]) for row in rows) == list(range(200, 300))
+
+
+async def test_without_a_file_too_a_batch_asks_to_be_run_again(quick, many):
+    """What it recorded before the server was restored may be lost, and nothing is reconciled."""
+    with Sandbox() as before, Sandbox() as after:
+        async with quick(before.airview_url) as airview:
+            sender = airview.backend._sender
+            options = attrs.evolve(sender.transport.options, base_url=after.airview_url)
+            elsewhere = sender.transport.with_options(options)
+
+            def move(outcome):
+                if outcome.index == 100:
+                    sender.transport = elsewhere
+
+            lost = await airview.ingest(many, reconcile=True, on_outcome=move)
+            again = await airview.ingest(many, reconcile=True)
+    assert (lost.server_restored, lost.run_again) == (True, True)
+    assert lost.reconciled is None
+    assert lost.unreconciled == "the server was restored while the batch ran"
+    assert (again.recorded, again.reconciled) == (300, 0)
+    assert (again.server_restored, again.run_again) == (False, False)
+
+
+async def test_a_server_that_was_restored_between_batches_asks_for_nothing(quick, many):
+    """A client that finds it out with the first event of a batch records all of that batch."""
+    with Sandbox() as before, Sandbox() as after:
+        async with quick(before.airview_url) as airview:
+            await airview.ingest(many)
+            sender = airview.backend._sender
+            options = attrs.evolve(sender.transport.options, base_url=after.airview_url)
+            sender.transport = sender.transport.with_options(options)
+            report = await airview.ingest(many, concurrency=1)
+        assert len(after.snapshot()["monitored_resource"]) == 100
+    assert (report.recorded, report.server_restored, report.run_again) == (300, True, False)

@@ -257,6 +257,7 @@ async def batches(airview: AirView) -> None:
     await airview.ingest(read_jsonl("dead.jsonl", superseded=True), state=Path("state.db"))
     await airview.ingest([EVENT], state=State("state.db", restart=True))
     assert_type(report.server_restored, bool)
+    assert_type(report.run_again, bool)
     for failure in report.failures:
         assert_type(failure, Outcome)
     for mismatch in report.mismatches:

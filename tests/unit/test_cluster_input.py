@@ -336,6 +336,7 @@ def test_reports_add_up():
     for part in (
         IngestReport(inputs=3, recorded=2, failed=1, requests=9, concurrency=(2, 8), held_peak=4),
         IngestReport(inputs=2, skipped=2, reconciled=1, concurrency=(4, 16), server_restored=True),
+        IngestReport(run_again=True),
     ):
         add_up(whole, part)
     whole.lose(5)
@@ -343,6 +344,7 @@ def test_reports_add_up():
     assert (whole.unknown, whole.requests, whole.planning_requests) == (5, 16, 7)
     assert (whole.concurrency, whole.held_peak, whole.reconciled) == ((2, 16), 4, 1)
     assert whole.server_restored
+    assert whole.run_again
 
 
 def test_of_many_mismatches_the_first_are_kept():
