@@ -7,6 +7,7 @@ import subprocess
 import threading
 import time
 
+import httpx
 import pytest
 from command_line import COMMAND
 
@@ -295,6 +296,26 @@ def test_a_batch_that_ends_early_does_not_wait_for_a_pipe(cli, event):
         write_jsonl([event("i-1")], process.stdin)
         process.stdin.flush()
         assert process.wait(10) == 3
+
+
+@posix
+def test_a_server_that_is_restored_meanwhile_is_1(cli, event):
+    """What was recorded before may be lost, so that it has to be run again."""
+    with Sandbox() as first:
+        port, url = httpx.URL(first.url).port, first.airview_url
+        with cli.running("ingest", "-", AIRVIEW_BASE_URL=url) as process:
+            write_jsonl([event("i-1"), event("i-2")], process.stdin)
+            process.stdin.flush()
+            limit = time.monotonic() + 20
+            while len(_resources(first)) < 2 and time.monotonic() < limit:
+                time.sleep(0.02)
+            first.stop()
+            with Sandbox(port=port):
+                write_jsonl([event("i-1", "MONITORING")], process.stdin)
+                out, err = process.communicate(timeout=30)
+    [report] = map(json.loads, out.splitlines())
+    assert (report["recorded"], report["run_again"], process.returncode) == (3, True, 1)
+    assert b"error: the server was restored meanwhile: it may have lost what was recorded" in err
 
 
 @posix

@@ -68,20 +68,24 @@ async def test_findings_from_a_scanner(connect, tmp_path, monkeypatch, capsys):
 async def test_a_night_after_a_night(connect, event, tmp_path, monkeypatch, capsys):
     """Each batch keeps its state and its letters, and closes what it lists no more.
 
-    One that is asked for twice is recorded once.
+    One that is asked for twice is recorded once, and one of which something fails says so.
     """
     monkeypatch.chdir(tmp_path)
     nightly = _defined("read_jsonl")["nightly"]
     write_jsonl([event("i-1"), event("i-2")], "monday.jsonl")
     write_jsonl([event("i-1")], "tuesday.jsonl")
+    write_jsonl([event("i-1"), event("")], "wednesday.jsonl")
     async with connect() as airview:
         await nightly(airview, "monday.jsonl", "monday")
         await nightly(airview, "tuesday.jsonl", "tuesday")
         await nightly(airview, "tuesday.jsonl", "tuesday")
+        with pytest.raises(SystemExit, match=r"feed\.dead\.jsonl"):
+            await nightly(airview, "wednesday.jsonl", "wednesday")
     assert capsys.readouterr().out.splitlines() == [
-        "2 recorded, of which 0 closed; 0 failed",
-        "2 recorded, of which 1 closed; 0 failed",
+        "2 recorded, of which 0 closed",
+        "2 recorded, of which 1 closed",
         "tuesday was recorded already",
+        "1 recorded, of which 0 closed",
     ]
     assert {each.name for each in tmp_path.iterdir()} >= {"feed.state", "feed.dead.jsonl"}
 
