@@ -5,6 +5,7 @@ import sys
 import time
 
 import attrs
+import pytest
 import snippets
 
 from airview_herald.sources import read_jsonl, write_jsonl
