@@ -14,10 +14,12 @@ suppressed             left out             counted in `suppressed`
 from __future__ import annotations
 
 import codecs
+import logging
+import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, ClassVar, TypeAlias
 
-from airview_herald._quoted import printable
+from airview_herald._quoted import printable, quoted
 from airview_herald.airview._rules import Rules
 from airview_herald.airview.models import (
     Application,
@@ -36,12 +38,15 @@ from airview_herald.sources.references import encode_reference
 
 __all__ = ["MAX_BYTES", "SarifEvents", "SarifRule", "read_sarif"]
 
+logger = logging.getLogger("airview_herald")
+
 MAX_BYTES = 512 * 1024 * 1024
 # What becomes of two bytes may be sixty. Tools write twenty, without any white space, for an object
 # or a comma.
 _BYTES_A_PART = 16
 _FEW_PARTS = 65_536
 _LONGEST = 500
+_ABSOLUTE = re.compile(r"/|[A-Z]:/")
 _UNREADABLE = (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE, b"{\0", b"\0{", b"\0\0\0{")
 
 _Action: TypeAlias = TechnicalControlAction | str
@@ -98,7 +103,8 @@ def read_sarif(  # noqa: PLR0913 - all but the first by keyword
         application: The application of a resource, or of all. A function is asked once for each
             resource; its `None` leaves the resource's results out, counted in `unassigned`. By
             default the first part of the path is an application's name, and by
-            `encode_reference` its reference: a file at the top is an application of its own.
+            `encode_reference` its reference: a file at the top is an application of its own. Of
+            an absolute path that is `home`, say, of which a warning is logged.
         control: The parent control of a rule, or of all; asked once for each rule. By default
             technical controls have none.
         control_action: What a breach leads to, or a function of the rule. By default
@@ -232,9 +238,25 @@ class SarifEvents(Iterable[ComplianceEvent]):
         # In one expression: the report is let go before the first event.
         reading.read(self._log_of(self._content()))
         self._expected = len(reading.findings)
+        self._warn(reading)
         for findings in reading.findings:
             self._events += 1
             yield findings.event()
+
+    def _warn(self, reading: Reading) -> None:
+        """Warn of applications that are named after where a folder was, on some machine."""
+        if self._choices.application is not _first_part:
+            return
+        absolute = (each for each in reading.findings if _ABSOLUTE.match(each.resource))
+        first = next(absolute, None)
+        if first is not None:
+            logger.warning(
+                "base: %s has absolute paths, such as %s, whose first folder becomes an "
+                "application, %s; name the folder that they are below",
+                printable(self._file.name, _LONGEST),
+                quoted(first.resource),
+                quoted(first.application.name),
+            )
 
     def _content(self) -> bytes:
         chunks: list[bytes] = []

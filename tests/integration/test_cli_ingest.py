@@ -189,6 +189,17 @@ def test_a_base_that_is_none_is_refused(cli, sandbox):
     assert _resources(sandbox) == set()
 
 
+def test_absolute_paths_without_a_base_are_warned_of(cli):
+    """The line names the option, and the file."""
+    (cli.folder / "report.sarif").write_text(json.dumps(SARIF).replace("shop/", "/home/shop/"))
+    done = cli("ingest", "report.sarif")
+    assert done.code == 0
+    assert done.err == (
+        "warning: --base: report.sarif has absolute paths, such as '/home/shop/cart.py', whose "
+        "first folder becomes an application, 'home'; name the folder that they are below\n"
+    )
+
+
 def test_sarif_is_read_as_asked(cli, sandbox):
     """One application, and what a breach leads to, are options."""
     (cli.folder / "report.sarif").write_text(json.dumps(SARIF))

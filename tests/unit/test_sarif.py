@@ -270,6 +270,35 @@ def test_a_file_that_is_not_below_the_callers_base(uri, base, place):
 
 
 @pytest.mark.parametrize(
+    ("uris", "application", "told"),
+    [
+        (["file:///tmp/a/b.py", "file:///tmp/c.py"], None, [("/tmp/a/b.py", "tmp")]),  # noqa: S108
+        (["shop/a.py", "C:\\repo\\a.py"], None, [("C:/repo/a.py", "repo")]),
+        (["shop/a.py", "https://host/a.py"], None, []),
+        (["file:///tmp/a/b.py"], Application("Shop", "shop"), []),
+    ],
+)
+def test_absolute_paths_below_no_base_are_warned_of_once(caplog, uris, application, told):
+    """Nobody means the application `tmp`, and what is recorded of it stays."""
+    with caplog.at_level("WARNING", "airview_herald"):
+        _resources(*({"uri": uri} for uri in uris), application=application)
+    messages = [each.getMessage() for each in caplog.records]
+    assert messages == [
+        f"base: <stream> has absolute paths, such as '{path}', whose first folder becomes an "
+        f"application, '{folder}'; name the folder that they are below"
+        for path, folder in told
+    ]
+
+
+def test_what_a_base_makes_relative_is_not_warned_of(caplog):
+    """Whether the caller names it or the report does."""
+    with caplog.at_level("WARNING", "airview_herald"):
+        _resources({"uri": "file:///repo/src/a.py"}, base="/repo")
+        _resources({"uri": "file:///repo/src/a.py"}, bases={"ROOT": {"uri": "file:///repo/"}})
+    assert caplog.records == []
+
+
+@pytest.mark.parametrize(
     ("base", "told"),
     [
         ("none", "'none' is no directory"),
