@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from airview_herald.sources._sarif_document import ArtifactLocation
 
-__all__ = ["Paths", "Place", "directory"]
+__all__ = ["OutsideError", "Paths", "Place", "directory"]
 
 # Far above what tools write, since a chain of all the others may begin at each base.
 _LONGEST_CHAIN = 100
@@ -33,6 +33,10 @@ _LONGEST = 8_000
 _DRIVE = re.compile(r"/?([A-Za-z]):(?:/|$)")
 # A single letter before a colon is a drive, and a name such as `a:b.py` is no URI.
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):(?=/)")
+
+
+class OutsideError(FaultError):
+    """A file is not below the directory that the caller named."""
 
 
 class Place(NamedTuple):
@@ -130,9 +134,9 @@ class Paths:
         """Return the file's path: relative where that is possible, else absolute.
 
         Raises:
-            FaultError: It is not below the directory that the caller named; or it, or what it is
-                relative to, is longer than any path; or what that is relative to goes on for too
-                long.
+            OutsideError: It is not below the directory that the caller named.
+            FaultError: It, or what it is relative to, is longer than any path, or what that is
+                relative to goes on for too long.
         """
         _fits(uri)
         place = _from_uri(uri)
@@ -154,7 +158,7 @@ class Paths:
         path = self._directories.relative(place)
         if path is None:
             base = quoted(str(self._within[0]))
-            raise FaultError("", f"{quoted(str(place))} is not below the base {base}")
+            raise OutsideError("", f"{quoted(str(place))} is not below the base {base}")
         return path
 
     def _base(self, base_id: str | None) -> tuple[Place | None, str]:

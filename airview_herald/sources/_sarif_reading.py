@@ -31,7 +31,7 @@ from airview_herald.sources._sarif_document import (
     decode,
 )
 from airview_herald.sources._sarif_findings import Findings, finding_line
-from airview_herald.sources._sarif_paths import Paths, Place
+from airview_herald.sources._sarif_paths import OutsideError, Paths, Place
 from airview_herald.sources._sarif_rules import (
     Rules,
     RuleTable,
@@ -107,6 +107,8 @@ class Reading:
         self._findings: dict[tuple[str, str], Findings] = {}
         self._controls: dict[str, TechnicalControl] = {}
         self._applications: dict[str, Application | None] = {}
+        self._outside = 0
+        self._first_outside = ("", "")
 
     @property
     def findings(self) -> Collection[Findings]:
@@ -127,6 +129,11 @@ class Reading:
             context = self._context(run, tool, where)
             for number, result in enumerate(self._items(run.results, f"{where}.results")):
                 self._read_result(result, context, f"{where}.results[{number}]")
+        if self._outside:
+            # A wrong base is one mistake, however many results it costs.
+            at, reason = self._first_outside
+            more = f"; {self._outside} results are of such files" if self._outside > 1 else ""
+            self._log.add(at, reason + more)
 
     def _doubt(self, run: Run, where: str) -> None:
         """Tell of a run that does not list all there is: it lacks results, or its tool failed."""
@@ -169,6 +176,11 @@ class Reading:
         self._counts.results += 1
         try:
             self._take(decode(Result, raw), context)
+        except OutsideError as fault:
+            self._counts.malformed += 1
+            if not self._outside:
+                self._first_outside = (where, fault.reason)
+            self._outside += 1
         except FaultError as fault:
             self._counts.malformed += 1
             self._log.add(where + fault.path, fault.reason)
@@ -357,7 +369,7 @@ def _status(result: Result) -> MonitoredResourceState | None:
 def _sound(found: T | FaultError) -> T:
     """Return what was found, or raise its fault afresh."""
     if isinstance(found, FaultError):
-        raise FaultError(found.path, found.reason)
+        raise type(found)(found.path, found.reason)
     return found
 
 

@@ -78,8 +78,8 @@ def read_sarif(  # noqa: PLR0913 - all but the first by keyword
       `https://host/x.py`: with its leading slash, so that it is never taken for another file's
       relative path.
 
-    A file that is not below `base` is a problem: under another name it would be another resource,
-    of an application that nobody meant.
+    Files that are not below `base` are a problem, one that counts their results: under another
+    name each would be another resource, of an application that nobody meant.
 
     A result with several files counts for each. One without a file has the qualified name of its
     logical location for a resource, or the file that was being analysed; one that has none of
@@ -202,7 +202,10 @@ class SarifEvents(Iterable[ComplianceEvent]):
 
     @property
     def malformed(self) -> int:
-        """Results that could not be read, or are not below `base`; each is a problem."""
+        """Results that could not be read, or are not below `base`.
+
+        Each that could not be read is a problem, and so are all that are not below `base` together.
+        """
         return self._counts.malformed
 
     @property

@@ -264,9 +264,10 @@ def test_a_file_that_is_not_below_the_callers_base(uri, base, place):
     source, events = _read(_run(_result(uri), _result(uri), _result()), base=base)
     assert [event.resource_reference for event in events] == ["src/a.py"]
     assert source.malformed == 2
-    assert [each.reason for each in source.problems] == [
-        f"'{place}' is not below the base '{base}'"
-    ] * 2
+    told = f"'{place}' is not below the base '{base}'; 2 results are of such files"
+    assert [(each.where, each.reason) for each in source.problems] == [
+        ("$.runs[0].results[0]", told)
+    ]
 
 
 @pytest.mark.parametrize(
