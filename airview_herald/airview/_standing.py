@@ -83,7 +83,9 @@ class Standing:
     @property
     def line(self) -> str:
         """All of it."""
-        return ", ".join((self.count, *self.facts, *self.troubles))
+        recorded = f"{self.report.recorded:,} recorded"
+        counts = [recorded] if self.total is None else [self.count, recorded]
+        return ", ".join((*counts, *self.facts, *self.troubles))
 
 
 class Pace:

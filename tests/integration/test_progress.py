@@ -42,7 +42,7 @@ except* KeyboardInterrupt:
 """
 
 # What is left of it, where there is no bar.
-LINE = r"airview-herald: 300 of 300, in \d\.\d s, [\d,]+/s, 1 failed"
+LINE = r"airview-herald: 300 of 300, 299 recorded, in \d\.\d s, [\d,]+/s, 1 failed"
 
 
 def _command(sandbox, backend, count, hidden, program=PROGRAM):
@@ -199,7 +199,7 @@ def test_the_bar_of_a_notebook(sandbox, anyio_backend_name):
     recorded, updates, *first, text, markup = done.stdout.splitlines()
     assert (recorded, done.stderr) == ("299 recorded", "")
     assert 3 <= int(updates) <= 100
-    assert first[0] == "0 of 300, 0/s"
+    assert first[0] == "0 of 300, 0 recorded, 0/s"
     assert re.fullmatch(LINE, f"airview-herald: {text}")
     assert '<progress style="width:18em;max-width:100%" value="300" max="300">' in markup
     assert "<strong>300 of 300</strong> in" in markup
@@ -300,7 +300,8 @@ async def test_a_run_that_is_watched_has_a_bar(connect, event, capsys):
     async with connect() as airview, airview.stream(events, progress=True) as run:
         async for _ in run:
             break
-    assert re.match(r"airview-herald: \d+ of 50, in \d+\.\d s", capsys.readouterr().err)
+    told = capsys.readouterr().err
+    assert re.match(r"airview-herald: \d+ of 50, \d+ recorded, in \d+\.\d s", told)
 
 
 @pytest.mark.parametrize(
