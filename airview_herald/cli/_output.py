@@ -18,6 +18,8 @@ from airview_herald.cli._ends import give_up, on_one_line
 _UNWRAPPED = 10_000
 # The end of the year 9999, in epoch seconds.
 _LATEST = 253_402_300_800
+# Columns of which no cell is broken.
+_WHOLE = frozenset({"id", "url", "credential"})
 # What a table has between two columns.
 _BETWEEN = 3
 
@@ -148,13 +150,13 @@ class _Column:
 
     @classmethod
     def of(cls, rows: Sequence[Mapping[str, Any]], name: str) -> Self:
-        """Return a column; numbers and ids are not broken, and no word of the heading is."""
+        """Return a column; its least is what breaks no number, no id and no word of the heading."""
         cells = [_at(row, name) for row in rows]
         numbers = all(isinstance(cell, int | float | None) for cell in cells)
         heading = name.rpartition(".")[2].replace("_", " ")
         most = max(len(heading), *(len(_words(cell)) for cell in cells))
         words = max(map(len, heading.split()))
-        whole = max(len(_words(cell)) for cell in cells) if numbers or name == "id" else 0
+        whole = max(len(_words(cell)) for cell in cells) if numbers or name in _WHOLE else 0
         return cls(name, heading, numbers, max(words, whole), most)
 
     def extra(self) -> int:

@@ -73,6 +73,22 @@ def test_a_narrow_terminal_loses_no_column(monkeypatch, capsys, columns):
     assert max(map(len, shown.splitlines())) <= columns
 
 
+@pytest.mark.parametrize("columns", [60, 80])
+def test_whoami_breaks_no_url(monkeypatch, capsys, columns):
+    """Where the table does not fit there is a line for each field."""
+    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    row = {
+        "service": "AirView", "url": "https://airview.example.com/api",
+        "credential": "AIRVIEW_TOKEN_FILE, /run/secrets/airview", "system": "nightly-scan",
+        "system_id": 12,
+    }  # fmt: skip
+    Output(json=False).rows([row], tuple(row))
+    shown = _plain(capsys.readouterr().out)
+    assert "url         https://airview.example.com/api\n" in shown
+    assert "credential  AIRVIEW_TOKEN_FILE, /run/secrets/airview\n" in shown
+
+
 def test_json_on_a_terminal_is_asked_for(cli):
     """`--json` is lines of JSON there, too."""
     code, shown = cli.on_a_terminal("check", "--json")
