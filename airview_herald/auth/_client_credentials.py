@@ -141,9 +141,12 @@ class ClientCredentials(RefreshingAuth):
             said = ": ".join(
                 str(answer[key]) for key in ("error", "error_description") if answer.get(key)
             )
+            silent = "no error in its body"
+            if response.status_code == httpx.codes.NOT_FOUND:
+                silent += ", a wrong token_url?"
             raise AuthenticationError(
                 f"the token endpoint {self._url} answered {response.status_code}: "
-                f"{self._masked(said) or 'no error in its body'}",
+                f"{self._masked(said) or silent}",
                 facts,
             )
         token = answer.get("access_token")

@@ -37,6 +37,7 @@ _OPTIONS = {
     "pass auth= instead": "a token comes by AIRVIEW_TOKEN or --token-file",
     "; airview_herald.sources.encode_reference maps any text, reversibly": "",
     "read it into a list first": "send a copy of it",
+    "a wrong token_url": "a wrong AIRVIEW_TOKEN_URL",
     "max_failures;": "--max-failures;",
     "max_cooldown": "--max-cooldown",
     "the producer of events raised: ": "",

@@ -240,6 +240,16 @@ def test_whoami_shows_both_services(cli, strict, sandbox):
         assert secret not in done.out + done.err
 
 
+def test_a_wrong_token_url_is_named_by_its_variable(cli, sandbox):
+    """A token endpoint that answers 404 without a word is none."""
+    done = cli(
+        "check", AIRVIEW_TOKEN_URL=f"{sandbox.url}/nowhere", AIRVIEW_CLIENT_ID="me",
+        AIRVIEW_CLIENT_SECRET="secret",
+    )  # fmt: skip
+    assert done.code == 3
+    assert done.err.endswith("answered 404: no error in its body, a wrong AIRVIEW_TOKEN_URL?\n")
+
+
 def test_whoami_shows_one_service_though_the_other_fails(cli, strict, sandbox):
     """Each failure is a line, and the worst exit code counts."""
     done = cli("whoami", AIRVIEW_BASE_URL=strict.airview_url)

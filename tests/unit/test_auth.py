@@ -377,6 +377,10 @@ def test_a_lifetime_that_says_nothing_is_none(lifetime):
             httpx.Response(500, text="<html>my-secret"),
             "the token endpoint answered 500: no error in its body",
         ),
+        (
+            httpx.Response(404, text="<html>"),
+            "the token endpoint answered 404: no error in its body, a wrong token_url?",
+        ),
         (answer(302), "the token endpoint answered 302: no error in its body"),
         (answer(201, access_token="abc"), "the token endpoint answered 201: no error in its body"),
     ],
