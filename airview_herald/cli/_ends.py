@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import re
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import IntEnum
 from typing import TextIO
 
@@ -17,6 +19,7 @@ from airview_herald.errors import (
     IngestAborted,
     InputError,
     InUseError,
+    NotFoundError,
     StatusError,
     TransportError,
     UnauthorizedError,
@@ -94,6 +97,32 @@ class UsageError(Exception):
         super().__init__(f"{where}: {rule}")
 
 
+class AbsentError(Exception):
+    """Something that was asked for is not there.
+
+    Args:
+        identity: By which it was asked for.
+        rule: What there is not.
+        error: What the server answered.
+    """
+
+    def __init__(self, identity: str, rule: str, error: NotFoundError) -> None:
+        super().__init__(f"{identity}: {rule} ({error})")
+
+
+@contextmanager
+def absent(identity: str, rule: str) -> Iterator[None]:
+    """Say of a 404 what is not there.
+
+    Raises:
+        AbsentError: The server answered 404 within the block.
+    """
+    try:
+        yield
+    except NotFoundError as error:
+        raise AbsentError(identity, rule, error) from error
+
+
 def code_of(error: Exception) -> ExitCode:
     """Return the exit code that an error ends a command with."""
     if isinstance(error, FinishedError):
@@ -111,7 +140,7 @@ def told(error: BaseException) -> str:
     """Return one line about an error; the class of one that is not ours is part of it."""
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename or 'input or output'}: {error.strerror}"
-    if not isinstance(error, AirViewHeraldError | UsageError):
+    if not isinstance(error, AirViewHeraldError | AbsentError | UsageError):
         return on_one_line(f"{type(error).__name__}: {error}")
     parts = [in_options(str(error))]
     if isinstance(error, StatusError):

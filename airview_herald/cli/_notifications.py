@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 import attrs
 from cyclopts import Parameter
 
-from airview_herald.cli._ends import ExitCode, UsageError, complain
+from airview_herald.cli._ends import ExitCode, UsageError, absent, complain
 from airview_herald.cli._file_names import FileName
 from airview_herald.cli._herald_options import CONFIGURED, Account
 from airview_herald.cli._json_files import read_object
@@ -109,8 +109,10 @@ async def show_(
     Args:
         notification_id: Its id.
     """
+    rule = "there is no notification of that id"
     async with account.client() as herald:
-        found = await herald.get_account_notification(notification_id)
+        with absent(notification_id, rule):
+            found = await herald.get_account_notification(notification_id)
     Output(json).one(as_row(found))
     return ExitCode.DONE
 
@@ -148,8 +150,10 @@ async def sent_(incident_id: str, /, *, account: Account = CONFIGURED, json: Jso
     Args:
         incident_id: The long id of the incident.
     """
+    rule = "nothing was sent about an incident of that long id"
     async with account.client() as herald:
-        found = await herald.get_sent_incident_notifications(incident_id)
+        with absent(incident_id, rule):
+            found = await herald.get_sent_incident_notifications(incident_id)
     output = Output(json)
     if output.json:
         output.rows([as_row(each) for each in found])

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from airview_herald.cli._ends import ExitCode, UsageError, complain, not_done, told
+from airview_herald.cli._ends import ExitCode, UsageError, absent, complain, not_done, told
 from airview_herald.cli._file_names import FileName
 from airview_herald.cli._herald_options import CONFIGURED, Account
 from airview_herald.cli._json_files import read_object
@@ -18,6 +18,7 @@ _FIELDS = (
     "name", "notification_type", "external_id", "active", "options", "filters", "template",
     "suppression_interval",
 )  # fmt: skip
+_ABSENT = "there is no subscription of that id"
 _File = Annotated[FileName, Parameter(allow_leading_hyphen=True)]
 _Kind = Literal["user", "connection"]
 
@@ -60,7 +61,8 @@ async def show_(
         subscription_id: Its id.
     """
     async with account.client() as herald:
-        found = await herald.get_account_subscription(subscription_id, include_subscribers=True)
+        with absent(subscription_id, _ABSENT):
+            found = await herald.get_account_subscription(subscription_id, include_subscribers=True)
     Output(json).one(as_row(found))
     return ExitCode.DONE
 
@@ -94,7 +96,8 @@ async def update_(
     """
     given = read_object(file, _FIELDS)
     async with account.client() as herald:
-        changed = await herald.update_subscription(subscription_id, **given)
+        with absent(subscription_id, _ABSENT):
+            changed = await herald.update_subscription(subscription_id, **given)
     Output(json).one(as_row(changed))
     return ExitCode.DONE
 
@@ -115,7 +118,8 @@ async def delete_(
     async with account.client() as herald:
         try:
             if len(subscription_ids) == 1:
-                await herald.delete_subscription(subscription_ids[0])
+                with absent(subscription_ids[0], _ABSENT):
+                    await herald.delete_subscription(subscription_ids[0])
             else:
                 await herald.batch_delete_subscriptions(subscription_ids)
         except StatusError as error:
@@ -145,7 +149,8 @@ async def subscribe_(
     """
     subscriber = _subscriber(user, connection)
     async with account.client() as herald:
-        found = await herald.add_subscriber(subscription_id, **subscriber)
+        with absent(subscription_id, _ABSENT):
+            found = await herald.add_subscriber(subscription_id, **subscriber)
     Output(json).one(as_row(found))
     return ExitCode.DONE
 
@@ -168,7 +173,10 @@ async def unsubscribe_(
     """
     subscriber = _subscriber(user, connection)
     async with account.client() as herald:
-        await herald.remove_subscriber(subscription_id, **subscriber)
+        with absent(
+            subscription_id, "there is no subscription of that id, or it has no such subscriber"
+        ):
+            await herald.remove_subscriber(subscription_id, **subscriber)
     Output(json).one({"unsubscribed": subscriber["subscriber"]})
     return ExitCode.DONE
 

@@ -118,7 +118,29 @@ def test_what_is_not_there_is_1(cli):
     """A 404 is a failure of the command."""
     done = cli("notifications", "show", "nope")
     assert done.code == 1
-    assert done.err.endswith("/notifications/nope answered 404\n")
+    assert done.err.startswith("error: nope: there is no notification of that id (GET http://")
+    assert done.err.endswith("/notifications/nope answered 404)\n")
+
+
+@pytest.mark.parametrize(
+    ("command", "rule"),
+    [
+        ("notifications sent nope", "nothing was sent about an incident of that long id"),
+        ("subscriptions show nope", "there is no subscription of that id"),
+        ("subscriptions update nope -", "there is no subscription of that id"),
+        ("subscriptions delete nope", "there is no subscription of that id"),
+        ("subscriptions subscribe nope --user u", "there is no subscription of that id"),
+        (
+            "subscriptions unsubscribe nope --user u",
+            "there is no subscription of that id, or it has no such subscriber",
+        ),
+    ],
+)
+def test_what_is_not_there_is_named(cli, command, rule):
+    """A 404 says what was asked for by which id."""
+    done = cli(*command.split(), stdin=b'{"name": "Weekly"}')
+    assert (done.code, done.out) == (1, "")
+    assert done.err.startswith(f"error: nope: {rule} (")
 
 
 def test_a_wrong_key_is_3(cli, sandbox):
