@@ -34,6 +34,10 @@ _HELP = """Record compliance events in AirView, and send and read Herald's notif
 Settings are options, else variables of the environment. Credentials are never options: for AirView
 `AIRVIEW_TOKEN`, or `AIRVIEW_TOKEN_URL` with `AIRVIEW_CLIENT_ID`, `AIRVIEW_CLIENT_SECRET` and
 `AIRVIEW_SCOPE`; for Herald `ALERTLOGIC_*`, or a profile of `~/.alertlogic/config`."""
+_EXIT_CODES = """Exit codes: 0 done; 1 some of it failed, or the server refused; 2 what was given
+cannot be used; 3 ended by what makes everything fail, such as no connection; 4 done already; 5
+another run has the files; 130 interrupted; 141 the output was not read to its end. Worth a retry
+are 3, 5 and 130."""
 _HERE = "airview_herald.cli"
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _CANCELLATIONS = 2
@@ -45,7 +49,7 @@ def application() -> App:
     """Return the parser of all commands; none of them is imported yet."""
     app = App(
         name="airview-herald", help=_HELP, version=__version__, version_flags=["--version"],
-        help_format="markdown",
+        help_format="markdown", help_epilogue=_EXIT_CODES,
     )  # fmt: skip
     app.command(f"{_HERE}._ingest:ingest", name="ingest", help="Record the events in files.")
     app.command(f"{_HERE}._check:check", name="check", help="Try whether AirView lets you record.")

@@ -27,11 +27,13 @@ from airview_herald.cli._ingest_options import (
 from airview_herald.cli._inputs import STDIN, Inputs, Reading, found_files
 from airview_herald.cli._output import Json, Output
 from airview_herald.cli._places import Places
-from airview_herald.errors import AirViewHeraldError, IngestAborted
+from airview_herald.errors import AirViewHeraldError, IngestAborted, InputError
 from airview_herald.sources import SourceProblem
 
 _FAILURES = (OutcomeStatus.FAILED, OutcomeStatus.UNKNOWN)
 _FAILED = "failures"
+# What an error names that is about all of the input, and not about one event.
+_WHOLE_INPUT = ("events", "sources")
 # More of a kind is in the JSON, the dead letters and the counts.
 _TOLD = 10
 _SHORT = 60
@@ -52,9 +54,7 @@ async def ingest(  # noqa: PLR0913 - groups of options
 ) -> int:
     """Record the events in files: concurrently, in order for each resource and control.
 
-    Exit codes: 0 all recorded, 1 some failed or could not be read, 2 usage, 3 ended early by what
-    makes every event fail, 4 this run was done already, 5 another run has its files, 130
-    interrupted. Ctrl-C and SIGTERM let what is on the wire be answered; once more, and it ends at
+    Ctrl-C and SIGTERM let what is on the wire be answered; once more, and it ends at
     once.
 
     Args:
@@ -147,7 +147,10 @@ def _close(
     if isinstance(ended, IngestAborted):
         cause = ended.__cause__
         reason = told(cause if isinstance(cause, OSError) and cause.strerror else ended)
-        unusable = not report.inputs and isinstance(cause, AirViewHeraldError | OSError)
+        refused = isinstance(cause, InputError) and cause.field in _WHOLE_INPUT
+        unusable = (refused or not report.inputs) and isinstance(
+            cause, AirViewHeraldError | OSError
+        )
         code = ExitCode.ABORTED
         if unusable and code_of(cause) is ExitCode.USAGE:  # type: ignore[arg-type]
             code = ExitCode.USAGE

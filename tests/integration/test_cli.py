@@ -12,6 +12,7 @@ from command_line import Done
 from airview_herald._extras import install
 from airview_herald.airview._rules import SELECTABLE
 from airview_herald.cli._app import run
+from airview_herald.cli._ends import ExitCode
 
 COMMANDS = [
     ["check"],
@@ -65,6 +66,14 @@ def test_every_command_has_help(here, command):
     assert (done.code, done.err) == (0, "")
     assert f"airview-herald {' '.join(command)}" in done.out
     assert "base_url" not in done.out
+
+
+@pytest.mark.parametrize("command", [[], ["ingest"], ["notifications", "list"]], ids=" ".join)
+def test_help_says_every_exit_code(here, command):
+    """And which of them are worth a retry."""
+    codes = here(*command, "--help").out.partition("Exit codes: ")[2]
+    assert {*map(int, re.findall(r"\d+", codes))} == {*ExitCode}
+    assert "retry" in codes
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)

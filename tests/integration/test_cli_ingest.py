@@ -129,6 +129,17 @@ def test_what_was_left_over_when_too_many_failed_is_told(cli, write, options):
     assert "error: events not recorded: 1, as many as --max-failures; the last: " in done.err
 
 
+def test_another_input_under_a_state_that_is_begun_is_2(cli, write, sandbox):
+    """A retry would meet the same: nothing of it is sent."""
+    first = write("events.jsonl", ["x" * 501, *_numbered(3)])
+    options = ("--state", "feed.state", "--concurrency", "1")
+    assert cli("ingest", first, *options, "--max-failures", "1").code == 3
+    sandbox.requests.clear()
+    done = cli("ingest", write("other.jsonl", ["y", "z"]), *options)
+    assert done.code == 2, done.err
+    assert not any(request.method != "GET" for request in sandbox.requests)
+
+
 def test_a_server_that_is_not_there_is_3(cli, write):
     """It is waited for, unless it is checked first."""
     arguments = ("ingest", write("events.jsonl", ["i"]), "--check")
