@@ -91,6 +91,7 @@ def table(cells):
     return "\n".join(row.rstrip() for row in rows)
 
 
+@pytest.mark.timeout(300)
 @BACKENDS
 async def test_no_secret_is_shown_and_no_token_leaves_its_origin(
     backend, anyio_backend, lines, tmp_path

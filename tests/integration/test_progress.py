@@ -144,7 +144,9 @@ TWO = PROGRAM.replace(
 def test_two_batches_at_once_in_a_terminal(run_in_terminal, hidden):
     """Each has a bar of its own; in the end the account of each is there, once and whole."""
     _, shown = run_in_terminal(*hidden, count=600, program=TWO)
-    accounts = [line for line in screen.lines(shown) if "in between" not in line]
+    # On a busy machine a batch without a bar is told of once more, on its way.
+    others = ("in between", " left, ")
+    accounts = [line for line in screen.lines(shown) if not any(each in line for each in others)]
     assert len(accounts) == 2
     for count, account in zip((300, 600), accounts, strict=True):
         assert re.search(rf"\b{count}(?: of |/){count}\b", account)
