@@ -31,6 +31,7 @@ def _sessions():
             yield "\n".join(command), "\n".join(shown)
 
 
+@pytest.mark.timeout(180)
 @pytest.mark.skipif(os.name != "posix", reason="a shell of POSIX")
 @pytest.mark.skipif(shutil.which("curl") is None, reason="the guide's curl")
 def test_the_guide_to_the_command_line_is_true(tmp_path):
