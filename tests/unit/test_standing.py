@@ -16,23 +16,23 @@ def report(**counts):
 @pytest.mark.parametrize(
     ("told", "total", "line"),
     [
-        ({}, 1500, "0 of 1,500, 0/s"),
-        ({}, None, "0, 0/s"),
-        ({"recorded": 500, "elapsed": 2}, 1500, "500 of 1,500, 4 s left, 250/s"),
-        ({"recorded": 500, "elapsed": 2}, None, "500, 250/s"),
-        ({"recorded": 1, "elapsed": 4}, 100, "1 of 100, 6:36 left, 0.2/s"),
-        ({"recorded": 1, "elapsed": 2}, 7201, "1 of 7,201, 4:00:00 left, 0.5/s"),
+        ({}, 1500, "0 of 1,500, 0 recorded, 0/s"),
+        ({}, None, "0 recorded, 0/s"),
+        ({"recorded": 500, "elapsed": 2}, 1500, "500 of 1,500, 500 recorded, 4 s left, 250/s"),
+        ({"recorded": 500, "elapsed": 2}, None, "500 recorded, 250/s"),
+        ({"recorded": 1, "elapsed": 4}, 100, "1 of 100, 1 recorded, 6:36 left, 0.2/s"),
+        ({"recorded": 1, "elapsed": 2}, 7201, "1 of 7,201, 1 recorded, 4:00:00 left, 0.5/s"),
         (
             {"recorded": 1, "failed": 2000, "unknown": 3, "skipped": 4, "elapsed": 1},
             2008,
-            "2,008 of 2,008, 0 s left, 2,004/s, 4 skipped, 2,000 failed, 3 unknown",
+            "2,008 of 2,008, 1 recorded, 0 s left, 2,004/s, 4 skipped, 2,000 failed, 3 unknown",
         ),
         (
             {"recorded": 10, "elapsed": 1, "throttled": 7, "concurrency": (12, 64)},
             10,
-            "10 of 10, 0 s left, 10/s, 7 throttled, 12 to 64 at once",
+            "10 of 10, 10 recorded, 0 s left, 10/s, 7 throttled, 12 to 64 at once",
         ),
-        ({"recorded": 10, "elapsed": 1, "concurrency": (64, 64)}, None, "10, 10/s"),
+        ({"recorded": 10, "elapsed": 1, "concurrency": (64, 64)}, None, "10 recorded, 10/s"),
     ],
 )
 def test_a_line_says_all_there_is_to_say(told, total, line):
@@ -43,13 +43,13 @@ def test_a_line_says_all_there_is_to_say(told, total, line):
 @pytest.mark.parametrize(
     ("told", "line"),
     [
-        ({"recorded": 500, "elapsed": 2.04}, "500 of 500, in 2.0 s, 245/s"),
-        ({"recorded": 500, "elapsed": 100}, "500 of 500, in 1:40, 5/s"),
+        ({"recorded": 500, "elapsed": 2.04}, "500 of 500, 500 recorded, in 2.0 s, 245/s"),
+        ({"recorded": 500, "elapsed": 100}, "500 of 500, 500 recorded, in 1:40, 5/s"),
         (
             {"recorded": 1, "not_attempted": 499, "elapsed": 2},
-            "500 of 500, in 2.0 s, 0.5/s, 499 not attempted",
+            "500 of 500, 1 recorded, in 2.0 s, 0.5/s, 499 not attempted",
         ),
-        ({}, "0 of 500, in 0.0 s, 0/s"),
+        ({}, "0 of 500, 0 recorded, in 0.0 s, 0/s"),
     ],
 )
 def test_the_last_line_says_how_long_it_took(told, line):
