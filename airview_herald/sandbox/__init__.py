@@ -6,11 +6,11 @@ from importlib.util import find_spec
 from airview_herald import _extras
 
 if not (find_spec("starlette") and find_spec("uvicorn")):
-    told = f"the sandbox needs its extra: {_extras.install('sandbox')}"
+    _told: str = f"the sandbox needs its extra: {_extras.install('sandbox')}"
     if sys.argv[:1] == ["-m"]:
         # `python -m` would put words of its own around it.
-        sys.exit(f"error: {told}")
-    raise ModuleNotFoundError(told)
+        sys.exit(f"error: {_told}")
+    raise ModuleNotFoundError(_told)
 
 from airview_herald.sandbox._sandbox import Sandbox
 from airview_herald.sandbox._traffic import RecordedRequest, RecordedRequests
