@@ -6,7 +6,7 @@ from importlib.util import find_spec
 from airview_herald import _extras
 
 if not (find_spec("starlette") and find_spec("uvicorn")):
-    _told: str = f"the sandbox needs its extra: {_extras.install('sandbox')}"
+    _told = f"the sandbox needs its extra: {_extras.install('sandbox')}"
     if sys.argv[:1] == ["-m"]:
         # `python -m` would put words of its own around it.
         sys.exit(f"error: {_told}")

@@ -38,7 +38,7 @@ from airview_herald.sources.references import encode_reference
 
 __all__ = ["MAX_BYTES", "SarifEvents", "SarifRule", "read_sarif"]
 
-logger = logging.getLogger("airview_herald")
+_logger = logging.getLogger("airview_herald")
 
 MAX_BYTES = 512 * 1024 * 1024
 # What becomes of two bytes may be sixty. Tools write twenty, without any white space, for an object
@@ -253,7 +253,7 @@ class SarifEvents(Iterable[ComplianceEvent]):
         absolute = (each for each in reading.findings if _ABSOLUTE.match(each.resource))
         first = next(absolute, None)
         if first is not None:
-            logger.warning(
+            _logger.warning(
                 "base: %s has absolute paths, such as %s, whose first folder becomes an "
                 "application, %s; name the folder that they are below",
                 printable(self._file.name, _LONGEST),
