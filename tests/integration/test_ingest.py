@@ -14,15 +14,15 @@ def _account(report):
 
 
 async def test_new_resources_cost_two_requests_and_known_ones_one(sandbox, connect, event):
-    """2,000 new resources: at most 2.05 requests per event; again: at most 1.01."""
-    events = [event(f"i-{n}") for n in range(2000)]
+    """1,000 new resources: at most 2.05 requests per event; again: at most 1.01."""
+    events = [event(f"i-{n}") for n in range(1000)]
     async with connect() as airview:
         first = await airview.ingest(events)
         again = await airview.ingest(events)
-    assert first.recorded == again.recorded == 2000
+    assert first.recorded == again.recorded == 1000
     assert first.requests + again.requests == len(sandbox.requests)
-    assert first.requests / 2000 <= 2.05
-    assert again.requests / 2000 <= 1.01
+    assert first.requests / 1000 <= 2.05
+    assert again.requests / 1000 <= 1.01
 
 
 async def test_known_resources_of_a_new_client_cost_two_requests(sandbox, connect, event):
