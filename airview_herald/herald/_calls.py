@@ -79,8 +79,10 @@ def delete(operation: str, path: str) -> Call[None]:
     return Call("DELETE", path, RetryClass.ABSOLUTE, None, nothing, operation=operation)
 
 
-def nothing(_: Reply) -> None:
-    """A 204 has no body."""
+def nothing(reply: Reply) -> None:
+    """Read an answer that has nothing to say; a gateway's page is none."""
+    if reply.content:
+        reply.json()
 
 
 def one(kind: type[RowT]) -> Callable[[Reply], RowT]:

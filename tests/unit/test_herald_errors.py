@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from airview_herald.errors import (
     BadRequestError,
+    DecodeError,
     ErrorAnswer,
     ForbiddenError,
     RequestFacts,
@@ -57,7 +58,7 @@ async def failed(call, *answers):
         sleep=clock.sleep,
         clock=clock,
     )
-    with pytest.raises(StatusError) as caught:
+    with pytest.raises((StatusError, DecodeError)) as caught:
         await transport.send(call, transport.operation())
     return caught.value
 
@@ -240,6 +241,21 @@ async def test_an_operation_is_repeated_as_its_class_allows(call, status, attemp
     """Reads are repeated, updates but for a 500, and sends only when surely not processed."""
     error = await failed(call, httpx.Response(status))
     assert (error.status, error.attempts, error.ambiguous) == (status, attempts, ambiguous)
+
+
+@pytest.mark.parametrize(
+    ("call", "attempts"),
+    [
+        (routes.delete_subscription("1", "s"), 4),
+        (routes.batch_delete_subscriptions("1", ["s"]), 1),
+    ],
+    ids=["deleted", "deleted together"],
+)
+async def test_a_gateways_page_deletes_nothing(call, attempts):
+    """A 200 that asks to log in is no answer of Herald's, which answers 204."""
+    error = await failed(call, httpx.Response(200, html="<h1>Log in</h1>"))
+    assert isinstance(error, DecodeError)
+    assert (error.ambiguous, error.attempts) == (True, attempts)
 
 
 async def test_a_send_waits_as_long_as_a_429_says():
