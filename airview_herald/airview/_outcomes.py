@@ -156,7 +156,8 @@ class IngestReport:
         server_restored: Whether the server was found to have lost rows that it had: what a `state`
             file knew of it is forgotten, and all is sent again.
         run_again: Whether that showed when some was recorded or skipped already. That part may be
-            lost, and the batch is to be run again; with a `state` file by the same call.
+            lost, and the batch is to be run again: with a `state` file by the same call, on a
+            cluster with `restart=True`.
         concurrency: The lowest and the highest limit of requests in flight.
         held: Events held now: taken, and not through yet.
         held_peak: The most events held at once.

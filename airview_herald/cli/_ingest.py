@@ -142,7 +142,10 @@ def _close(
     if report.failed or report.unknown or unreadable or report.unreconciled or report.run_again:
         code = ExitCode.FAILED
     if report.run_again:
-        complain("the server was restored meanwhile: it may have lost what was recorded; run again")
+        complain(
+            "the server was restored meanwhile: it may have lost what was recorded; run again, on "
+            "a cluster with --restart"
+        )
     reason = None
     if isinstance(ended, IngestAborted):
         cause = ended.__cause__
