@@ -54,8 +54,7 @@ async def ingest(  # noqa: PLR0913 - groups of options
 ) -> int:
     """Record the events in files: concurrently, in order for each resource and control.
 
-    Ctrl-C and SIGTERM let what is on the wire be answered; once more, and it ends at
-    once.
+    Ctrl-C and SIGTERM let what is on the wire be answered; once more, and it ends at once.
 
     Args:
         files: JSON Lines or SARIF; patterns such as `'reports/**/*.sarif'`, and `-` for stdin.
