@@ -4,12 +4,13 @@ import argparse
 import contextlib
 import signal
 import sys
-import threading
 import time
 from collections.abc import Iterator, Sequence
 from typing import Never
 
 from airview_herald.sandbox import FaultKind, Sandbox
+
+_GLANCE = 0.05  # seconds
 
 
 def main(
@@ -55,7 +56,9 @@ def main(
             f"  key {herald.access_key_id}  secret {herald.secret_key}\n"
         )
         sys.stdout.flush()
-        ended.wait()
+        while not ended:
+            # Not a wait without end: one that begins just after a signal is not ended by it.
+            time.sleep(_GLANCE)
         sandbox.stop()
     return 0
 
@@ -78,11 +81,11 @@ def _spoil(sandbox: Sandbox, options: argparse.Namespace) -> None:
 
 
 @contextlib.contextmanager
-def _signals() -> Iterator[threading.Event]:
-    """Give an event that Ctrl-C and SIGTERM set instead of ending the process."""
-    ended = threading.Event()
+def _signals() -> Iterator[Sequence[int]]:
+    """Give a list that Ctrl-C and SIGTERM are put on instead of ending the process."""
+    ended: list[int] = []
     numbers = (signal.SIGINT, signal.SIGTERM)
-    before = [signal.signal(number, lambda *_: ended.set()) for number in numbers]
+    before = [signal.signal(number, lambda heard, _: ended.append(heard)) for number in numbers]
     try:
         yield ended
     finally:

@@ -155,7 +155,8 @@ def test_main_serves_until_it_is_told_to_end(capsys):
     def interrupt():
         while not any(thread.name == "airview-sandbox" for thread in threading.enumerate()):
             time.sleep(0.005)
-        os.kill(os.getpid(), signal.SIGTERM)
+        # One that the main thread is not woken by.
+        signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
 
     threading.Thread(target=interrupt).start()
     assert main(["--port", "0", "--latency", "0.01"]) == 0
