@@ -6,6 +6,8 @@ import html
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from airview_herald._quoted import shortened
+
 # How many rows a table shows; more is for a data frame.
 ROWS = 20
 _CHARACTERS = 120
@@ -17,10 +19,7 @@ _FAINT = "opacity:.65"
 
 def text(value: Any) -> str:
     """Return a value as text for a page: escaped, and cut when it is long."""
-    shown = _words(value)
-    if len(shown) > _CHARACTERS:
-        shown = f"{shown[:_CHARACTERS]}…"
-    return html.escape(shown)
+    return html.escape(shortened(_words(value), _CHARACTERS))
 
 
 def _words(value: Any) -> str:

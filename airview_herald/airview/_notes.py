@@ -21,7 +21,6 @@ from airview_herald.transport._operation import Operation
 logger = logging.getLogger("airview_herald")
 
 KEPT_NOTES = 1000
-_LONGEST_TOLD = 2_000
 
 
 @attrs.frozen
@@ -74,7 +73,7 @@ class Notes:
         orphan = Orphan(name, identifier)
         # Of those without an id each is another one.
         if identifier is None or orphan not in self.orphans:
-            logger.warning("%s", printable(told, _LONGEST_TOLD))
+            logger.warning("%s", printable(told))
             if len(self.orphans) < KEPT_NOTES:
                 self.orphans.append(orphan)
         return told
@@ -125,7 +124,7 @@ class Warnings:
         """Tell of a mismatch."""
         if not self._logged.get(mismatch):
             self._logged.put(mismatch, value=True)
-            logger.warning("%s", printable(str(mismatch), _LONGEST_TOLD))
+            logger.warning("%s", printable(str(mismatch)))
         show(self._on_mismatch, mismatch, "on_mismatch")
 
 

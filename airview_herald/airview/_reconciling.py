@@ -28,8 +28,6 @@ from airview_herald.errors import InputError
 
 logger = logging.getLogger("airview_herald")
 
-_LONGEST_TOLD = 2_000
-
 Reading = Callable[[], AbstractContextManager[Asker]]
 
 _SELECT = ("environmentName", "resourceReference", "technicalControlReference")
@@ -217,7 +215,7 @@ def _usable(covered: _Covered, rows: list[ComplianceGroup]) -> Iterator[_Record]
             Rules(row).key("resource_reference", resource)
             Rules(row).reference("technical_control.reference", control)
         except InputError as error:
-            told = printable(str(error), _LONGEST_TOLD)
+            told = printable(str(error))
             logger.warning("a record of %s is left: %s", covered.application.reference, told)
         else:
             yield _Record(covered, resource, control)

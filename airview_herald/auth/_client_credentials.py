@@ -12,7 +12,7 @@ import httpx
 
 from airview_herald._headers import checked_headers, header_value
 from airview_herald._origin import checked_url
-from airview_herald._quoted import quoted
+from airview_herald._quoted import quoted, shortened
 from airview_herald._secret import Secret, masked
 from airview_herald._wire import parse
 from airview_herald.auth._refreshing import RefreshingAuth, Token
@@ -165,7 +165,7 @@ class ClientCredentials(RefreshingAuth):
         pair = f"{self._client_id.reveal()}:{self._client_secret.reveal()}"
         secrets: list[str | Secret] = [pair, self._client_secret, *self._headers.values()]
         words = masked(said.encode("utf-8", "replace"), secrets).decode("utf-8", "replace")
-        return words if len(words) <= _LONGEST_WORDS else f"{words[:_LONGEST_WORDS]}…"
+        return shortened(words, _LONGEST_WORDS)
 
     def _refresh_at(self, answer: dict[str, Any]) -> float:
         """Without a usable `expires_in` only a 401 tells that a token is spent."""

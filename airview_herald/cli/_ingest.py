@@ -11,6 +11,7 @@ from weakref import WeakSet
 
 from cyclopts import Parameter
 
+from airview_herald._quoted import shortened
 from airview_herald.airview import AirView, IngestReport, Mismatch, Outcome, OutcomeStatus
 from airview_herald.cli import _accounts
 from airview_herald.cli._airview_options import System
@@ -213,7 +214,7 @@ class _Teller:
             self._failures.add(outcome)
             error = outcome.error or "no answer came before the end"
             resource = getattr(outcome.event, "resource_reference", "")
-            which = f"{_short(resource)}: " if resource else ""
+            which = f"{shortened(resource, _SHORT)}: " if resource else ""
             place = None if outcome.closing else self._places.of(outcome.index)
             # On a cluster an index is one of a partition, and what is closed is in no file.
             where = "an event" if place is None else str(place)
@@ -243,7 +244,3 @@ class _Teller:
             self.output.line_if_read(row)
         elif self._counts[what] <= _TOLD:
             complain(words, "warning")
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= _SHORT else f"{text[:_SHORT]}…"

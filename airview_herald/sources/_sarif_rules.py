@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import attrs
 
+from airview_herald._quoted import shortened
 from airview_herald.sources._sarif_document import (
     FaultError,
     Message,
@@ -177,7 +178,7 @@ def message_text(message: Message | None, rule: Rule | None, strings: Mapping[st
         template, arguments = rule.short_description.text, []
     # Only then: many tools write code with braces in a text that is meant as it stands.
     filled = _filled(template or "", arguments) if arguments else template or ""
-    return one_line(filled if len(filled) <= _LONGEST else f"{filled[:_LONGEST]}…")
+    return one_line(shortened(filled, _LONGEST))
 
 
 def one_line(text: str) -> str:

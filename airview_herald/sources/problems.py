@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 __all__ = ["KEPT_PROBLEMS", "ProblemLog", "SourceProblem"]
 
 KEPT_PROBLEMS = 1000
-_LONGEST = 2_000
 
 
 @attrs.frozen
@@ -56,7 +55,7 @@ class ProblemLog:
 
     def add(self, where: str, reason: str) -> None:
         """Count a problem, keep it if there is room, and pass it on."""
-        problem = SourceProblem(self._file, printable(where, _LONGEST), printable(reason, _LONGEST))
+        problem = SourceProblem(self._file, printable(where), printable(reason))
         self.total += 1
         if self.total <= KEPT_PROBLEMS:
             self._kept.append(problem)

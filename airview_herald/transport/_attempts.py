@@ -22,7 +22,6 @@ from airview_herald.transport._retry import Failure, Fate, RetryBudget, delay_be
 logger = logging.getLogger("airview_herald")
 
 _ANSWERED = (Fate.VERDICT, Fate.DONE)
-_LONGEST_TOLD = 2_000
 
 
 class Attempts(Exchange):
@@ -114,7 +113,7 @@ class Attempts(Exchange):
         # After another pause one tries first.
         if (missed or pause or not self._budget.spend()) and not self.pacing.gate_closed:
             # On stderr where nothing is set up: minutes of silence look like a hang.
-            told = printable(str(error), _LONGEST_TOLD)
+            told = printable(str(error))
             logger.warning("%s; batches wait for the server, up to max_cooldown", told)
             self.pacing.close_gate()
 

@@ -9,6 +9,7 @@ import re
 import attrs
 import httpx
 
+from airview_herald._quoted import shortened
 from airview_herald.errors import (
     AirViewHeraldError,
     ConnectError,
@@ -139,10 +140,8 @@ def from_status(reply: Reply, body: ErrorBody, *, anonymous: bool = False) -> Fa
         anonymous: Whether the client has no credential to send, and no header that may be one.
     """
     failure = status_failure(reply.status, body, reply.headers, empty=not reply.content)
-    said = body.message
-    if len(said) > _LONGEST_MESSAGE:
-        # A report keeps a thousand errors.
-        said = f"{said[:_LONGEST_MESSAGE]}…"
+    # A report keeps a thousand errors.
+    said = shortened(body.message, _LONGEST_MESSAGE)
     facts = attrs.evolve(
         reply.facts,
         code=body.code,
