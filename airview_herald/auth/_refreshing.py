@@ -93,32 +93,22 @@ class RefreshingAuth(httpx.Auth):
         """Send the request under a valid token; see `httpx.Auth.async_auth_flow`."""
         for _ in range(2):
             token = self._usable()
-            while token is None:
-                if self._flight is not None:
-                    flight = self._flight
-                    await flight.landed.wait()
-                    if flight.error is not None:
-                        raise copy.copy(flight.error)
-                    # Used however short its life, or all would fetch for ever.
-                    token = flight.token
-                    continue
+            while token is None and self._flight is not None:
+                token = await _shared(self._flight)
+            if token is None:
                 flight = self._flight = _Flight()
                 obtaining = self.obtain()
                 try:
                     step = await anext(obtaining)
                     while isinstance(step, httpx.Request):
-                        step.extensions.update(
-                            {k: v for k, v in request.extensions.items() if k == "timeout"}
-                        )
+                        if "timeout" in request.extensions:
+                            step.extensions["timeout"] = request.extensions["timeout"]
                         response = yield step
                         await response.aread()
                         step = await obtaining.asend(response)
                     token = flight.token = self._token = step
                     _tell(request, None)
-                except (
-                    CooldownError,
-                    DeadlineError,
-                ) as error:  # the leader's own alone
+                except (CooldownError, DeadlineError) as error:  # the leader's own alone
                     _tell(request, error)
                     raise
                 except AirViewHeraldError as error:
@@ -132,6 +122,7 @@ class RefreshingAuth(httpx.Auth):
                     await obtaining.aclose()
                 if flight.error is not None:
                     raise flight.error
+            assert token is not None  # noqa: S101 - for the type checker
             self.authorize(request, token)
             response = yield request
             if response.status_code != httpx.codes.UNAUTHORIZED or not self.renewable:
@@ -148,6 +139,15 @@ class RefreshingAuth(httpx.Auth):
     def _usable(self) -> Token | None:
         token = self._token
         return token if token is not None and self.clock() < token.refresh_at else None
+
+
+async def _shared(flight: _Flight) -> Token | None:
+    """Wait for a fetch of another task; return its token, `None` if that task gave up."""
+    await flight.landed.wait()
+    if flight.error is not None:
+        raise copy.copy(flight.error)
+    # Used however short its life, or all would fetch for ever.
+    return flight.token
 
 
 def _tell(request: httpx.Request, error: AirViewHeraldError | None) -> None:
