@@ -54,12 +54,13 @@ _COMPARED = {
 def mismatches(kind: str, key: str, stored: Any, given: Any) -> Iterator[Mismatch]:
     """Yield the fields that differ; what the caller leaves open (`None`) cannot differ."""
     for field in _COMPARED[kind]:
-        theirs, ours = _value(stored, field), _value(given, field)
+        theirs, ours = reach(stored, field), reach(given, field)
         if ours is not None and theirs != ours:
             yield Mismatch(kind, key, field, theirs, ours)
 
 
-def _value(definition: Any, path: str) -> Any:
+def reach(within: Any, path: str) -> Any:
+    """Return what is at a path of an object, which may be anything; `None` if nothing is."""
     for name in path.split("."):
-        definition = getattr(definition, name, None)
-    return definition
+        within = getattr(within, name, None)
+    return within

@@ -10,7 +10,7 @@ import attrs
 
 from airview_herald import _html as html
 from airview_herald._records import records
-from airview_herald.airview._mismatches import Mismatch
+from airview_herald.airview._mismatches import Mismatch, reach
 from airview_herald.airview._notes import Orphan
 from airview_herald.airview._recording import Stage
 from airview_herald.airview._routes import SYSTEMS
@@ -107,14 +107,14 @@ class Outcome:
             not have, since it is none, is `None`.
         """
         event, error = self.event, self.error
-        state = _reach(event, "status")
+        state = reach(event, "status")
         return {
             "index": self.index,
             "status": self.status.value,
             "stage": self.stage.value,
-            "application": _reach(event, "application.reference"),
-            "technical_control": _reach(event, "technical_control.reference"),
-            "resource": _reach(event, "resource_reference"),
+            "application": reach(event, "application.reference"),
+            "technical_control": reach(event, "technical_control.reference"),
+            "resource": reach(event, "resource_reference"),
             "state": None if state is None else str(state),
             "error": None if error is None else type(error).__name__,
             "http_status": None if error is None else error.status,
@@ -233,13 +233,6 @@ class IngestReport:
             html.part("Mismatches", records(self.mismatches)),
             html.part("Orphans", records(self.orphans)),
         )
-
-
-def _reach(event: Any, path: str) -> Any:
-    """Return what is at a path of an event, which may be anything; `None` if nothing is."""
-    for name in path.split("."):
-        event = getattr(event, name, None)
-    return event
 
 
 def _kind(error: AirViewHeraldError) -> str:
