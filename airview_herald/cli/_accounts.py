@@ -13,24 +13,21 @@ _COUNTS = (
     "inputs", "recorded", "failed", "unknown", "skipped", "not_attempted", "requests", "retries",
     "throttled", "reconciled", "elapsed",
 )  # fmt: skip
+_OF_FAILURE = (
+    "status", "stage", "application", "resource", "technical_control", "error", "message",
+    "http_status",
+)  # fmt: skip
 
 
 def of_failure(outcome: Outcome, place: Place | None) -> dict[str, Any]:
     """Return an event that was not recorded, as a row; where it is, if it is in a file."""
-    event = outcome.event
+    record = outcome.to_record()
     return {
         "kind": "failure",
         "index": outcome.index,
         "file": None if place is None else place.file,
         "line": None if place is None else place.line,
-        "status": outcome.status.value,
-        "stage": outcome.stage.value,
-        "application": event.application.reference,
-        "resource": event.resource_reference,
-        "technical_control": event.technical_control.reference,
-        "error": None if outcome.error is None else type(outcome.error).__name__,
-        "message": None if outcome.error is None else str(outcome.error),
-        "http_status": None if outcome.error is None else outcome.error.status,
+        **{name: record[name] for name in _OF_FAILURE},
     }
 
 
