@@ -21,8 +21,8 @@ from aiohttp.http_exceptions import LineTooLong, TransferEncodingError
 from airview_herald.transport._aiohttp_protocol import MORE, MOST_LINES, Protocol
 from airview_herald.transport._connection_pool import Connection
 from airview_herald.transport._limits import (
-    EXPIRED,
     LONGEST_HEAD,
+    check_awaited,
     endless_head,
     too_many_lines,
 )
@@ -155,7 +155,8 @@ class AiohttpConnection(Connection):
             message, payload = await self.receive(protocol.read(), read, protocol, request)
             if message.code >= _FINAL or message.code == _SWITCHING:
                 break
-            self._check_interim(request)
+            # Interim answers may go on without end.
+            check_awaited(request, protocol.received)
         protocol.awaits = None
         self._reusable = not head.closes
         stream: httpx.AsyncByteStream
@@ -176,13 +177,6 @@ class AiohttpConnection(Connection):
             },
         )
         return response, complete
-
-    def _check_interim(self, request: httpx.Request) -> None:
-        """Refuse to read on when interim answers go on without end."""
-        if self._protocol.received >= LONGEST_HEAD:
-            raise endless_head(request, self._protocol.received)
-        if request.extensions.get(EXPIRED, bool)():
-            raise httpx.ReadTimeout("the answer has no head at the deadline", request=request)
 
     async def receive(
         self,

@@ -112,6 +112,23 @@ def endless_head(request: httpx.Request | None, met: int) -> OverLimitError:
     return OverLimitError(what, "header_bytes", LONGEST_HEAD, met, request=request)
 
 
+def check_awaited(request: httpx.Request, received: int) -> None:
+    """Refuse to read on in a head that is too long, or that drips beyond the deadline.
+
+    Args:
+        request: What is answered.
+        received: The bytes of the head so far, interim answers included.
+
+    Raises:
+        OverLimitError: It is too long.
+        httpx.ReadTimeout: The time is up.
+    """
+    if received >= LONGEST_HEAD:
+        raise endless_head(request, received)
+    if request.extensions.get(EXPIRED, bool)():
+        raise httpx.ReadTimeout("the answer has no head at the deadline", request=request)
+
+
 def too_many_lines(request: httpx.Request, met: int) -> OverLimitError:
     """Return the error of an answer whose head has more lines than are read of one."""
     what = f"the answer's head has more than {met} lines"

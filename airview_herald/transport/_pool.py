@@ -12,7 +12,7 @@ import sniffio
 
 from airview_herald.transport._body import RequestBody, leave
 from airview_herald.transport._connection_pool import Connection, PoolingTransport, close_all
-from airview_herald.transport._limits import EXPIRED, LONGEST_HEAD, endless_head
+from airview_herald.transport._limits import check_awaited
 from airview_herald.transport._socket import SocketAround
 
 if TYPE_CHECKING:
@@ -163,13 +163,6 @@ class _Dialer(httpcore.AsyncNetworkBackend):
         self.stream = _Stream(opened, self)
         return self.stream
 
-    def check(self, request: httpx.Request) -> None:
-        """Refuse to read on in a head that is too long, or that drips beyond the deadline."""
-        if self.received >= LONGEST_HEAD:
-            raise endless_head(request, self.received)
-        if request.extensions.get(EXPIRED, bool)():
-            raise httpx.ReadTimeout("the answer has no head at the deadline", request=request)
-
 
 class _Stream(SocketAround):
     """A socket, counted while a head is awaited."""
@@ -190,7 +183,7 @@ class _Stream(SocketAround):
         if dialer.awaits is None:
             return await self._stream.read(max_bytes, timeout=timeout)
         if dialer.received:
-            dialer.check(dialer.awaits)
+            check_awaited(dialer.awaits, dialer.received)
         data = await self._stream.read(max_bytes, timeout=timeout)
         dialer.received += len(data)
         return data
