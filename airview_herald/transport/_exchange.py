@@ -11,7 +11,6 @@ from airview_herald.errors import CooldownError, DeadlineError, RequestFacts
 from airview_herald.transport._body import read_whole
 from airview_herald.transport._call import RetryClass
 from airview_herald.transport._connections import Connections
-from airview_herald.transport._deadline import capped
 from airview_herald.transport._failures import HTTPX_ERRORS
 from airview_herald.transport._limiter import Slots
 from airview_herald.transport._limits import EXPIRED, Limits
@@ -89,7 +88,7 @@ class Exchange:
                     RequestFacts(request.method, url, attempts=attempt - 1),
                 )
             timeouts = request.extensions.get("timeout", self._timeouts)
-            request.extensions["timeout"] = capped(timeouts, remaining)
+            request.extensions["timeout"] = _capped(timeouts, remaining)
             operation.requests += 1
             before, operation.in_flight = operation.in_flight, retry_class
             operation.paused = False
@@ -156,6 +155,16 @@ class Exchange:
                 (self.clock() - began) * 1000,
                 attempt,
             )
+
+
+def _capped(timeouts: Mapping[str, float | None], remaining: float) -> Mapping[str, float | None]:
+    """Return the limits of a request, none of them beyond what remains."""
+    if all(seconds is not None and seconds <= remaining for seconds in timeouts.values()):
+        return timeouts
+    return {
+        name: remaining if seconds is None else min(seconds, remaining)
+        for name, seconds in timeouts.items()
+    }
 
 
 def bare(url: httpx.URL) -> str:

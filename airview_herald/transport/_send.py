@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 import random
 import time
@@ -136,8 +135,9 @@ class Transport(Attempts):
             AirViewHeraldError: The last attempt's failure. `ambiguous` says whether any attempt
                 may have been carried out.
         """
-        unsure, refused = False, 0
-        for attempt in itertools.count(1):
+        attempt, unsure, refused = 0, False, 0
+        while True:
+            attempt += 1
             try:
                 result = await self._attempt(call, operation, attempt)
             except FailedAttempt as failed:
@@ -165,7 +165,6 @@ class Transport(Attempts):
                 self._give_up(error, delay, operation)
             operation.retries += 1
             await self._pause(delay, operation)
-        raise AssertionError  # pragma: no cover - itertools.count never ends
 
     async def _attempt(self, call: Call[T], operation: Operation, attempt: int) -> T:
         """Send a call once and read its answer, or raise `FailedAttempt`."""
@@ -270,8 +269,9 @@ class Transport(Attempts):
         Raises:
             AirViewHeraldError: No answer arrived in time.
         """
-        unreadable = 0
-        for attempt in itertools.count(1):
+        attempt = unreadable = 0
+        while True:
+            attempt += 1
             method, url = request.method, bare(request.url)
             response = None
             try:
@@ -282,8 +282,7 @@ class Transport(Attempts):
                 unreadable += response.is_success and not readable
                 if response.is_success and (readable or unreadable == _UNREADABLE):
                     return response
-                body = ErrorBody(unreadable=not readable)
-                failed = from_status(reply, body)
+                failed = from_status(reply, ErrorBody(unreadable=not readable))
             except HTTPX_ERRORS as caught:
                 failed = from_httpx(caught, RequestFacts(method, url, attempts=attempt))
             self._heed(failed.error, failed.failure, operation)
@@ -294,7 +293,6 @@ class Transport(Attempts):
                 self._give_up(failed.error, delay, operation)
             operation.retries += 1
             await self._pause(delay, operation)
-        raise AssertionError  # pragma: no cover - itertools.count never ends
 
     def _reply(
         self, response: httpx.Response, method: str, url: str, attempt: int, operation: str = ""
