@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
@@ -17,7 +16,7 @@ from airview_herald.errors import InputError, LimitError, PaginationError
 
 T = TypeVar("T")
 
-# More is nothing that a URL may hold.
+# A URL may hold no more.
 _LONGEST_CURSOR = 8_000
 # How many empty pages in a row are followed, and how many pages are searched for a lost place.
 _PATIENCE = 10
@@ -146,7 +145,7 @@ class Paginator(Generic[T]):
         """Return an iterator over every item."""
         return _Items(self._pages(), self._give, self._most_items)
 
-    # Those who check types know already that there is no `for`.
+    # Type checkers know already that there is no `for`.
     if not TYPE_CHECKING:
 
         def __iter__(self) -> NoReturn:
@@ -181,7 +180,7 @@ class Paginator(Generic[T]):
         try:
             content = json.loads(base64.urlsafe_b64decode(token.encode("ascii")))
             query, cursor, item = content
-        except (AttributeError, TypeError, ValueError, RecursionError, binascii.Error):
+        except (AttributeError, TypeError, ValueError, RecursionError):
             raise InputError("resume", "is no resume token") from None
         if not (isinstance(item, str) and isinstance(cursor, str | None)):
             raise InputError("resume", "is no resume token")

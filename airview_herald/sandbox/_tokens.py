@@ -1,7 +1,6 @@
 """The OAuth 2 token endpoint, and the gateway that asks AirView's callers for its tokens."""
 
 import base64
-import binascii
 import secrets
 import time
 from urllib.parse import parse_qsl, unquote_plus
@@ -76,6 +75,6 @@ def _basic(authorization: str) -> list[tuple[str, str]]:
         return []
     try:
         name, _, secret = base64.b64decode(encoded, validate=True).decode().partition(":")
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:
         return []
     return [(name, secret), (unquote_plus(name), unquote_plus(secret))]

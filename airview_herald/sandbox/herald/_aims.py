@@ -1,7 +1,6 @@
 """AIMS: credentials against tokens, in one step or two, and what a token says."""
 
 import base64
-import binascii
 import secrets
 from typing import Any
 
@@ -76,7 +75,7 @@ def _basic(authorization: str) -> tuple[str, str]:
     scheme, _, encoded = authorization.partition(" ")
     try:
         name, colon, secret = base64.b64decode(encoded, validate=True).decode().partition(":")
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:
         raise bare_refusal(401) from None
     if scheme.lower() != "basic" or not colon or "\0" in name:
         raise bare_refusal(401)
