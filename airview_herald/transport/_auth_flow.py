@@ -14,6 +14,7 @@ from airview_herald.errors import (
     RequestFacts,
 )
 from airview_herald.transport._call import Reply
+from airview_herald.transport._exchange import bare
 
 _TOKENS_IN_A_ROW = 6
 _REFUSALS_OF_A_REQUEST = 6
@@ -109,7 +110,7 @@ def outlives(auth: httpx.Auth | None, refusals: int) -> bool:
 
 
 def _gave_up(when: str, method: str, url: httpx.URL) -> AuthenticationError:
-    bare = str(url.copy_with(userinfo=b"", query=None, fragment=None))
+    shown = bare(url)
     return AuthenticationError(
-        f"the credential gave up {when} {method} {bare}", RequestFacts(method, bare)
+        f"the credential gave up {when} {method} {shown}", RequestFacts(method, shown)
     )

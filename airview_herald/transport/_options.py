@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Self
+from typing import Self, TypeVar
 
 import attrs
 import httpx
@@ -22,6 +22,8 @@ from airview_herald.transport._retry import Retry
 # What a client does unless its caller says otherwise, in seconds.
 TIMEOUT = httpx.Timeout(30.0, connect=5.0)
 TOTAL = 120.0
+
+T = TypeVar("T")
 
 OnReply = Callable[[Reply], None]
 
@@ -97,11 +99,11 @@ class Options:
             headers=_merged(checked_headers(own), checked_headers(headers or {})),
             timeout=_checked_timeout(timeout),
             total=TOTAL,
-            retry=Retry() if retry is None else _checked_retry(retry),
+            retry=Retry() if retry is None else _checked("retry", retry, Retry),
             settle=settle,
             on_reply=checked_observer(on_reply, "on_reply"),
             allow_http=allow_http,
-            limits=Limits() if limits is None else _checked_limits(limits),
+            limits=Limits() if limits is None else _checked("limits", limits, Limits),
         )
 
     def changed(
@@ -123,10 +125,10 @@ class Options:
         return attrs.evolve(
             self,
             timeout=self.timeout if timeout is None else _checked_timeout(timeout),
-            retry=self.retry if retry is None else _checked_retry(retry),
+            retry=self.retry if retry is None else _checked("retry", retry, Retry),
             headers=_merged(self.headers, checked_headers(headers or {})),
             on_reply=checked_observer(on_reply, "on_reply") or self.on_reply,
-            limits=self.limits if limits is None else _checked_limits(limits),
+            limits=self.limits if limits is None else _checked("limits", limits, Limits),
         )
 
 
@@ -136,16 +138,10 @@ def _merged(headers: Mapping[str, Secret], others: Mapping[str, Secret]) -> dict
     return {k: v for k, v in headers.items() if k.lower() not in replaced} | dict(others)
 
 
-def _checked_retry(retry: Retry) -> Retry:
-    if not isinstance(retry, Retry):
-        raise ConfigurationError(f"retry: must be a Retry, not {type(retry).__name__}")
-    return retry
-
-
-def _checked_limits(limits: Limits) -> Limits:
-    if not isinstance(limits, Limits):
-        raise ConfigurationError(f"limits: must be a Limits, not {type(limits).__name__}")
-    return limits
+def _checked(name: str, value: T, kind: type[T]) -> T:
+    if not isinstance(value, kind):
+        raise ConfigurationError(f"{name}: must be a {kind.__name__}, not {type(value).__name__}")
+    return value
 
 
 def _checked_timeout(timeout: float | httpx.Timeout) -> httpx.Timeout:
