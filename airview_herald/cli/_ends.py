@@ -20,7 +20,6 @@ from airview_herald.errors import (
     InputError,
     InUseError,
     NotFoundError,
-    StatusError,
     TransportError,
     UnauthorizedError,
 )
@@ -143,18 +142,9 @@ def told(error: BaseException) -> str:
     if not isinstance(error, AirViewHeraldError | AbsentError | UsageError):
         return on_one_line(f"{type(error).__name__}: {error}")
     parts = [in_options(str(error))]
-    if isinstance(error, StatusError):
-        parts += [f"{each.subscriber}: {each.error}" for each in error.subscribers_failed]
-        parts += [f"not done: {', '.join(not_done(error))}"] if not_done(error) else []
     if isinstance(error, AirViewHeraldError) and error.ambiguous:
         parts.append("it may have been done all the same")
     return on_one_line("; ".join(parts))
-
-
-def not_done(error: StatusError) -> list[str]:
-    """Return what of several things was not done, while the rest was."""
-    left = error.unprocessed_items or []
-    return [str(each) for each in (left if isinstance(left, list) else [left])]
 
 
 def in_options(message: str) -> str:

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from airview_herald.cli._ends import ExitCode, UsageError, absent, complain, not_done, told
+from airview_herald.cli._ends import ExitCode, UsageError, absent, complain, told
 from airview_herald.cli._file_names import FileName
 from airview_herald.cli._herald_options import CONFIGURED, Account
 from airview_herald.cli._json_files import read_object
@@ -123,9 +123,10 @@ async def delete_(
             else:
                 await herald.batch_delete_subscriptions(subscription_ids)
         except StatusError as error:
-            left = not_done(error)
-            if not left:
+            if not error.unprocessed_items:
                 raise
+            items = error.unprocessed_items
+            left = [str(each) for each in (items if isinstance(items, list) else [items])]
             complain(told(error))
     Output(json).rows([{"deleted": each} for each in subscription_ids if each not in left])
     return ExitCode.FAILED if left else ExitCode.DONE

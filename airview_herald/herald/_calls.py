@@ -149,12 +149,15 @@ def _failed(body: dict[str, Any], reply: Reply) -> tuple[FailedSubscriber, ...]:
 
 
 def _message(answer: ErrorAnswer, code: object) -> str:
-    """Return an error's code with what is wrong, and where."""
+    """Return an error's code with what is wrong, where, and for what of many."""
     words = code if isinstance(code, str) else ""
     if isinstance(answer.details, str):
         words += f": {answer.details}"
     if answer.path is not None:
         words += f" at {answer.path}"
-    if answer.subscribers_failed:
-        words += f", {len(answer.subscribers_failed)} of the subscribers failed"
-    return words.lstrip(":, ")
+    parts = [words.lstrip(": ")]
+    parts += [f"{each.subscriber}: {each.error}" for each in answer.subscribers_failed]
+    if answer.unprocessed_items:
+        left = answer.unprocessed_items
+        parts.append(f"not done: {', '.join(map(str, left if isinstance(left, list) else [left]))}")
+    return "; ".join(filter(None, parts))

@@ -88,19 +88,19 @@ async def failed(call, *answers):
         (
             {"subscribers_failed": [FAILED]},
             None,
-            "1 of the subscribers failed",
+            "S1: not_found",
             {"subscribers_failed": (FailedSubscriber("S1", "user", "not_found", ("a", "b")),)},
         ),
         (
             {"error": "delete_failed", "unprocessed_items": ["U2"]},
             "delete_failed",
-            "delete_failed",
+            "delete_failed; not done: U2",
             {"unprocessed_items": ["U2"]},
         ),
         (
             {"error": "delete_failed", "unprocessed_items": {"any": "JSON"}},
             "delete_failed",
-            "delete_failed",
+            "delete_failed; not done: {'any': 'JSON'}",
             {"unprocessed_items": {"any": "JSON"}},
         ),
         (
@@ -181,7 +181,7 @@ async def test_an_error_carries_what_its_body_says():
     assert (error.attempts, error.ambiguous) == (1, False)
     assert str(error) == (
         f"POST {BASE}/herald/v2/12345678/subscriptions answered 400: "
-        "failed, 1 of the subscribers failed"
+        "failed; S1: not_found"
     )
 
 
