@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from airview_herald._secret import Secret
 from airview_herald.airview._client import AirView
 from airview_herald.airview._config import BackendConfig
 from airview_herald.airview.models import SystemStage
@@ -14,7 +15,7 @@ def get_handler(
     system_name: str,
     system_stage: SystemStage | str,
     referencing_type: str,
-    token: str,
+    token: str | Secret | None,
 ) -> AirView:
     """Return a handler, to be used as `async with`.
 
@@ -27,7 +28,7 @@ def get_handler(
         system_stage: The stage it looks at; counts when the system is first recorded.
         referencing_type: The type under which applications are referenced, such as
             `aws_account_id`.
-        token: The token, with or without `Bearer `.
+        token: The token, with or without `Bearer `; `None` sends none.
 
     Raises:
         ConfigurationError: A setting cannot work; the message names it.
