@@ -26,7 +26,7 @@ _Kind = Literal["user", "connection"]
 async def list_(  # noqa: PLR0913 - the options that there are
     *,
     account: Account = CONFIGURED,
-    kind: Annotated[Literal["event", "schedule"] | None, Parameter(name="--class")] = None,
+    kind: Annotated[str | None, Parameter(name="--class")] = None,
     type: str | None = None,  # noqa: A002 - the documented name
     external_id: str | None = None,
     subscribers: Annotated[bool | None, Parameter(negative=())] = None,
@@ -35,7 +35,7 @@ async def list_(  # noqa: PLR0913 - the options that there are
     """List subscriptions.
 
     Args:
-        kind: Only those of a class.
+        kind: Only those of a class, such as `event` or `schedule`.
         type: Only those to a type, such as `incidents/alerts`.
         external_id: Only those of a schedule.
         subscribers: Tell the subscribers of each, too.

@@ -171,6 +171,7 @@ def test_the_life_of_a_subscription(cli, seeded):
     identity = made["id"]
     listed = cli("subscriptions", "list", "--type", TYPE, "--class", "event").rows
     assert "Nightly" in {row["name"] for row in listed}
+    assert cli("subscriptions", "list", "--class", "novel").rows == []
     change = json.dumps({"name": "Weekly", "active": False}).encode()
     assert cli("subscriptions", "update", identity, "-", stdin=change).code == 0
     added = cli("subscriptions", "subscribe", identity, "--user", "U-1")
