@@ -180,8 +180,7 @@ async def test_an_error_carries_what_its_body_says():
     assert error.body == body
     assert (error.attempts, error.ambiguous) == (1, False)
     assert str(error) == (
-        f"POST {BASE}/herald/v2/12345678/subscriptions answered 400: "
-        "failed; S1: not_found"
+        f"POST {BASE}/herald/v2/12345678/subscriptions answered 400: failed; S1: not_found"
     )
 
 
