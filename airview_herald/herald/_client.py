@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import logging
 import ssl
 from collections.abc import Mapping
 from typing import Self
@@ -28,6 +29,8 @@ from airview_herald.transport._options import TIMEOUT, OnReply, Options
 from airview_herald.transport._retry import Retry
 from airview_herald.transport._session import Session, SessionClient
 from airview_herald.transport._traced import transport_for
+
+logger = logging.getLogger("airview_herald")
 
 
 class Herald(SessionClient, NotificationOperations, SubscriptionOperations, IntegrationOperations):
@@ -120,6 +123,8 @@ class Herald(SessionClient, NotificationOperations, SubscriptionOperations, Inte
             keyless=has_other and keys == (None, None),
             allow_http=allow_http,
         )
+        for each in settings.overruling:
+            logger.warning("%s of the environment comes before %s", each, settings.profile)
         if auth is None and not settings.skips:
             if settings.access_key_id is None and not has_other:
                 raise ConfigurationError(

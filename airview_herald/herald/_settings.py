@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import os
 import re
 from collections.abc import Mapping
@@ -17,8 +16,6 @@ from airview_herald._secret import Secret
 from airview_herald.auth._aims import PRODUCTION
 from airview_herald.errors import ConfigurationError
 from airview_herald.herald._profile import Profile, Setting
-
-logger = logging.getLogger("airview_herald")
 
 _GLOBAL = {
     "production": PRODUCTION,
@@ -47,6 +44,7 @@ class Settings:
             `herald`, unless the Endpoints service tells.
         urls_from: Where the URLs are from, for messages.
         profile: The file and the section, for messages.
+        overruling: The variables that hold in place of what a profile says that the caller named.
     """
 
     access_key_id: Secret | None
@@ -57,6 +55,7 @@ class Settings:
     urls: Mapping[str, str]
     urls_from: str
     profile: str
+    overruling: tuple[str, ...]
 
     @property
     def skips(self) -> bool:
@@ -110,6 +109,7 @@ class Settings:
             urls=urls,
             urls_from=urls_from,
             profile=str(sources.profile),
+            overruling=tuple(sources.overruling),
         )
 
 
@@ -128,14 +128,15 @@ class _Sources:
             named=name is not None,
         )
         self.profile.check()
+        self.overruling: list[str] = []
 
     def find(self, key: str, argument: str | None, variable: str) -> Setting | None:
         """Return a setting from the first source that has it."""
         found = _argument(key, argument)
         if found is None:
             found = self._variable(variable)
-            if found is not None:
-                self._come_before_profile(variable)
+            if found is not None and self._overrules(key, found):
+                self.overruling.append(variable)
         return found or self.profile.get(key)
 
     def pair(
@@ -147,8 +148,8 @@ class _Sources:
         halves = [_argument(*each) for each in zip(keys, given, strict=True)]
         if halves == [None, None]:
             halves = [self._variable(f"ALERTLOGIC_{key.upper()}") for key in keys]
-            if None not in halves:
-                self._come_before_profile("the access key")
+            if None not in halves and any(map(self._overrules, keys, halves)):
+                self.overruling.append("the access key")
         elif None in halves:
             missing, other = keys if access_key_id is None else reversed(keys)
             raise ConfigurationError(f"{missing}: must be given together with {other}")
@@ -172,10 +173,12 @@ class _Sources:
         name = self.find("endpoint_map_file", None, "ALERTLOGIC_ENDPOINT_MAP")
         return self._folder / Path("endpoint_map.json" if name is None else name.value).expanduser()
 
-    def _come_before_profile(self, what: str) -> None:
-        """Warn of a variable that is used although the caller has named a profile."""
-        if self._asked:
-            logger.warning("%s of the environment comes before %s", what, self.profile)
+    def _overrules(self, key: str, variable: Setting | None) -> bool:
+        """Whether the caller has named a profile that says otherwise than a variable does."""
+        if variable is None or not self._asked:
+            return False
+        kept = self.profile.get(key)
+        return kept is not None and kept.value != variable.value
 
     def _variable(self, name: str) -> Setting | None:
         value = self._environ.get(name)

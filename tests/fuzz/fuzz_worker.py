@@ -26,7 +26,7 @@ def main() -> None:
     """Feed it so many times, then tell how it went in `told.json` beside the corpus."""
     name, runs, corpus, found = sys.argv[1], int(sys.argv[2]), Path(sys.argv[3]), Path(sys.argv[4])
     target = TARGETS[name]
-    # Settings that come before others are told of there, for each input.
+    # A warning would be told for each input.
     logging.getLogger("airview_herald").setLevel(logging.ERROR)
     broken: dict[str, int] = {}
     done = 0

@@ -287,13 +287,19 @@ def test_a_profile_is_herald_s_own(cli, sandbox, tmp_path):
     """The file that the library reads is the command line's, too."""
     file = tmp_path / "config"
     key, secret = sandbox.herald.access_key_id, sandbox.herald.secret_key
-    file.write_text(f"[work]\naccess_key_id = {key}\nsecret_key = {secret}\n")
+    file.write_text(f"[work]\naccess_key_id = {key}\nsecret_key = {secret}\naccount_id = 7\n")
     environ = {
         "ALERTLOGIC_CONFIG": str(file),
         "ALERTLOGIC_ACCESS_KEY_ID": None,
         "ALERTLOGIC_SECRET_KEY": None,
+        "ALERTLOGIC_ACCOUNT_ID": sandbox.herald.account_id,
         "AIRVIEW_BASE_URL": None,
     }
-    [row] = cli("whoami", "--profile", "work", **environ).rows
+    done = cli("whoami", "--profile", "work", **environ)
+    [row] = done.rows
     assert row["credential"] == f"{file} [work] access_key_id, {file} [work] secret_key"
     assert json.dumps(secret) not in json.dumps(row)
+    # Once, and of nothing that the profile does not say.
+    assert done.err == (
+        f"warning: ALERTLOGIC_ACCOUNT_ID of the environment comes before {file} [work]\n"
+    )

@@ -319,12 +319,28 @@ def test_half_a_pair_of_arguments_is_refused(find, given, missing):
     assert str(caught.value) == f"{missing}: must be given together with {given}"
 
 
-@pytest.mark.parametrize("profile", [None, "default"])
-def test_a_variable_that_comes_before_a_named_profile_is_told(find, caplog, profile):
-    """Whoever names a profile learns that the environment wins over it; others expect it."""
-    found = find(FILE, ENVIRON, profile=profile)
-    assert pair(found) == ("ENVKEY", "env-secret")
-    assert ("the access key of the environment comes before" in caplog.text) is bool(profile)
+@pytest.mark.parametrize(
+    ("profile", "overruling"),
+    [
+        (None, ()),
+        (
+            "default",
+            (
+                "the access key",
+                "ALERTLOGIC_ACCOUNT_ID",
+                "ALERTLOGIC_ENDPOINT",
+                "ALERTLOGIC_RESIDENCY",
+            ),
+        ),
+        ("same", ()),
+    ],
+)
+def test_a_variable_that_overrules_a_named_profile_is_known(find, profile, overruling):
+    """Whoever names a profile learns what the environment says otherwise; others expect it."""
+    same = "[same]\naccess_key_id = ENVKEY\nsecret_key = env-secret\naccount_id = 3\n"
+    found = find(FILE + same, ENVIRON, profile=profile)
+    assert (pair(found), found.account_id) == (("ENVKEY", "env-secret"), "3")
+    assert found.overruling == overruling
 
 
 # Where services are
