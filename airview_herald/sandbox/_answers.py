@@ -1,8 +1,10 @@
 """What AirView says: JSON answers and its four error shapes."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
+
+from starlette.types import Send
 
 INTEGRITY = "Integrity Error, check reference fields"
 UNIQUE = "Unique Constraint Error, check reference field"
@@ -56,9 +58,21 @@ def json_answer(value: object, status: int = 200) -> Answer:
     return Answer.of(status, "application/json", text + "\n")
 
 
+async def send_answer(answer: Answer, send: Send) -> None:
+    """Send an answer whole."""
+    start = {"type": "http.response.start", "status": answer.status}
+    await send({**start, "headers": answer.headers})
+    await send({"type": "http.response.body", "body": answer.body})
+
+
 def plain(status: int) -> Answer:
     """Answer with the bare status, as for an unknown row or path."""
     return json_answer({"code": status, "status": _PHRASES[status]}, status)
+
+
+def first_of(rows: Sequence[Mapping[str, Any]]) -> Answer:
+    """Answer with the first of the rows that were found, or 404 when there is none."""
+    return json_answer(rows[0]) if rows else plain(404)
 
 
 def message(status: int, text: str) -> Answer:

@@ -8,6 +8,7 @@ from airview_herald.sandbox._answers import (
     NO_CONTENT,
     UNEXPECTED_ID,
     Answer,
+    first_of,
     json_answer,
     message,
     plain,
@@ -65,8 +66,7 @@ async def _get_applications(call: Call) -> Answer:
 
 
 async def _get_application(call: Call) -> Answer:
-    found = _APPLICATIONS.find(call.database, id=call.identifier(call.segment))
-    return json_answer(found[0]) if found else plain(404)
+    return first_of(_APPLICATIONS.find(call.database, id=call.identifier(call.segment)))
 
 
 async def _put_application(call: Call) -> Answer:

@@ -1,6 +1,13 @@
 """Routes of what is defined once: systems, environments, services, types and controls."""
 
-from airview_herald.sandbox._answers import INTEGRITY, UNIQUE, Answer, json_answer, plain
+from airview_herald.sandbox._answers import (
+    INTEGRITY,
+    UNIQUE,
+    Answer,
+    first_of,
+    json_answer,
+    plain,
+)
 from airview_herald.sandbox._collections import Collection
 from airview_herald.sandbox._http import Call
 from airview_herald.sandbox._schemas import Field, Schema, boolean, integer, reference, text
@@ -56,8 +63,7 @@ _TECHNICAL_CONTROL_QUERY = Schema(
 async def _get_system(call: Call) -> Answer:
     if "name" not in call.query:
         return plain(500)
-    found = _SYSTEMS.find(call.database, name=call.query["name"])
-    return json_answer(found[0]) if found else plain(404)
+    return first_of(_SYSTEMS.find(call.database, name=call.query["name"]))
 
 
 async def _get_environments(call: Call) -> Answer:
@@ -69,8 +75,7 @@ async def _get_services(call: Call) -> Answer:
 
 
 async def _get_resource_type(call: Call) -> Answer:
-    found = _RESOURCE_TYPES.find(call.database, reference=call.query.get("reference"))
-    return json_answer(found[0]) if found else plain(404)
+    return first_of(_RESOURCE_TYPES.find(call.database, reference=call.query.get("reference")))
 
 
 async def _get_controls(call: Call) -> Answer:
@@ -85,7 +90,7 @@ async def _get_resource_type_control(call: Call) -> Answer:
         control_id=None if control is None else call.identifier(control),
         resource_type_id=None if resource_type is None else call.identifier(resource_type),
     )
-    return json_answer(found[0]) if found else plain(404)
+    return first_of(found)
 
 
 async def _get_technical_controls(call: Call) -> Answer:
@@ -94,8 +99,7 @@ async def _get_technical_controls(call: Call) -> Answer:
 
 
 async def _get_technical_control(call: Call) -> Answer:
-    found = _TECHNICAL_CONTROLS.find(call.database, id=call.identifier(call.segment))
-    return json_answer(found[0]) if found else plain(404)
+    return first_of(_TECHNICAL_CONTROLS.find(call.database, id=call.identifier(call.segment)))
 
 
 PATHS = {

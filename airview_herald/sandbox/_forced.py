@@ -10,7 +10,7 @@ from typing import Literal
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from airview_herald.sandbox._answers import Answer, plain
+from airview_herald.sandbox._answers import Answer, plain, send_answer
 from airview_herald.sandbox._server import DROP
 
 Drop = Literal["before", "after"]
@@ -170,13 +170,6 @@ class Forcing:
 
 async def _swallow(event: Message) -> None:
     """Send nothing."""
-
-
-async def send_answer(answer: Answer, send: Send) -> None:
-    """Send an answer whole."""
-    start = {"type": "http.response.start", "status": answer.status}
-    await send({**start, "headers": answer.headers})
-    await send({"type": "http.response.body", "body": answer.body})
 
 
 def route_pattern(path: str) -> re.Pattern[str]:

@@ -12,7 +12,14 @@ from urllib.parse import parse_qsl, quote
 from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
-from airview_herald.sandbox._answers import INVALID_JSON, Answer, RefusalError, invalid, plain
+from airview_herald.sandbox._answers import (
+    INVALID_JSON,
+    Answer,
+    RefusalError,
+    invalid,
+    plain,
+    send_answer,
+)
 from airview_herald.sandbox._database import Database, DatabaseError
 from airview_herald.sandbox._schemas import InvalidError, Schema
 
@@ -119,11 +126,7 @@ class AirView:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        answer = await self._answer(scope, await Request(scope, receive).body())
-        await send(
-            {"type": "http.response.start", "status": answer.status, "headers": answer.headers}
-        )
-        await send({"type": "http.response.body", "body": answer.body})
+        await send_answer(await self._answer(scope, await Request(scope, receive).body()), send)
 
     async def _answer(self, scope: Scope, body: bytes) -> Answer:
         # Any number of slashes at the very start is one to the server.

@@ -8,7 +8,7 @@ from airview_herald.sandbox._answers import (
     KEYS_DIFFER,
     NO_CONTENT,
     Answer,
-    json_answer,
+    first_of,
     message,
     plain,
 )
@@ -58,7 +58,7 @@ async def _get_resource(call: Call) -> Answer:
         application_environment_id=None if environment is None else call.identifier(environment),
         reference=call.query.get("reference"),
     )
-    return json_answer(found[0]) if found else plain(404)
+    return first_of(found)
 
 
 async def _put_resource(call: Call) -> Answer:

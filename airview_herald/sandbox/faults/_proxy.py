@@ -64,9 +64,7 @@ class FaultyProxy:
     @property
     def url(self) -> str:
         """The target as a URL, with this proxy in the place of the server."""
-        if self._running is None:
-            raise RuntimeError("the proxy is not running: enter it with `with FaultyProxy(...)`")
-        return self._target._replace(netloc=self._running.address).geturl()
+        return self._target._replace(netloc=self._run().address).geturl()
 
     @property
     def struck(self) -> dict[str, int]:
@@ -98,9 +96,7 @@ class FaultyProxy:
         Raises:
             RuntimeError: It is not running.
         """
-        if self._running is None:
-            raise RuntimeError("the proxy is not running: enter it with `with FaultyProxy(...)`")
-        self._running.outage(seconds)
+        self._run().outage(seconds)
 
     def __enter__(self) -> Self:
         """Start."""
@@ -115,6 +111,11 @@ class FaultyProxy:
     ) -> None:
         """Stop."""
         self.stop()
+
+    def _run(self) -> "_Running":
+        if self._running is None:
+            raise RuntimeError("the proxy is not running: enter it with `with FaultyProxy(...)`")
+        return self._running
 
     def _accept(self) -> Passing:
         return Passing(self._terms, self._schedule.strike((), self._shares), self._count)

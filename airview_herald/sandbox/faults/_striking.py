@@ -11,8 +11,8 @@ from typing import Protocol
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from airview_herald.sandbox._answers import Answer
-from airview_herald.sandbox._forced import as_gateway, send_answer
+from airview_herald.sandbox._answers import Answer, send_answer
+from airview_herald.sandbox._forced import as_gateway
 from airview_herald.sandbox._server import DROP, RAW
 from airview_herald.sandbox._traffic import FAULT, SERVED
 from airview_herald.sandbox.faults._kinds import TOKEN_FAULTS, FaultKind

@@ -5,7 +5,7 @@ import logging
 from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
-from airview_herald.sandbox._answers import Answer, RefusalError
+from airview_herald.sandbox._answers import Answer, RefusalError, send_answer
 from airview_herald.sandbox._database import Database
 from airview_herald.sandbox._http import parse_query
 from airview_herald.sandbox.herald import (
@@ -48,11 +48,7 @@ class Services:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        answer = self._answer(scope, await Request(scope, receive).body())
-        await send(
-            {"type": "http.response.start", "status": answer.status, "headers": answer.headers}
-        )
-        await send({"type": "http.response.body", "body": answer.body})
+        await send_answer(self._answer(scope, await Request(scope, receive).body()), send)
 
     def _answer(self, scope: Scope, body: bytes) -> Answer:
         try:
