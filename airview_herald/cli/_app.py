@@ -51,14 +51,8 @@ def application() -> App:
         name="airview-herald", help=_HELP, version=__version__, version_flags=["--version"],
         help_format="markdown", help_epilogue=_EXIT_CODES,
     )  # fmt: skip
-    app.command(f"{_HERE}._ingest:ingest", name="ingest", help="Record the events in files.")
-    app.command(f"{_HERE}._check:check", name="check", help="Try whether AirView lets you record.")
-    app.command(
-        f"{_HERE}._compliance:compliance", name="compliance", help="Count what AirView monitors."
-    )
-    app.command(
-        f"{_HERE}._whoami:whoami", name="whoami", help="Show the settings that hold, and log in."
-    )
+    for command, summary in _COMMANDS.items():
+        app.command(f"{_HERE}._{command}:{command}", name=command, help=summary)
     for name, module, text, commands in (
         ("exclusions", "_exclusions", "Read and decide what is excluded.", _EXCLUSIONS),
         ("notifications", "_notifications", "Send and read notifications.", _NOTIFICATIONS),
@@ -73,12 +67,16 @@ def application() -> App:
     app.command(
         f"{_HERE}._sandbox:sandbox", name="sandbox", help=text, help_flags=[], version_flags=[]
     )
-    app.command(
-        f"{_HERE}._completion:completion", name="completion", help="Print a shell's completion."
-    )
     return app
 
 
+_COMMANDS = {
+    "ingest": "Record the events in files.",
+    "check": "Try whether AirView lets you record.",
+    "compliance": "Count what AirView monitors.",
+    "whoami": "Show the settings that hold, and log in.",
+    "completion": "Print a shell's completion.",
+}
 _EXCLUSIONS = {
     "list": "List what is excluded in a state.",
     "set": "Decide on what is to be excluded.",

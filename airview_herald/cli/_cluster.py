@@ -14,8 +14,9 @@ import attrs
 from airview_herald import _extras
 from airview_herald.cli._airview_options import System
 from airview_herald.cli._ends import UsageError
+from airview_herald.cli._file_names import STDIN
 from airview_herald.cli._ingest_options import Batch, Cluster
-from airview_herald.cli._inputs import STDIN, Inputs, Reading
+from airview_herald.cli._inputs import Inputs, Reading
 from airview_herald.distributed import ClusterReport, ServerSettings, ingest
 from airview_herald.errors import ConfigurationError, ConnectError, IngestAborted
 

@@ -12,7 +12,7 @@ from airview_herald._secret import Secret
 from airview_herald.auth import BearerToken
 from airview_herald.auth import _environment as environment
 from airview_herald.cli._ends import UsageError
-from airview_herald.cli._file_names import beginning
+from airview_herald.cli._file_names import beginning, called
 
 # More is no token, and a device would have no end.
 _LONGEST = 64 * 1024
@@ -47,7 +47,7 @@ def airview_credential(
             cannot be used.
     """
     if token_file:
-        return Credential(BearerToken(token_in(token_file)), _name(token_file))
+        return Credential(BearerToken(token_in(token_file)), called(token_file))
     variables = os.environ if environ is None else environ
     return Credential(*environment.airview_credential(variables, allow_http=allow_http))
 
@@ -59,19 +59,16 @@ def token_in(file: str) -> Secret:
         UsageError: It cannot be read, or is none.
         ConfigurationError: It cannot be sent.
     """
+    name = called(file)
     try:
         content = beginning(file, _LONGEST + 1)
         if len(content) > _LONGEST:
-            raise UsageError(_name(file), f"is longer than a token: {_LONGEST} bytes at most")
+            raise UsageError(name, f"is longer than a token: {_LONGEST} bytes at most")
         text = content.decode("utf-8-sig").strip()
     except OSError as error:
-        raise UsageError(_name(file), f"cannot be read: {error.strerror}") from None
+        raise UsageError(name, f"cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
-        raise UsageError(_name(file), "is not text") from None
+        raise UsageError(name, "is not text") from None
     if not text:
-        raise UsageError(_name(file), "has no token")
-    return Secret(text, _name(file))
-
-
-def _name(file: str) -> str:
-    return "stdin" if file == "-" else file
+        raise UsageError(name, "has no token")
+    return Secret(text, name)

@@ -15,13 +15,21 @@ else:
     FileName: TypeAlias = Annotated[str | Path, Parameter(metavar="FILE")]
 
 
+STDIN = "-"
+
+
+def called(file: str) -> str:
+    """Return what to call a file in a message."""
+    return "stdin" if file == STDIN else file
+
+
 def beginning(file: str, size: int) -> bytes:
     """Return the first bytes of a file, `-` for stdin; a device may have no end.
 
     Raises:
         OSError: It cannot be read.
     """
-    if file == "-":
+    if file == STDIN:
         return sys.stdin.buffer.read(size)
     with Path(file).open("rb") as opened:
         return opened.read(size)

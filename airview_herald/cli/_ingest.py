@@ -16,7 +16,7 @@ from airview_herald.airview import AirView, IngestReport, Mismatch, Outcome, Out
 from airview_herald.cli import _accounts
 from airview_herald.cli._airview_options import System
 from airview_herald.cli._ends import ExitCode, UsageError, code_of, complain, in_options, told
-from airview_herald.cli._file_names import FileName
+from airview_herald.cli._file_names import STDIN, FileName
 from airview_herald.cli._ingest_options import (
     BATCH,
     CLUSTER,
@@ -25,7 +25,7 @@ from airview_herald.cli._ingest_options import (
     Cluster,
     Sources,
 )
-from airview_herald.cli._inputs import STDIN, Inputs, Reading, found_files
+from airview_herald.cli._inputs import Inputs, Reading, found_files
 from airview_herald.cli._output import Json, Output
 from airview_herald.cli._places import Places
 from airview_herald.errors import AirViewHeraldError, IngestAborted, InputError

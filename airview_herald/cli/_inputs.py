@@ -18,6 +18,7 @@ import attrs
 
 from airview_herald.airview import Application, ComplianceEvent
 from airview_herald.cli._ends import UsageError
+from airview_herald.cli._file_names import STDIN, called
 from airview_herald.cli._pipes import InterruptibleReader, opened_pipe
 from airview_herald.cli._places import Place, Places
 from airview_herald.errors import InputError
@@ -32,7 +33,6 @@ from airview_herald.sources.problems import KEPT_PROBLEMS
 
 Format: TypeAlias = Literal["auto", "jsonl", "sarif"]
 
-STDIN = "-"
 _SUFFIXES: dict[str, Format] = {".jsonl": "jsonl", ".ndjson": "jsonl", ".sarif": "sarif"}
 _HEAD = 8192
 # gzip, bzip2, xz, Zstandard and zip: how neither JSON nor SARIF can begin.
@@ -165,7 +165,7 @@ class Inputs(Iterable[ComplianceEvent]):
     def __iter__(self) -> Iterator[ComplianceEvent]:
         """Read the files."""
         for file, size in zip(self._files, self._sizes, strict=True):
-            self.name = _name(file)
+            self.name = called(file)
             with self._opened(file, size) as opened:
                 source = self._source(file, opened)
                 for event in source:
@@ -184,7 +184,7 @@ class Inputs(Iterable[ComplianceEvent]):
             return
         with contextlib.ExitStack() as stack:
             descriptor = 0 if file == STDIN else stack.enter_context(opened_pipe(file))
-            self._pipe = InterruptibleReader(descriptor, _name(file))
+            self._pipe = InterruptibleReader(descriptor, called(file))
             if self._ended:
                 self._pipe.end()
             yield io.BufferedReader(self._pipe)
@@ -193,7 +193,7 @@ class Inputs(Iterable[ComplianceEvent]):
         reading = self._reading
         head = opened.peek(_HEAD)[:_HEAD]
         if head.startswith(_COMPRESSED):
-            raise InputError(_name(file), "is compressed: pipe what it holds into `ingest -`")
+            raise InputError(called(file), "is compressed: pipe what it holds into `ingest -`")
         if _format(reading.format, file, head) == "jsonl":
             return read_jsonl(opened, superseded=reading.superseded, on_problem=self._note)
         return read_sarif(
@@ -210,10 +210,6 @@ class Inputs(Iterable[ComplianceEvent]):
             self.problems.append(problem)
         if self._on_problem is not None:
             self._on_problem(problem)
-
-
-def _name(file: str) -> str:
-    return "stdin" if file == STDIN else file
 
 
 def _size(file: str) -> int | None:
@@ -236,7 +232,7 @@ def _format(format: Format, file: str, head: bytes) -> Format:  # noqa: A002 - t
     if known != "auto":
         return known
     if not head:
-        raise InputError(_name(file), "is empty: if that is no events, say --format jsonl")
+        raise InputError(called(file), "is empty: if that is no events, say --format jsonl")
     head = head.removeprefix(codecs.BOM_UTF8)
     line = head.lstrip().partition(b"\n")[0]
     try:

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from typing import Any
 
 from airview_herald.cli._ends import UsageError
-from airview_herald.cli._file_names import beginning
+from airview_herald.cli._file_names import beginning, called
 
 # Far above what any service takes, and a device would have no end.
 _MOST_BYTES = 16 * 1024 * 1024
@@ -25,7 +25,7 @@ def read_object(file: str, fields: Collection[str], needed: Collection[str] = ()
         UsageError: It cannot be read, is larger than 16 MiB, is no object, has another field or
             lacks one.
     """
-    name = "stdin" if file == "-" else file
+    name = called(file)
     try:
         content = beginning(file, _MOST_BYTES + 1)
     except OSError as error:

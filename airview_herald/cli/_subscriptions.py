@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from cyclopts import Parameter
 
@@ -20,7 +20,6 @@ _FIELDS = (
 )  # fmt: skip
 _ABSENT = "there is no subscription of that id"
 _File = Annotated[FileName, Parameter(allow_leading_hyphen=True)]
-_Kind = Literal["user", "connection"]
 
 
 async def list_(  # noqa: PLR0913 - the options that there are
@@ -185,5 +184,6 @@ async def unsubscribe_(
 def _subscriber(user: str | None, connection: str | None) -> dict[str, Any]:
     if (user is None) == (connection is None):
         raise UsageError("--user, --connection", "give one of them")
-    kind: _Kind = "connection" if user is None else "user"
-    return {"subscriber": connection if user is None else user, "subscriber_type": kind}
+    if user is None:
+        return {"subscriber": connection, "subscriber_type": "connection"}
+    return {"subscriber": user, "subscriber_type": "user"}

@@ -59,7 +59,8 @@ async def whoami(  # noqa: PLR0913 - the options that there are
             complain(told(error))
             codes.append(code_of(error))
         else:
-            rows += [] if row is None else [row]
+            if row is not None:
+                rows.append(row)
     if not rows and not codes:
         raise UsageError("whoami", _NOWHERE)
     if rows:
