@@ -52,7 +52,7 @@ class Fault:
         elif self.drop is not None:
             raise ValueError("a dropped connection has no status")
         elif self.body is None and self.status not in _ERRORS:
-            raise ValueError(f"a forced status is an error, 400 to 599, not {self.status}")
+            raise ValueError(f"a forced status is an error, 400 to 599, not {self.status!r}")
         elif self.status not in _BODIED:
             raise ValueError(
                 f"a status with a body is one of 200 to 599 but 204, 205 and 304, not {self.status}"

@@ -1,11 +1,12 @@
 """Which routes there are to fail: a slip of the pen would otherwise test that nothing fails."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Sequence
+from difflib import get_close_matches
 from itertools import zip_longest
 
 
 def check_route(
-    method: str | None, path: str | None, served: Iterable[tuple[str, Collection[str]]]
+    method: str | None, path: str | None, served: Sequence[tuple[str, Collection[str]]]
 ) -> None:
     """Check that a route is served.
 
@@ -23,7 +24,15 @@ def check_route(
         (method is None or method in methods) and (path is None or _may_meet(path, route))
         for route, methods in served
     ):
-        raise ValueError(f"no route of the sandbox is {method or '*'} {path or '*'}")
+        hint = "" if path is None else _meant(path, served)
+        raise ValueError(f"no route of the sandbox is {method or '*'} {path or '*'}{hint}")
+
+
+def _meant(path: str, served: Sequence[tuple[str, Collection[str]]]) -> str:
+    """Say what a path takes, or else which one is most like it."""
+    if taken := {each for route, methods in served if _may_meet(path, route) for each in methods}:
+        return f", which takes {', '.join(sorted(taken))}"
+    return "".join(f"; {route} is one" for route in get_close_matches(path, dict(served), 1))
 
 
 def _may_meet(path: str, route: str) -> bool:

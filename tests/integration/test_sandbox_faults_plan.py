@@ -207,9 +207,13 @@ def test_an_outage_is_a_gateways_503_unless_told(sandbox, client):
         ),
         (
             lambda faults: faults.add("*", "/monitored-resources", 1),
-            r"^no route of the sandbox is \* /monitored-resources$",
+            r"^no route of the sandbox is \* /monitored-resources; /monitored-resources/ is one$",
         ),
         (lambda faults: faults.add("PUTT", "*", 1), r"^no route of the sandbox is PUTT \*$"),
+        (
+            lambda faults: faults.add("GET", "*", {"latee": 1}),
+            "^a kind of fault is one of bad_gateway, closed, .* unavailable_html, not 'latee'$",
+        ),
         (lambda faults: faults.everywhere(15), "a rate is a share, 0 to 1, not 15"),
         (lambda faults: faults.outage(1, "late"), "an outage is one of closed, reset, .* not late"),
         (lambda faults: faults.outage(-1), "an outage takes some seconds, not -1"),

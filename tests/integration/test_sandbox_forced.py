@@ -1,5 +1,6 @@
 """Statuses that are forced upon the sandbox's routes."""
 
+import re
 import threading
 
 import httpx
@@ -86,6 +87,7 @@ def test_it_counts_across_threads(sandbox, client):
     [
         ("/systems/", 204, "a forced status is an error, 400 to 599, not 204"),
         ("/systems/", 600, "a forced status is an error, 400 to 599, not 600"),
+        ("/systems/", "503", "a forced status is an error, 400 to 599, not '503'"),
         ("systems/", 503, "a path of a route starts with a slash, not 'systems/'"),
     ],
 )
@@ -96,20 +98,26 @@ def test_what_cannot_be_forced_is_refused(sandbox, path, status, message):
 
 
 @pytest.mark.parametrize(
-    ("method", "path"),
+    ("method", "path", "hint"),
     [
-        ("PUT", "/monitored-resource/"),
-        ("PUT", "/monitored-resources"),
-        ("PUT", "/airview/monitored-resources/"),
-        ("PUTT", "/monitored-resources/"),
-        ("DELETE", "/systems/"),
-        ("GET", "/herald/v1/{account_id}/subscriptions"),
-        ("GET", "/systems/{id}/exclusion-resources/"),
+        ("PUT", "/monitored-resource/", "; /monitored-resources/ is one"),
+        ("PUT", "/monitored-resources", "; /monitored-resources/ is one"),
+        ("PUT", "/airview/monitored-resources/", "; /monitored-resources/ is one"),
+        ("PUTT", "/monitored-resources/", ", which takes OPTIONS, PUT"),
+        ("DELETE", "/systems/", ", which takes GET, HEAD, OPTIONS, POST"),
+        ("DELETE", "/applications/7", ", which takes GET, HEAD, OPTIONS, PUT"),
+        (
+            "GET",
+            "/herald/v1/{account_id}/subscriptions",
+            "; /herald/v2/{account_id}/subscriptions is one",
+        ),
+        ("GET", "/nosuch/", ""),
     ],
 )
-def test_a_route_that_is_not_served_cannot_be_forced(sandbox, method, path):
-    """A slip of the pen would otherwise test that nothing fails."""
-    with pytest.raises(ValueError, match=f"^no route of the sandbox is {method} "):
+def test_a_route_that_is_not_served_cannot_be_forced(sandbox, method, path, hint):
+    """A slip of the pen would otherwise test that nothing fails; the error tells what was meant."""
+    message = f"no route of the sandbox is {method} {path}{hint}"
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         sandbox.force(method, path, 503)
 
 

@@ -1,6 +1,6 @@
 """The faults that strike the sandbox's routes, as a test sets them."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from airview_herald.sandbox._served import check_route
 from airview_herald.sandbox.faults._kinds import REFUSALS, FaultKind
@@ -26,7 +26,7 @@ class Faults:
     """
 
     def __init__(
-        self, plan: Plan, served: Callable[[], Iterable[tuple[str, Collection[str]]]]
+        self, plan: Plan, served: Callable[[], Sequence[tuple[str, Collection[str]]]]
     ) -> None:
         self._plan = plan
         self._served = served

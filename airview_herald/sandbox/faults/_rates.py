@@ -18,6 +18,9 @@ def checked_rates(
     """
     if not isinstance(rates, Mapping):
         return _checked(rates)
+    for name in rates:
+        if name not in set(kind):
+            raise ValueError(f"a kind of fault is one of {', '.join(sorted(kind))}, not {name!r}")
     checked = {kind(name): _checked(rate) for name, rate in rates.items()}
     if math.fsum(checked.values()) > 1:
         raise ValueError("the rates of one route add up to more than 1")
