@@ -26,7 +26,7 @@ class RetryClass(Enum):
     ONCE = "once"
 
 
-@attrs.frozen
+@attrs.frozen(repr=False)
 class Reply:
     """An answer as it arrived, read to its end.
 
@@ -39,10 +39,10 @@ class Reply:
     """
 
     status: int
-    headers: httpx.Headers = attrs.field(repr=False)
-    content: bytes = attrs.field(repr=False)
+    headers: httpx.Headers
+    content: bytes
     facts: RequestFacts
-    json_depth: int = attrs.field(default=Limits().json_depth, repr=False)
+    json_depth: int = Limits().json_depth
 
     @property
     def method(self) -> str:
@@ -58,6 +58,10 @@ class Reply:
     def request_id(self) -> str | None:
         """The server's id for the request, when it names one."""
         return self.facts.request_id
+
+    def __repr__(self) -> str:
+        """Show neither headers nor the body, which may be secret."""
+        return f"Reply(status={self.status!r}, method={self.method!r}, url={self.url!r})"
 
     def json(self) -> Any:
         """Return the body as JSON, or raise `DecodeError`, or `LimitError` for its depth."""

@@ -29,8 +29,13 @@ class Session:
         Raises:
             RuntimeError: It was begun before.
         """
-        if self._loop is not None:
+        if self._closed:
             raise RuntimeError("a client is entered once; make another one")
+        if self._loop is not None:
+            raise RuntimeError(
+                "this client is entered already, and with it what `with_options` gives: use it "
+                "as it is"
+            )
         self._loop = _running_loop()
 
     def check(self) -> None:
