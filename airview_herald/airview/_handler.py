@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from airview_herald._secret import Secret
 from airview_herald.airview._client import AirView
 from airview_herald.airview._config import BackendConfig
@@ -16,6 +18,7 @@ def get_handler(
     system_stage: SystemStage | str,
     referencing_type: str,
     token: str | Secret | None,
+    **options: Any,
 ) -> AirView:
     """Return a handler, to be used as `async with`.
 
@@ -29,11 +32,12 @@ def get_handler(
         referencing_type: The type under which applications are referenced, such as
             `aws_account_id`.
         token: The token, with or without `Bearer `; `None` sends none.
+        **options: As for `AirView`.
 
     Raises:
         ConfigurationError: A setting cannot work; the message names it.
         InputError: The system's name or stage breaks a rule.
     """
     return AirView.from_config(
-        BackendConfig(base_url, token, system_name, system_stage, referencing_type)
+        BackendConfig(base_url, token, system_name, system_stage, referencing_type), **options
     )

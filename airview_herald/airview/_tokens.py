@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 import httpx
 
+from airview_herald._origin import checked_url
 from airview_herald._secret import Secret
 from airview_herald.airview._calls import read_error
 from airview_herald.auth import ClientCredentials
@@ -26,6 +27,7 @@ async def get_oauth_token(  # noqa: PLR0913 - as documented
     additional_headers: Mapping[str, str | Secret] | None = None,
     *,
     http: httpx.AsyncBaseTransport | httpx.AsyncClient | None = None,
+    allow_http: bool = False,
 ) -> str:
     """Fetch a token from an OAuth 2 token endpoint, by client credentials.
 
@@ -36,6 +38,7 @@ async def get_oauth_token(  # noqa: PLR0913 - as documented
         scope: The scope to ask for, or `None` to ask for none.
         additional_headers: More headers for the endpoint, such as a gateway's subscription key.
         http: What carries the request, as for `AirView`.
+        allow_http: Accept a plain http URL of another machine.
 
     Returns:
         The value of an `Authorization` header: `Bearer`, a space, and the token.
@@ -45,12 +48,15 @@ async def get_oauth_token(  # noqa: PLR0913 - as documented
         AuthenticationError: The endpoint refused, or its answer holds no token.
         TransportError: No whole answer arrived.
     """
-    return await _fetch(
-        ClientCredentials(
-            oauth_endpoint, client_id, client_secret, scope, headers=additional_headers
-        ),
-        http,
+    credentials = ClientCredentials(
+        checked_url(oauth_endpoint, "oauth_endpoint", allow_http=allow_http),
+        client_id,
+        client_secret,
+        scope,
+        headers=additional_headers,
+        allow_http=allow_http,
     )
+    return await _fetch(credentials, http)
 
 
 async def get_azure_token(

@@ -105,6 +105,20 @@ def test_a_handler_of_bad_settings(settings, error, message):
         get_handler(*settings)
 
 
+def test_a_handler_takes_the_options_of_the_client():
+    """What a refusal says to pass can be passed."""
+    handler = get_handler("http://airview.example", *SETTINGS, "t", allow_http=True, timeout=60)
+    assert type(handler) is AirView
+
+
+async def test_a_token_endpoint_of_plain_http(endpoint):
+    """It is told by its documented name, and can be allowed."""
+    login = ("http://login.example/token", "id", "secret", None)
+    with pytest.raises(ConfigurationError, match=r"^oauth_endpoint: .* pass allow_http=True$"):
+        await get_oauth_token(*login)
+    assert await get_oauth_token(*login, allow_http=True, http=endpoint()) == "Bearer abc"
+
+
 async def test_a_client_of_a_configuration(sandbox):
     """The documented settings make a client; every option of the class goes with them."""
     config = BackendConfig(sandbox.airview_url + "/", "Bearer abc", *SETTINGS)
@@ -228,7 +242,7 @@ async def test_a_token_endpoint_that_cannot_be_asked(raised, ours):
 @pytest.mark.parametrize(
     ("arguments", "setting"),
     [
-        (("http://login.example/token", "id", "secret", "s"), "token_url"),
+        (("http://login.example/token", "id", "secret", "s"), "oauth_endpoint"),
         ((ENDPOINT, "", "secret", "s"), "client_id"),
         ((ENDPOINT, "id", "", "s"), "client_secret"),
     ],
