@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import partial
-from typing import Any
 
 from airview_herald._rows import Rows
 from airview_herald.herald import _routes, _undocumented_routes
+from airview_herald.herald._rules import JsonObject
 from airview_herald.herald._sending import Operations
 from airview_herald.herald.models import (
     Integration,
@@ -15,8 +14,6 @@ from airview_herald.herald.models import (
     IntegrationType,
     NotificationType,
 )
-
-JsonObject = Mapping[str, Any]
 
 
 class IntegrationOperations(Operations):

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
-from typing import Any
 
 from airview_herald._pagination import Page, Paginator
 from airview_herald._rows import Rows
 from airview_herald.herald import _routes
+from airview_herald.herald._rules import JsonObject
 from airview_herald.herald._sending import Operations
 from airview_herald.herald.models import NotificationType
 from airview_herald.herald.notifications import (
@@ -141,10 +141,10 @@ class NotificationOperations(Operations):
         self,
         *,
         type: str,  # noqa: A002 - the documented name
-        notification_data: NotificationData | Mapping[str, Any],
-        asset_data: AssetData | Mapping[str, Any],
-        payload: Payload | Mapping[str, Any],
-        attachments: Sequence[Attachment | Mapping[str, Any]] | None = None,
+        notification_data: NotificationData | JsonObject,
+        asset_data: AssetData | JsonObject,
+        payload: Payload | JsonObject,
+        attachments: Sequence[Attachment | JsonObject] | None = None,
         account_id: str | None = None,
     ) -> Notification:
         """Send a notification to all whose subscription lets it through.

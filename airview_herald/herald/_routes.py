@@ -32,7 +32,7 @@ from airview_herald.herald._calls import (
     type_segments,
     update,
 )
-from airview_herald.herald._rules import NOT_GIVEN, NotGiven
+from airview_herald.herald._rules import NOT_GIVEN, JsonObject, NotGiven
 from airview_herald.herald.models import (
     Integration,
     IntegrationType,
@@ -51,8 +51,6 @@ from airview_herald.herald.notifications import (
     SentNotification,
 )
 from airview_herald.transport._call import Call, Reply
-
-JsonObject = Mapping[str, Any]
 
 _NO_CONTENT = 204
 
@@ -280,12 +278,7 @@ def batch_update_subscribers(
 ) -> Call[None]:
     """`POST A/subscriptions/{subscription_id}/subscribers/batch/update`."""
     path = f"{_subscription(account_id, subscription_id)}/subscribers/batch/update"
-    body = {
-        "subscribers": [
-            _rules.subscriber(f"subscribers[{index}]", each, action=True)
-            for index, each in enumerate(_rules.sequence("subscribers", subscribers))
-        ]
-    }
+    body = {"subscribers": _subscribers("subscribers", subscribers, action=True)}
     return post_once("batch_update_subscribers", path, body, nothing)
 
 
@@ -326,9 +319,9 @@ def _notification_type(field: str, value: object) -> object:
     return value
 
 
-def _subscribers(field: str, values: object) -> list[dict[str, Any]]:
+def _subscribers(field: str, values: object, *, action: bool = False) -> list[dict[str, Any]]:
     return [
-        _rules.subscriber(f"{field}[{index}]", each)
+        _rules.subscriber(f"{field}[{index}]", each, action=action)
         for index, each in enumerate(_rules.sequence(field, values))
     ]
 

@@ -21,6 +21,8 @@ from airview_herald.errors import InputError
 MAX_SUPPRESSION_INTERVAL = 10080
 # What goes into a URL: no server takes a request line as long as this may become.
 MAX_IN_URL = 8_000
+# What a model of ours may be given as.
+JsonObject = Mapping[str, Any]
 # Two to this power is beyond what a number of JSON is read as, and Python writes no text of it.
 _MOST_BITS = 1024
 ACTIONS = ("add", "delete")

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
-from typing import Any
 
 from airview_herald._rows import Rows
 from airview_herald.herald import _routes
-from airview_herald.herald._rules import NOT_GIVEN, NotGiven
+from airview_herald.herald._rules import NOT_GIVEN, JsonObject, NotGiven
 from airview_herald.herald._sending import Operations
 from airview_herald.herald.models import (
     Subscriber,
@@ -16,8 +15,6 @@ from airview_herald.herald.models import (
     Subscription,
     SubscriptionOptions,
 )
-
-JsonObject = Mapping[str, Any]
 
 
 class SubscriptionOperations(Operations):

@@ -21,10 +21,9 @@ from airview_herald.herald._calls import (
     type_segments,
     update,
 )
+from airview_herald.herald._rules import JsonObject
 from airview_herald.herald.models import IntegrationTestResult, NotificationType
 from airview_herald.transport._call import Call, Reply
-
-JsonObject = Mapping[str, Any]
 
 
 def create_notification_type(
@@ -50,9 +49,7 @@ def delete_notification_type(notification_type: str) -> Call[None]:
     return delete("delete_notification_type", _type_path(notification_type))
 
 
-def test_integration(
-    account_id: str, kind: str, body: Mapping[str, Any]
-) -> Call[IntegrationTestResult]:
+def test_integration(account_id: str, kind: str, body: JsonObject) -> Call[IntegrationTestResult]:
     """`POST A/{kind}/test`, of a webhook, an e-mail address or a Jira project.
 
     A value of the body may be a `Secret`.
@@ -65,7 +62,7 @@ def test_integration(
     return post_once("test_integration", path, {**plain, **secret}, _result)
 
 
-def _plain(body: Mapping[str, Any]) -> dict[str, Any]:
+def _plain(body: JsonObject) -> dict[str, Any]:
     """Return a target as JSON; an error about it repeats nothing, since a secret may be a text."""
     try:
         return _rules.document("body", body)
