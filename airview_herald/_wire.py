@@ -95,7 +95,7 @@ def check_depth(value: Any, most: int, facts: RequestFacts) -> None:
 
 
 def dump(value: object) -> bytes:
-    r"""Return a body as ASCII JSON: a front of AirView counts characters, not bytes."""
+    """Return a body as ASCII JSON: a front of AirView counts characters, not bytes."""
     return json.dumps(value, separators=(",", ":"), allow_nan=False).encode("ascii")
 
 
@@ -250,7 +250,7 @@ class _OpenRowReader:
 def _open_field(field: attrs.Attribute[Any], converter: Converter) -> _OpenField:
     kind: Any = field.type
     if _is_optional(kind):
-        (kind,) = (each for each in get_args(kind) if each is not NoneType)
+        kind = _present(kind)
     return _OpenField(
         wire_name(field.name),
         field.metadata.get("older"),
@@ -270,7 +270,7 @@ def _read_scalars(converter: Converter) -> None:
 def _read_optionals_and_lists(converter: Converter) -> None:
     @converter.register_structure_hook_factory(_is_optional)
     def _optionals(kind: Any) -> Any:
-        (present,) = (each for each in get_args(kind) if each is not NoneType)
+        present = _present(kind)
         structure = converter.get_structure_hook(present)
 
         def from_optional(value: Any, _: Any) -> Any:
@@ -371,6 +371,12 @@ def _is_optional(kind: Any) -> bool:
     return get_origin(kind) in (Union, UnionType) and len(members) == 2 and NoneType in members  # noqa: PLR2004 - itself and nothing
 
 
+def _present(optional: Any) -> Any:
+    """Return the type of an optional value that is there."""
+    (kind,) = (each for each in get_args(optional) if each is not NoneType)
+    return kind
+
+
 def _is_list(kind: Any) -> bool:
     # A tuple of a fixed length is none of JSON's: rows hold `tuple[X, ...]`.
     return get_origin(kind) in (list, tuple)
@@ -380,7 +386,7 @@ def _is_open_set(kind: Any) -> bool:
     """Whether a type is an enumeration that may grow: its members, or any other text."""
     if get_origin(kind) not in (Union, UnionType):
         return False
-    members = [each for each in get_args(kind) if each is not type(None)]
+    members = [each for each in get_args(kind) if each is not NoneType]
     return str in members and all(isinstance(m, type) and issubclass(m, str) for m in members)
 
 

@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin
 
+from airview_herald._numbers import is_number
+
 _JSON_TYPES: dict[type[Any], str] = {
     bool: "a boolean",
     int: "an integer",
@@ -53,7 +55,7 @@ def moment(value: Any, _: type[Any]) -> datetime:
 
 def number(value: Any, _: type[Any]) -> float:
     """Return a number."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if not is_number(value):
         raise NotThatTypeError("a number", value)
     return value
 
@@ -62,7 +64,7 @@ def identifier(value: Any, _: Any) -> str:
     """Return an id as text; some are sent as numbers."""
     if isinstance(value, str):
         return value
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if not is_number(value):
         raise NotThatTypeError("a string or a number", value)
     return str(int(value)) if value == value // 1 else str(value)
 
