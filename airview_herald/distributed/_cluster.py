@@ -84,9 +84,9 @@ class Cluster:
             if not keep:
                 future.release()
 
-    def cancel(self, futures: Iterable[Any]) -> Any:
+    async def cancel(self, futures: Iterable[Any]) -> None:
         """Have tasks not begun that were not begun yet."""
-        return self._ask(self._client.cancel, list(futures))
+        await self._ask(self._client.cancel, list(futures))
 
     async def _ask(self, method: Callable[..., Any], *arguments: Any) -> Any:
         if self._client.asynchronous:

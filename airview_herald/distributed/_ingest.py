@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import logging
-import os
 import shutil
 import time
 from collections.abc import Awaitable, Callable
@@ -17,7 +16,12 @@ import attrs
 from anyio import to_thread
 
 from airview_herald.airview import Reconciliation, State
-from airview_herald.airview._ingest_settings import check_progress, check_run, path_of
+from airview_herald.airview._ingest_settings import (
+    PathLike,
+    check_progress,
+    check_run,
+    path_of,
+)
 from airview_herald.airview._report_bar import ReportBar
 from airview_herald.airview._rules import Rules
 from airview_herald.airview._state import finished_error
@@ -39,7 +43,6 @@ from airview_herald.distributed._settings import Limits, ServerSettings, check_p
 from airview_herald.distributed._sources import single_sources
 from airview_herald.errors import AirViewHeraldError, ConfigurationError, IngestAborted, InputError
 
-PathLike = str | os.PathLike[str]
 Progress = Callable[[ClusterReport], Awaitable[None] | None]
 
 logger = logging.getLogger("airview_herald")

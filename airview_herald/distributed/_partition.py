@@ -29,10 +29,7 @@ from airview_herald.errors import (
 # How often, and after how many seconds, to try again to open what a lost worker may be closing.
 _TRIES = 4
 _PAUSE = 0.5
-_COUNTS = (
-    *("inputs", "requests", "retries", "throttled"),
-    *(status.value for status in OutcomeStatus),
-)
+_COUNTS = ("inputs", "requests", "retries", "throttled", *OutcomeStatus)
 
 
 @attrs.frozen

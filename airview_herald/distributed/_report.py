@@ -17,10 +17,7 @@ from airview_herald.sources.problems import KEPT_PROBLEMS
 
 T = TypeVar("T")
 
-_SUMS = (
-    *("inputs", "requests", "retries", "throttled", "held"),
-    *(status.value for status in OutcomeStatus),
-)
+_SUMS = ("inputs", "requests", "retries", "throttled", "held", *OutcomeStatus)
 
 
 @attrs.define(eq=False)

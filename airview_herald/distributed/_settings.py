@@ -200,11 +200,7 @@ class Limits:
     @property
     def batch(self) -> dict[str, Any]:
         """The arguments of a partition's batch."""
-        names = (
-            *("concurrency", "deadline", "max_cooldown", "max_failures", "grace"),
-            *("coalesce", "reconcile"),
-        )
-        return {name: getattr(self, name) for name in names}
+        return attrs.asdict(self, recurse=False, filter=attrs.filters.exclude("rate", "lease"))
 
 
 def check_partitions(partitions: int | None) -> None:
