@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import attrs
 from msgspec import Raw
 
+from airview_herald.airview._rules import MAX_TEXT
 from airview_herald.airview.models import (
     Application,
     Control,
@@ -14,13 +15,13 @@ from airview_herald.airview.models import (
     TechnicalControl,
     TechnicalControlAction,
 )
+from airview_herald.sources._sarif_context import Context, Listed, check_length
 from airview_herald.sources._sarif_document import (
     Artifact,
     ArtifactLocation,
     Component,
     FaultError,
     Invocation,
-    Location,
     Log,
     LogicalLocation,
     Result,
@@ -30,14 +31,13 @@ from airview_herald.sources._sarif_document import (
     Tool,
     decode,
 )
-from airview_herald.sources._sarif_findings import Findings, finding_line
+from airview_herald.sources._sarif_findings import Findings
 from airview_herald.sources._sarif_paths import OutsideError, Paths, Place
 from airview_herald.sources._sarif_rules import (
     Rules,
     RuleTable,
     SarifRule,
     described,
-    item_at,
     message_text,
 )
 from airview_herald.sources.references import encode_reference
@@ -51,7 +51,6 @@ __all__ = ["Choices", "Counts", "Reading"]
 
 T = TypeVar("T")
 
-_MAX_TEXT = 500
 _KINDS = {
     "fail": MonitoredResourceState.FLAGGED,
     "pass": MonitoredResourceState.MONITORING,
@@ -145,7 +144,7 @@ class Reading:
             if invocation is not None and invocation.execution_successful is False:
                 self._log.add(f"{at}[{number}]", "the tool says that it failed")
 
-    def _context(self, run: Run, tool: Tool, where: str) -> _Context:
+    def _context(self, run: Run, tool: Tool, where: str) -> Context:
         driver = self._table(tool.driver, f"{where}.tool.driver")
         extensions: list[RuleTable | None] = []
         at = f"{where}.tool.extensions"
@@ -154,12 +153,12 @@ class Reading:
             extensions.append(self._table(component, f"{at}[{index}]") if component else None)
         at = f"{where}.originalUriBaseIds"
         bases = self._mapping(ArtifactLocation, run.original_uri_base_ids, at)
-        return _Context(
+        return Context(
             tool=tool.driver.name,
             rules=Rules(driver, extensions),
             paths=Paths(bases, self._choices.within),
-            artifacts=_Listed(Artifact, self._items(run.artifacts, f"{where}.artifacts")),
-            logical_locations=_Listed(
+            artifacts=Listed(Artifact, self._items(run.artifacts, f"{where}.artifacts")),
+            logical_locations=Listed(
                 LogicalLocation, self._items(run.logical_locations, f"{where}.logicalLocations")
             ),
         )
@@ -172,7 +171,7 @@ class Reading:
             self._mapping(Text, component.global_message_strings, f"{where}.globalMessageStrings"),
         )
 
-    def _read_result(self, raw: Raw, context: _Context, where: str) -> None:
+    def _read_result(self, raw: Raw, context: Context, where: str) -> None:
         self._counts.results += 1
         try:
             self._take(decode(Result, raw), context)
@@ -185,7 +184,7 @@ class Reading:
             self._counts.malformed += 1
             self._log.add(where + fault.path, fault.reason)
 
-    def _take(self, result: Result, context: _Context) -> None:
+    def _take(self, result: Result, context: Context) -> None:
         status = _status(result)
         if any(each.status in {None, "accepted"} for each in result.suppressions or ()):
             self._counts.suppressed += 1
@@ -215,7 +214,7 @@ class Reading:
         if resource not in self._applications:
             application = self._choices.application(resource)
             if application is not None:
-                _fits("application's reference", len(application.reference))
+                check_length("application's reference", len(application.reference))
             self._applications[resource] = application
         return self._applications[resource]
 
@@ -224,14 +223,14 @@ class Reading:
     ) -> TechnicalControl:
         what = "technical control's reference"
         # Before it is made: a tool's name counts for each of its results.
-        _fits(what, len(tool) + 1 + len(rule_id))
+        check_length(what, len(tool) + 1 + len(rule_id))
         reference = encode_reference(f"{tool}/{rule_id}")
         control = self._controls.get(reference)
         if control is None:
-            _fits(what, len(reference))
+            check_length(what, len(reference))
             told = described(tool, rule_id, rule, level)
             control = self._controls[reference] = TechnicalControl(
-                name=told.name if len(told.name) <= _MAX_TEXT else f"{told.name[:499]}…",
+                name=told.name if len(told.name) <= MAX_TEXT else f"{told.name[: MAX_TEXT - 1]}…",
                 reference=reference,
                 control_action=self._choices.control_action(told),
                 control=self._choices.control(told),
@@ -254,108 +253,6 @@ class Reading:
         return {key: part for key, part in parts.items() if part is not None}
 
 
-class _Listed(Generic[T]):
-    """What a run lists for its results to refer to, each read once, however many do.
-
-    Args:
-        kind: What each is.
-        items: The list.
-    """
-
-    def __init__(self, kind: type[T], items: list[Raw]) -> None:
-        self._kind = kind
-        self._items = items
-        self._read: dict[int, T | FaultError] = {}
-
-    def get(self, index: int | None) -> T | None:
-        """Return what is at an index, if it leads anywhere.
-
-        Raises:
-            FaultError: It cannot be read.
-        """
-        raw = item_at(self._items, index)
-        if raw is None or index is None:
-            return None
-        if index not in self._read:
-            try:
-                self._read[index] = decode(self._kind, raw)
-            except FaultError as fault:
-                self._read[index] = fault
-        return _sound(self._read[index])
-
-
-@attrs.define
-class _Context:
-    """What the results of one run refer to."""
-
-    tool: str
-    rules: Rules
-    paths: Paths
-    artifacts: _Listed[Artifact]
-    logical_locations: _Listed[LogicalLocation]
-    _resources: dict[tuple[str | None, str | None, int | None], str | FaultError | None] = (
-        attrs.field(factory=dict, init=False)
-    )
-
-    def places(self, result: Result, message: str) -> list[tuple[str, str]]:
-        """Return the resource and the line of each of a result's locations.
-
-        Raises:
-            FaultError: There is none, or one that AirView cannot take.
-        """
-        found = []
-        for location in result.locations or ():
-            physical = location.physical_location
-            resource = self._located(location)
-            if resource:
-                found.append(
-                    (resource, finding_line(physical.region if physical else None, message))
-                )
-        if not found:
-            target = self._file(result.analysis_target)
-            if not target:
-                raise FaultError("", "names no file and no logical location")
-            found.append((target, message))
-        for resource, _ in found:
-            _fits("resource's reference", len(resource))
-            if "\0" in resource:
-                raise FaultError("", "the resource's reference has a NUL in it")
-        return found
-
-    def _located(self, location: Location) -> str | None:
-        physical = location.physical_location
-        return self._file(physical.artifact_location if physical else None) or next(
-            filter(None, map(self._logical, location.logical_locations or ())), None
-        )
-
-    def _file(self, location: ArtifactLocation | None) -> str | None:
-        if location is None:
-            return None
-        key = (location.uri, location.uri_base_id, location.index)
-        if key not in self._resources:
-            try:
-                self._resources[key] = self._named(location)
-            except FaultError as fault:
-                self._resources[key] = fault
-        return _sound(self._resources[key])
-
-    def _named(self, location: ArtifactLocation) -> str | None:
-        named: ArtifactLocation | None = location
-        if not location.uri:
-            listed = self.artifacts.get(location.index)
-            named = listed.location if listed else None
-        if named is None or not named.uri:
-            return None
-        return self.paths.name(named.uri, named.uri_base_id)
-
-    def _logical(self, location: LogicalLocation) -> str | None:
-        named = location.fully_qualified_name or location.name
-        if named:
-            return named
-        listed = self.logical_locations.get(location.index)
-        return (listed.fully_qualified_name or listed.name) if listed else None
-
-
 def _status(result: Result) -> MonitoredResourceState | None:
     """Return the state that a result tells of; `None` when it tells of none."""
     kind = result.kind or "fail"
@@ -364,18 +261,6 @@ def _status(result: Result) -> MonitoredResourceState | None:
     if result.baseline_state == "absent":
         return MonitoredResourceState.MONITORING
     return _KINDS[kind]
-
-
-def _sound(found: T | FaultError) -> T:
-    """Return what was found, or raise its fault afresh."""
-    if isinstance(found, FaultError):
-        raise type(found)(found.path, found.reason)
-    return found
-
-
-def _fits(what: str, length: int) -> None:
-    if length > _MAX_TEXT:
-        raise FaultError("", f"the {what} has {length} characters, at most 500 are taken")
 
 
 def _is_there(raw: Raw) -> bool:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 import attrs
 
 from airview_herald._quoted import shortened
+from airview_herald.airview._rules import MAX_TEXT
 from airview_herald.sources._sarif_document import (
     FaultError,
     Message,
@@ -28,7 +29,6 @@ T = TypeVar("T")
 _PLACEHOLDER = re.compile(r"\{\{|\}\}|\{(\d{1,9})\}")
 # More than an event holds of a message; a rule may lend one text to very many results.
 _LONGEST = 10_000
-_MAX_REFERENCE = 500
 
 
 @attrs.frozen
@@ -132,8 +132,8 @@ class Rules:
             return indexed.id, indexed
         # What is longer is no reference: in an id of a million slashes it is not looked for.
         head = rule_id
-        if len(rule_id) > _MAX_REFERENCE:
-            head = rule_id[: _MAX_REFERENCE + 1].rpartition("/")[0]
+        if len(rule_id) > MAX_TEXT:
+            head = rule_id[: MAX_TEXT + 1].rpartition("/")[0]
         while head:
             if head in self._by_id:
                 return head, self._by_id[head]

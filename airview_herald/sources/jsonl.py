@@ -7,7 +7,7 @@ import io
 import os
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import IO, Any, ClassVar, TypeAlias
+from typing import IO, Any, ClassVar
 
 from airview_herald.airview._event_lines import LineError, decode, decode_letter, encode
 from airview_herald.airview.models import ComplianceEvent
@@ -21,8 +21,6 @@ MAX_LINE_BYTES = 1024 * 1024
 
 # Marks of encodings that are none of JSON Lines', and how an object begins in them without one.
 _WIDE = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE, b"{\0", b"\0{", b"\0\0\0{")
-
-_Line: TypeAlias = tuple[int, bytes | None]
 
 
 def read_jsonl(
@@ -220,16 +218,15 @@ def write_jsonl(
 
 
 def _write(lines: Iterable[bytes], file: Any) -> int:
-    write: Any = file.write
     is_text = isinstance(file, io.TextIOBase) or hasattr(file, "encoding")
     count = 0
     for line in lines:
-        write(line.decode("ascii") if is_text else line)
+        file.write(line.decode("ascii") if is_text else line)
         count += 1
     return count
 
 
-def _lines(file: IO[str] | IO[bytes], limit: int) -> Iterator[_Line]:
+def _lines(file: IO[str] | IO[bytes], limit: int) -> Iterator[tuple[int, bytes | None]]:
     """Yield the number and bytes of each line that is not blank; `None` for one too long."""
     number = 0
     while chunk := as_bytes(file.readline(limit + 1)):

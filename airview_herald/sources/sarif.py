@@ -283,8 +283,7 @@ class SarifEvents(Iterable[ComplianceEvent]):
 
     def _log_of(self, content: bytes) -> Log:
         if content.startswith(_UNREADABLE):
-            rule = "is UTF-32, or UTF-16 without a byte order mark"
-            raise self._refusal(rule)
+            raise self._refusal("is UTF-32, or UTF-16 without a byte order mark")
         if not content:
             raise self._refusal("is empty")
         try:
@@ -296,8 +295,7 @@ class SarifEvents(Iterable[ComplianceEvent]):
             rule = printable(f"is not SARIF: {fault.reason}{where}", _LONGEST)
             raise self._refusal(rule) from None
         if not log.version.startswith("2.1"):
-            rule = f"is SARIF {log.version[:20]!r}; 2.1.0 is read"
-            raise self._refusal(rule)
+            raise self._refusal(f"is SARIF {log.version[:20]!r}; 2.1.0 is read")
         return log
 
 
