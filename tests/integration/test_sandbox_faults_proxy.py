@@ -270,7 +270,11 @@ def test_wrong_order_is_a_clear_error(sandbox):
         ("http://localhost", {}, "a target has a host and a port, unlike 'http://localhost'"),
         ("localhost", {}, "a target has a host and a port, unlike 'localhost'"),
         ("localhost:1", {"rates": 2}, "a rate is a share, 0 to 1, not 2"),
-        ("localhost:1", {"rates": {"late": 0.1}}, "'late' is not a valid ProxyFault"),
+        (
+            "localhost:1",
+            {"rates": {"late": 0.1}},
+            "a kind of fault is one of close_request, .*, not 'late'",
+        ),
         ("localhost:1", {"reach": 0}, "a reach is at least 1 byte"),
         ("localhost:1", {"delay": -1}, "a delay is not negative"),
     ],

@@ -101,7 +101,7 @@ def test_one_rate_is_for_all_kinds_that_can():
         (math.nan, "a rate is a share, 0 to 1, not nan"),
         ({"late": 2}, "a rate is a share, 0 to 1, not 2"),
         ({"late": 0.6, "reset": 0.6}, "the rates of one route add up to more than 1"),
-        ({"later": 0.1}, "'later' is not a valid FaultKind"),
+        ({"later": 0.1}, "a kind of fault is one of bad_gateway, .*, not 'later'"),
     ],
 )
 def test_rates_that_cannot_be(rates, message):
