@@ -1,7 +1,7 @@
-"""The decode boundary: bytes to JSON, JSON to typed rows, and JSON back to bytes.
+"""The decode boundary: JSON to typed rows.
 
 cattrs reads `"false"` as `True` and `1` as `"1"`; a service that answers so is wrong, and this is
-the place that says it. Nothing of cattrs or msgspec passes beyond this module.
+the place that says it. Nothing of cattrs passes beyond this module.
 
 AirView's rows are read strictly, by camelCase names. Herald's are open: every field may be
 missing or null, what is not known is kept, and the markers of `airview_herald._open` say where its
@@ -10,8 +10,6 @@ contract allows a value of another type.
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from types import NoneType, UnionType
@@ -19,84 +17,21 @@ from typing import Any, NamedTuple, TypeVar, Union, get_args, get_origin
 
 import attrs
 import cattrs
-import msgspec
 from cattrs.errors import ClassValidationError
 from cattrs.gen import make_dict_structure_fn, override
 
 from airview_herald import _wire_values as values
 from airview_herald._open import Flag, Id, LooseRow, Marker, OpenRow, wire_name
-from airview_herald.errors import DecodeError, LimitError, RequestFacts
+from airview_herald.errors import DecodeError, RequestFacts
 
 T = TypeVar("T")
 
-# The first half of a surrogate pair, or the second, as JSON escapes it.
-_HALF = re.compile(r"\\u[dD][89a-fA-F]")
 # What a path shows of a name that the server chose.
 _LONGEST_NAME = 80
 # What a row keeps of the answer.
 _KEPT = ("extra", "raw")
 # The values of a type that are what they have to be.
 _AS_THEY_ARE = {Id: str, Flag: bool, str: str, float: float}
-
-
-def parse(content: bytes, facts: RequestFacts) -> Any:
-    """Return the JSON document in a body.
-
-    Raises:
-        DecodeError: The body is not JSON, or is cut short.
-    """
-    try:
-        return msgspec.json.decode(content)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise DecodeError(f"the answer is not JSON: {error}", facts) from None
-
-
-def parse_refusal(content: bytes) -> Any:
-    """Return the JSON document in the body of a refusal, by whatever made it: in UTF-8 or UTF-16.
-
-    Halves of surrogate pairs, which no log could hold, become question marks.
-
-    Raises:
-        ValueError: It is not JSON.
-        RecursionError: It is nested too deep for Python.
-    """
-    text = content.decode(json.detect_encoding(content), "replace")
-    value = json.loads(text)
-    if _HALF.search(text):
-        whole = json.dumps(value, ensure_ascii=False).encode("utf-8", "replace")
-        value = json.loads(whole)
-    return value
-
-
-def check_depth(value: Any, most: int, facts: RequestFacts) -> None:
-    """Refuse JSON that has more objects and lists within one another than are allowed.
-
-    Raises:
-        LimitError: It has.
-    """
-    level = [value] if isinstance(value, dict | list) else []
-    for _ in range(most):
-        level = [
-            item
-            for each in level
-            for item in (each.values() if type(each) is dict else each)
-            if type(item) is dict or type(item) is list
-        ]
-        if not level:
-            return
-    raise LimitError(
-        f"{facts.method} {facts.url}: the answer's JSON is {most + 1} deep or deeper, "
-        f"and limits.json_depth allows {most}",
-        facts,
-        "json_depth",
-        most,
-        most + 1,
-    )
-
-
-def dump(value: object) -> bytes:
-    """Return a body as ASCII JSON: a front of AirView counts characters, not bytes."""
-    return json.dumps(value, separators=(",", ":"), allow_nan=False).encode("ascii")
 
 
 def camel(name: str) -> str:

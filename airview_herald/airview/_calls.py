@@ -10,8 +10,9 @@ from urllib.parse import quote, urlencode
 
 import httpx
 
+from airview_herald._json import check_depth, dump, parse_refusal
 from airview_herald._rows import Rows
-from airview_herald._wire import check_depth, decode, dump, make_converter, parse_refusal
+from airview_herald._wire import decode, make_converter
 from airview_herald.errors import DecodeError, LimitError
 from airview_herald.transport._call import Call, ErrorBody, Reply, RetryClass
 

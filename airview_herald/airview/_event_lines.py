@@ -11,7 +11,7 @@ from typing import Any, TypeVar, get_args, get_type_hints
 import attrs
 import msgspec
 
-from airview_herald import _wire
+from airview_herald._json import dump
 from airview_herald.airview.models import ComplianceEvent
 
 T = TypeVar("T")
@@ -93,7 +93,7 @@ def encode_letter(event: Any, letter: Mapping[str, Any]) -> bytes:
         fields["unreadable"] = _shown(event)
         line = b"{}"
     # The first field's place in the line is fixed: it is overwritten there.
-    head = DEAD_LETTER + b"0," + _wire.dump(fields)[1:]
+    head = DEAD_LETTER + b"0," + dump(fields)[1:]
     return head + b"}\n" if line == b"{}" else head + b"," + line[1:] + b"\n"
 
 
@@ -114,7 +114,7 @@ def decode_letter(line: bytes) -> Letter | None:
 
 def encode_model(model: Any) -> bytes:
     """Return a model as ASCII JSON; fields that are `None` are left out."""
-    return _wire.dump(attrs.asdict(model, filter=_is_set))
+    return dump(attrs.asdict(model, filter=_is_set))
 
 
 def decode_model(model: type[T], line: bytes) -> T:

@@ -15,9 +15,9 @@ import httpx
 from anyio import to_thread
 
 from airview_herald._headers import header_value
+from airview_herald._json import dump, parse
 from airview_herald._origin import checked_url
 from airview_herald._secret import Secret
-from airview_herald._wire import dump, parse
 from airview_herald.auth._refreshing import RefreshingAuth, Token
 from airview_herald.errors import AuthenticationError, ConfigurationError, DecodeError, RequestFacts
 

@@ -11,10 +11,10 @@ from typing import Any, Self
 import httpx
 
 from airview_herald._headers import checked_headers, header_value
+from airview_herald._json import parse
 from airview_herald._origin import checked_url
 from airview_herald._quoted import quoted, shortened
 from airview_herald._secret import Secret, masked
-from airview_herald._wire import parse
 from airview_herald.auth._refreshing import RefreshingAuth, Token
 from airview_herald.errors import AuthenticationError, ConfigurationError, DecodeError, RequestFacts
 

@@ -8,9 +8,10 @@ from urllib.parse import quote, urlencode
 
 import attrs
 
+from airview_herald._json import check_depth, dump, parse_refusal
 from airview_herald._open import OpenRow
 from airview_herald._rows import Rows
-from airview_herald._wire import check_depth, decode, dump, make_open_converter, parse_refusal
+from airview_herald._wire import decode, make_open_converter
 from airview_herald.errors import DecodeError, ErrorAnswer, LimitError
 from airview_herald.herald import _rules
 from airview_herald.herald.models import FailedSubscriber

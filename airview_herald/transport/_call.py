@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 import attrs
 import httpx
 
-from airview_herald._wire import check_depth, parse
+from airview_herald._json import check_depth, parse
 from airview_herald.errors import ErrorAnswer, RequestFacts
 from airview_herald.transport._limits import Limits
 

@@ -7,8 +7,8 @@ import httpx
 import pytest
 
 from airview_herald import AirView, Herald
+from airview_herald._json import check_depth
 from airview_herald._pagination import Page, Paginator
-from airview_herald._wire import check_depth
 from airview_herald.errors import ConfigurationError, LimitError, PaginationError, RequestFacts
 from airview_herald.transport import Limits
 from airview_herald.transport._limits import OverLimitError, check_objects

@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from airview_herald._wire import camel, decode, dump, make_converter, parse
+from airview_herald._json import dump, parse
+from airview_herald._wire import camel, decode, make_converter
 from airview_herald.errors import DecodeError, RequestFacts
 
 FACTS = RequestFacts(method="GET", url="https://airview.example/controls/", status=200)
