@@ -1,4 +1,4 @@
-"""What recording an event needs: its definitions and its resource, looked for and made."""
+"""What recording an event needs: its definitions, looked for and made, and its resource."""
 
 from __future__ import annotations
 
@@ -10,13 +10,12 @@ import anyio
 import attrs
 
 from airview_herald._memory import Memory
-from airview_herald.airview._adoption import create_or_adopt
 from airview_herald.airview._applications import BareApplications
 from airview_herald.airview._definitions import Definitions, Key
-from airview_herald.airview._guess import Guess
 from airview_herald.airview._looks import LOOKS
 from airview_herald.airview._mismatches import Mismatch, mismatches
 from airview_herald.airview._notes import Asker
+from airview_herald.airview._resources import Resources
 from airview_herald.airview._routes import System
 from airview_herald.airview.models import (
     Application,
@@ -52,18 +51,16 @@ class Catalogue:
             few, are remembered up to 10,000.
 
     Attributes:
-        cache_size: As given.
-        guess: Whether the next resource is known to the server.
+        definitions: What is remembered of definitions.
+        resources: The ids of resources.
         restorations: How often the server was found to have lost what was remembered.
     """
 
     def __init__(self, cache_size: int) -> None:
         self.definitions: Definitions = Definitions(min(cache_size, _MAX_DEFINITIONS))
-        self.cache_size: int = cache_size
+        self.resources: Resources = Resources(cache_size)
         self._parents: Memory[str, Control] = Memory(_MAX_DEFINITIONS)
         self._linked: Memory[str, _Linked] = Memory(_MAX_DEFINITIONS)
-        self._resources: Memory[tuple[int, str], int] = Memory(cache_size)
-        self.guess: Guess = Guess()
         self._bare = BareApplications()
         self._rechecking = anyio.Lock()
         self.restorations: int = 0
@@ -248,18 +245,6 @@ class Catalogue:
         found = await asker.backend.get_technical_control(reference)
         return self._compared(asker, ("technical_control", reference), found)
 
-    async def look_at_resource_again(
-        self, asker: Asker, reference: str, application_environment_id: int
-    ) -> int | None:
-        """Return a resource's id as it is now, or `None`; never record it."""
-        found = await asker.backend.get_resource_id(reference, application_environment_id)
-        key = (application_environment_id, reference)
-        if found is None:
-            self._resources.forget(key)
-        else:
-            self._resources.put(key, found)
-        return found
-
     def _compared(self, asker: Asker, key: Key, found: T | None) -> T | None:
         """Remember what was found; forget everything if it contradicts what was remembered."""
         known = self.definitions.stored(key)
@@ -269,55 +254,11 @@ class Catalogue:
             self.definitions.remember(key, found)
         return found
 
-    async def resource_id(
-        self, asker: Asker, reference: str, application_environment_id: int
-    ) -> int:
-        """Return a resource's id, recording it bare if it is new."""
-        backend = asker.backend
-
-        async def look() -> int | None:
-            return await backend.get_resource_id(reference, application_environment_id)
-
-        async def find(inherited: bool) -> int:  # noqa: FBT001 - as `Memory.resolve` calls it
-            was_known = None
-            try:
-                look_first = inherited or await self.guess.known_is_likelier()
-                found = await look() if look_first else None
-                if found is not None:
-                    was_known = True
-                    return found
-                made, was_known = await create_or_adopt(
-                    asker.sender.transport,
-                    asker.operation,
-                    look,
-                    lambda: backend.create_resource(reference, application_environment_id),
-                )
-                return made
-            finally:
-                self.guess.learn(was_known=was_known)
-
-        key = (application_environment_id, reference)
-        return await self._resources.resolve(key, find, asker.time_left)
-
-    def forget_resource(self, reference: str, application_environment_id: int) -> None:
-        """Forget a resource's id: the server refuses it."""
-        self._resources.forget((application_environment_id, reference))
-
     def known_parent(self, name: str) -> Control | None:
         """Return what is remembered of a control, as the parent of a technical control too."""
         known: Control | None = self.definitions.stored(("control", name))
         parent = self._parents.get(name) if known is None else known
         return None if parent is _ABSENT else parent
-
-    def known_resource(self, reference: str, application_environment_id: int) -> int | None:
-        """Return what is remembered of a resource: its id, or `None`."""
-        return self._resources.get((application_environment_id, reference))
-
-    def remember_resource(
-        self, reference: str, application_environment_id: int, identifier: int
-    ) -> None:
-        """Remember a resource's id that was known before."""
-        self._resources.put((application_environment_id, reference), identifier)
 
     async def recheck(self, asker: Asker, event: ComplianceEvent, seen: int) -> bool:
         """Find out whether a refusal comes of ids that a restored server no longer knows.
@@ -369,7 +310,7 @@ class Catalogue:
         self.definitions.clear()
         self._parents.clear()
         self._linked.clear()
-        self._resources.clear()
+        self.resources.clear()
         self._bare.clear()
 
     async def _define(

@@ -119,7 +119,7 @@ class Journal:
         progress = await self._in_thread(state.progress)
         await self._wait_for_the_last(progress)
         catalogue = self._recorder.catalogue
-        ids = await self._in_thread(partial(state.ids, catalogue.cache_size))
+        ids = await self._in_thread(partial(state.ids, catalogue.resources.capacity))
         seen = await still_there(
             ids, reading, allowance(progress), at_once=self._settings.concurrency
         )

@@ -89,7 +89,7 @@ class KnownIds:
             parent = None if given is None else self._catalogue.known_parent(given.name)
             if parent is not None and parent.id is not None:
                 self._is_new("control", parent.id, parent)
-        resource = self._catalogue.known_resource(event.resource_reference, place)
+        resource = self._catalogue.resources.known(event.resource_reference, place)
         if resource is not None:
             self._new.resources.append((resource, place, event.resource_reference))
 
@@ -103,7 +103,7 @@ class KnownIds:
         new, self._new = self._new, Ids()
         system = self._recorder.sender.known_system()
         new.system = None if system is None else system.id
-        new.likelihood = self._catalogue.guess.likelihood
+        new.likelihood = self._catalogue.resources.guess.likelihood
         return new
 
     def _is_new(self, kind: str, identifier: int, stored: Any) -> bool:
@@ -118,14 +118,14 @@ class KnownIds:
 async def remember(ids: Ids, catalogue: Catalogue) -> None:
     """Have a catalogue know what was learnt before."""
     if ids.likelihood is not None:
-        catalogue.guess.go_on(ids.likelihood)
+        catalogue.resources.guess.go_on(ids.likelihood)
     for kind, _, row in ids.definitions:
         definition = definition_of(kind, row)
         catalogue.definitions.remember((kind, getattr(definition, _KEYS[kind])), definition)
     for number, (resource, place, reference) in enumerate(ids.resources, 1):
         if not number % _AT_ONCE:
             await checkpoint()
-        catalogue.remember_resource(reference, place, resource)
+        catalogue.resources.remember(reference, place, resource)
 
 
 def definition_of(kind: str, row: str) -> Any:

@@ -164,7 +164,7 @@ class Reconciler:
 
     async def _resource_id(self, record: _Record) -> int | None:
         with self._reading() as asker:
-            return await self._catalogue.look_at_resource_again(
+            return await self._catalogue.resources.look_again(
                 asker, record.resource, record.of.placed
             )
 

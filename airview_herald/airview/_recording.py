@@ -156,7 +156,7 @@ class Recorder:
             await ticket.turn()
             application = await self.catalogue.application(asker, resource.application)
             if resource.resource_type is None:
-                await self.catalogue.resource_id(
+                await self.catalogue.resources.find(
                     asker, resource.reference, _id(application.application_environment_id)
                 )
             else:
@@ -184,7 +184,7 @@ class Recorder:
         application = await catalogue.application(asker, event.application)
         placed = _id(application.application_environment_id)
         errand.stage = Stage.RESOURCE
-        resource_id = await catalogue.resource_id(asker, event.resource_reference, placed)
+        resource_id = await catalogue.resources.find(asker, event.resource_reference, placed)
         errand.technical_control_id, errand.resource_id = technical_control.id, resource_id
         if errand.before_save is not None:
             await errand.before_save(errand)
@@ -195,7 +195,7 @@ class Recorder:
             )
         except BadRequestError as refusal:
             if refusal.own:
-                catalogue.forget_resource(event.resource_reference, placed)
+                catalogue.resources.forget(event.resource_reference, placed)
             raise
 
 
