@@ -266,7 +266,7 @@ class Journal:
         try:
             await self._write()
             finished = ended and not self._left_over
-            await self._in_thread(partial(self._close, finished=finished and not self._lost))
+            await self._surely(partial(self._close, finished=finished and not self._lost))
         finally:
             await self._let_go()
 
@@ -317,23 +317,22 @@ class Journal:
         return self._inputs is not None and held.index >= self._inputs
 
     async def _write(self) -> None:
-        with anyio.CancelScope(shield=True):
-            pending, self._pending = self._pending, _Pending()
-            ids, step = self._ids.new(), self._positions.step()
-            catalogue = self._recorder.catalogue
-            if self._begun and catalogue.restorations != self._restorations:
-                if not self._lost:
-                    logger.warning("the server was restored: the next run sends all again")
-                self._lost = True
-            try:
-                await self._in_thread(partial(self._hand_over, pending, step, ids))
-            except BaseException:
-                # Later steps build on this one: without it they would tell of more than was done.
-                self._begun = False
-                raise
-            for _ in range(pending.permits):
-                self._permits.release()
-            self._written.set()
+        pending, self._pending = self._pending, _Pending()
+        ids, step = self._ids.new(), self._positions.step()
+        catalogue = self._recorder.catalogue
+        if self._begun and catalogue.restorations != self._restorations:
+            if not self._lost:
+                logger.warning("the server was restored: the next run sends all again")
+            self._lost = True
+        try:
+            await self._surely(partial(self._hand_over, pending, step, ids))
+        except BaseException:
+            # Later steps build on this one: without it they would tell of more than was done.
+            self._begun = False
+            raise
+        for _ in range(pending.permits):
+            self._permits.release()
+        self._written.set()
 
     def _hand_over(self, pending: _Pending, step: Step, ids: Ids) -> None:
         # A letter is never behind the state: that says which events will not be sent again.
@@ -353,8 +352,23 @@ class Journal:
             if self._letters is not None:
                 self._letters.close()
 
+        await self._surely(let_go)
+
+    async def _surely(self, work: Callable[[], None]) -> None:
+        """Do what has to be done in any case, off the event loop."""
+        begun = threading.Lock()
+
+        def once() -> None:
+            if begun.acquire(blocking=False):
+                work()
+
         with anyio.CancelScope(shield=True):
-            await self._in_thread(let_go)
+            try:
+                await self._in_thread(once)
+            except anyio.get_cancelled_exc_class():
+                # asyncio's `Task.cancel` heeds no shield, and may come before any thread.
+                await self._in_thread(once)
+                raise
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
         def alone() -> T:

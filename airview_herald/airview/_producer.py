@@ -101,7 +101,7 @@ class Producer:
         if self._blocking:
             if self._end is not None:
                 self._end()
-            await to_thread.run_sync(self._close)
+            await to_thread.run_sync(self._close, abandon_on_cancel=True)
         elif self._async is None:
             self._close()
         elif self._closes:

@@ -103,17 +103,10 @@ class Run:
             self._coverage = self._recorder.coverages.begin(self._settings.reconcile.applications)
         try:
             self._teller.begin()
-            await self._shelter.run(self._work)
+            await self._shelter.run(self._work, self._wrap_up)
         finally:
             if self._coverage is not None:
                 self._recorder.coverages.end(self._coverage)
-            with anyio.CancelScope(shield=True):
-                try:
-                    await self._producer.aclose()
-                except Exception as error:  # noqa: BLE001 - the caller's producer may raise anything
-                    self._blame(error, "closing the producer of events raised")
-                self._close()
-                await self._close_files()
             self._teller.end()
         await self._teller.progress()
 
@@ -158,6 +151,17 @@ class Run:
                     self._ended = self.cause is None
             if self._journal is not None:
                 self._journal.stop()
+
+    async def _wrap_up(self) -> None:
+        """Close the producer, the account and the files; only the first can be cut short."""
+        try:
+            await self._producer.aclose()
+        except Exception as error:  # noqa: BLE001 - the caller's producer may raise anything
+            self._blame(error, "closing the producer of events raised")
+        finally:
+            self._close()
+            with anyio.CancelScope(shield=True):
+                await self._close_files()
 
     def _begin_nothing(self) -> None:
         """Let nothing new begin: take no event, and send no request."""

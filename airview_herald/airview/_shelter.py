@@ -33,25 +33,34 @@ class Shelter:
         self._progress = progress
         self._scope = anyio.CancelScope(shield=True)
         self._last_wait = anyio.CancelScope(shield=True)
+        self._closing = anyio.CancelScope(shield=True)
         self._over = anyio.Event()
+        self._closed = anyio.Event()
+        self._begun = False
         self._done = False
 
-    async def run(self, work: Callable[[], Awaitable[None]]) -> None:
+    async def run(
+        self, work: Callable[[], Awaitable[None]], close: Callable[[], Awaitable[None]]
+    ) -> None:
         """Do the work, until it is done or ends early.
 
         Args:
-            work: Raises nothing but what is a defect.
+            work: Raises nothing but what is a defect, like `close`.
+            close: What is to be done behind it, in the same task. A second cancellation reaches it.
         """
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(self._work, work)
-            try:
-                await self._over.wait()
-            finally:
+        try:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(self._work, work, close)
                 try:
-                    if not self._done:
-                        await self._wind_up()
-                finally:
-                    self._scope.cancel()
+                    await self._over.wait()
+                    await self._end()
+                except BaseException:
+                    await self._end_cancelled()
+                    raise
+        finally:
+            if not self._begun:
+                # asyncio's `Task.cancel` came before the task's first step.
+                await close()
 
     def end(self) -> None:
         """End the work early, with grace."""
@@ -62,14 +71,41 @@ class Shelter:
         self._over.set()
         self._last_wait.cancel()
         self._scope.cancel()
+        self._closing.cancel()
 
-    async def _work(self, work: Callable[[], Awaitable[None]]) -> None:
+    async def _work(
+        self, work: Callable[[], Awaitable[None]], close: Callable[[], Awaitable[None]]
+    ) -> None:
+        self._begun = True
         try:
             with self._scope:
                 await work()
         finally:
             self._done = True
             self._over.set()
+            try:
+                with self._closing:
+                    await close()
+            finally:
+                self._closed.set()
+
+    async def _end_cancelled(self) -> None:
+        try:
+            await self._end()
+        except BaseException:
+            self._closing.cancel()
+            raise
+
+    async def _end(self) -> None:
+        """Wind up, unless that is done, and wait until all is closed."""
+        try:
+            if not self._done and not self._scope.cancel_called:
+                await self._wind_up()
+        finally:
+            self._scope.cancel()
+        if self._begun:
+            with anyio.CancelScope(shield=True):
+                await self._closed.wait()
 
     async def _wind_up(self) -> None:
         self._stop()

@@ -1,5 +1,6 @@
 """Events that were not recorded, kept for another time."""
 
+import asyncio
 import contextlib
 import itertools
 import json
@@ -141,6 +142,33 @@ async def test_a_cancelled_batch_leaves_its_letters(sandbox, quick, event, path)
     assert kept == sorted(kept)
     assert kept[-1] == 99
     assert len(kept) >= 98
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_a_program_that_ends_leaves_its_letters(quick, event, path, monkeypatch):
+    """`asyncio.run` cancels what is left of a program: each of its tasks, a letter on its way."""
+    begun = asyncio.Event()
+    write = _journal.Journal._write
+
+    async def writing(journal):
+        begun.set()
+        await write(journal)
+
+    monkeypatch.setattr(_journal.Journal, "_write", writing)
+
+    async def produce():
+        yield event("i-1", "NO STATE")
+        await anyio.sleep_forever()
+
+    async with quick() as airview:
+        others = asyncio.all_tasks()
+        task = asyncio.create_task(airview.ingest(produce(), dead_letters=path))
+        await begun.wait()
+        for each in asyncio.all_tasks() - others:
+            each.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    assert len(path.read_text().splitlines()) == 1
 
 
 async def test_what_a_newer_event_has_overtaken_has_no_letter(sandbox, quick, event, path):

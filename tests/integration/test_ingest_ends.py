@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import socket
+import threading
 import time
 
 import anyio
@@ -480,6 +481,122 @@ async def test_a_blocking_source_is_cancelled_by_asyncio_itself(connect, event):
         # What the thread had pulled and nobody took has given its places back.
         assert len(airview._recorder.lanes._last) == 0
     assert Slow.closed
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_a_batch_that_is_being_closed_is_not_cut_short(quick, event, tmp_path):
+    """A time-out while a producer is closed loses no letter, and lets go of the files."""
+    closing = asyncio.Event()
+    files = {"state": tmp_path / "state", "dead_letters": tmp_path / "letters"}
+
+    async def produce():
+        try:
+            for n in range(20):
+                yield event(f"i-{n}")
+        finally:
+            closing.set()
+            await asyncio.sleep(0.05)
+
+    def fail(_):
+        raise ZeroDivisionError
+
+    async with quick() as airview:
+        task = asyncio.create_task(
+            airview.ingest(produce(), concurrency=1, on_outcome=fail, **files)
+        )
+        await closing.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert [each.resource_reference for each in read_jsonl(files["dead_letters"])] == [
+            "i-1", "i-2", "i-3"
+        ]  # fmt: skip
+        report = await airview.ingest([event(f"i-{n}") for n in range(20)], **files)
+    assert (report.skipped, report.recorded) == (1, 19)
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_files_that_are_being_closed_are_closed(quick, event, tmp_path):
+    """A time-out right before the last letter is written does not lose it."""
+    letters = tmp_path / "letters"
+
+    class Events:
+        def __iter__(self):
+            return Few()
+
+    class Few:
+        def __init__(self):
+            self._events = iter([event("i-1", "NO STATE")])
+
+        def __iter__(self):
+            return self
+
+        def __next__(self):
+            return next(self._events)
+
+        def close(self):
+            task.cancel()
+
+    async with quick() as airview:
+        task = asyncio.create_task(airview.ingest(Events(), dead_letters=letters))
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert len(list(read_jsonl(letters, on_problem=print))) == 1
+        await airview.ingest([], dead_letters=letters)
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+@pytest.mark.parametrize("blocking", [False, True])
+async def test_a_producer_that_does_not_close_is_not_waited_for_twice(
+    quick, event, tmp_path, blocking
+):
+    """Who cancels again does not want to wait for it; the account is closed all the same."""
+    closing, closed = threading.Event(), threading.Event()
+    letters = tmp_path / "letters"
+
+    class Blocking:
+        blocking = True
+
+        def __iter__(self):
+            try:
+                for n in range(20):
+                    yield event(f"i-{n}")
+            finally:
+                closing.set()
+                closed.wait()
+
+    async def produce():
+        try:
+            for n in range(20):
+                yield event(f"i-{n}")
+        finally:
+            closing.set()
+            await asyncio.sleep(60)
+
+    def fail(_):
+        raise ZeroDivisionError
+
+    async with quick() as airview:
+        task = asyncio.create_task(
+            airview.ingest(
+                Blocking() if blocking else produce(),
+                concurrency=1,
+                on_outcome=fail,
+                dead_letters=letters,
+            )
+        )
+        assert await to_thread.run_sync(closing.wait, 10)
+        for _ in range(2):
+            await asyncio.sleep(0.05)
+            assert not task.done()
+            task.cancel()
+        began = time.monotonic()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert time.monotonic() - began < 1
+        assert len(list(read_jsonl(letters))) >= 3
+        assert len(airview._recorder.lanes._last) == 0
+        closed.set()
 
 
 async def test_a_slow_blocking_source_is_not_held_back(connect, event):
