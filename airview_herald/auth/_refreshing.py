@@ -12,6 +12,7 @@ import anyio
 import attrs
 import httpx
 
+from airview_herald._event_loop import running_loop
 from airview_herald._secret import Secret
 from airview_herald.errors import AirViewHeraldError, CooldownError, DeadlineError
 
@@ -46,12 +47,12 @@ class _Flight:
 class RefreshingAuth(httpx.Auth):
     """Fetch, share, renew.
 
-    A subclass says how a token is obtained. The rest lives here: a fetch is single-flight, starts
-    before the expiry, and starts over once on a 401, but only when the token that failed is still
-    the current one. When the task that fetches is cancelled, or is out of time or patience,
-    another takes over; when its fetch fails, each waiter gets a copy of the error and the next
-    asker tries again. A request is sent twice at most; `refusals` lets who sends it judge whether
-    to go on.
+    A subclass says how a token is obtained. The rest lives here: a fetch is single-flight in each
+    event loop, starts before the expiry, and starts over once on a 401, but only when the token
+    that failed is still the current one. When the task that fetches is cancelled, or is out of
+    time or patience, another takes over; when its fetch fails, each waiter gets a copy of the error
+    and the next asker tries again. A request is sent twice at most; `refusals` lets who sends it
+    judge whether to go on.
 
     Args:
         clock: Seconds, monotonic; tests bring their own.
@@ -66,7 +67,8 @@ class RefreshingAuth(httpx.Auth):
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.clock = clock
         self._token: Token | None = None
-        self._flight: _Flight | None = None
+        # One for each event loop that has one: nobody can wait in another one's.
+        self._flights: dict[object, _Flight] = {}
 
     @abstractmethod
     def obtain(self) -> AsyncGenerator[httpx.Request | Token, httpx.Response]:
@@ -93,10 +95,11 @@ class RefreshingAuth(httpx.Auth):
         """Send the request under a valid token; see `httpx.Auth.async_auth_flow`."""
         for _ in range(2):
             token = self._usable()
-            while token is None and self._flight is not None:
-                token = await _shared(self._flight)
+            loop = None if token else running_loop()
+            while token is None and loop in self._flights:
+                token = await _shared(self._flights[loop])
             if token is None:
-                flight = self._flight = _Flight()
+                flight = self._flights[loop] = _Flight()
                 obtaining = self.obtain()
                 try:
                     step = await anext(obtaining)
@@ -117,7 +120,7 @@ class RefreshingAuth(httpx.Auth):
                     flight.error = error.amended()
                     _tell(request, error)
                 finally:
-                    self._flight = None
+                    del self._flights[loop]
                     flight.landed.set()
                     await obtaining.aclose()
                 if flight.error is not None:

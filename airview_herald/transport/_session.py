@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from types import TracebackType
 from typing import TYPE_CHECKING, NoReturn, Self
 
-import sniffio
-
+from airview_herald._event_loop import running_loop
 from airview_herald.transport._connections import Connections
 
 
@@ -36,7 +34,7 @@ class Session:
                 "this client is entered already, and with it what `with_options` gives: use it "
                 "as it is"
             )
-        self._loop = _running_loop()
+        self._loop = running_loop()
 
     def check(self) -> None:
         """Refuse use outside the block, or in another event loop.
@@ -48,7 +46,7 @@ class Session:
             raise RuntimeError("this client must be entered first: use it inside `async with`")
         if self._closed:
             raise RuntimeError("this client is closed: use it inside `async with`")
-        if self._loop is not _running_loop():
+        if self._loop is not running_loop():
             raise RuntimeError(
                 "this client belongs to the event loop that it was entered in, which is not the "
                 "one that runs here: make one client for each event loop"
@@ -85,15 +83,3 @@ class SessionClient:
             raise TypeError(f"{type(self).__name__} is entered by `async with`, not by `with`")
 
         __exit__ = __enter__
-
-
-def _running_loop() -> object:
-    """Return what tells the running event loop from any other; `None` where none runs."""
-    try:
-        library = sniffio.current_async_library()
-    except sniffio.AsyncLibraryNotFoundError:
-        return None
-    if library == "trio":
-        return sys.modules["trio"].lowlevel.current_trio_token()
-    # Whichever runs has been imported by those who run it.
-    return sys.modules["asyncio"].get_running_loop()

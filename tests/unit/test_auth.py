@@ -4,11 +4,14 @@ import contextlib
 import copy
 import itertools
 import pickle
+import threading
+from functools import partial
 from urllib.parse import parse_qsl
 
 import anyio
 import httpx
 import pytest
+from anyio import to_thread
 from clock import Clock
 
 from airview_herald._secret import Secret
@@ -561,6 +564,35 @@ async def test_a_cancelled_waiter_disturbs_nobody(sender):
         go_on.set()
     assert len(gateway.token_requests) == 1
     assert gateway.shown == ["Bearer token-1"] * 2
+
+
+@pytest.mark.parametrize("other_backend", ["asyncio", "trio"])
+async def test_no_event_loop_waits_for_another(sender, other_backend):
+    """Clients of several threads may share a credential: each thread fetches, none waits."""
+    asked, answered = threading.Event(), threading.Event()
+    auth = credentials()
+
+    async def elsewhere():
+        gateway = Gateway()
+
+        async def late():
+            asked.set()
+            await to_thread.run_sync(answered.wait, 10)
+
+        gateway.answers = [late]
+        client = sender(gateway, auth)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(client.send)
+            tasks.start_soon(client.send)
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(to_thread.run_sync, partial(anyio.run, elsewhere, backend=other_backend))
+        assert await to_thread.run_sync(asked.wait, 10)
+        try:
+            with anyio.fail_after(5):
+                assert await sender(Gateway(), auth).send() == 200
+        finally:
+            answered.set()
 
 
 async def test_a_failed_fetch_reaches_every_waiter(sender):
