@@ -89,18 +89,18 @@ class State:
 class IngestSettings:
     """The settings of a run; see `AirView.ingest`."""
 
-    concurrency: int = 64
+    concurrency: int
     window: int
-    on_outcome: OnOutcome | None = None
-    progress: Progress | Literal[True] | None = None
-    deadline: float = 120.0
-    max_cooldown: float = 900.0
-    max_failures: int | None = None
-    grace: float = 2.0
-    coalesce: bool = False
-    reconcile: Reconciliation | None = None
-    state: State | None = None
-    dead_letters: str | None = None
+    on_outcome: OnOutcome | None
+    progress: Progress | Literal[True] | None
+    deadline: float
+    max_cooldown: float
+    max_failures: int | None
+    grace: float
+    coalesce: bool
+    reconcile: Reconciliation | None
+    state: State | None
+    dead_letters: str | None
 
     def check_source(self, events: object) -> None:
         """Check that letters are not added to a file that is read: their end would never come.

@@ -212,8 +212,7 @@ class Journal:
             held: The event.
             newer: The event that was sent in its place.
         """
-        outcome = held.outcome
-        assert outcome is not None  # noqa: S101 - for the type checker
+        outcome = _outcome(held)
         if outcome.status is OutcomeStatus.SKIPPED and newer is None:
             return
         self._pending.outcomes += 1
@@ -265,8 +264,8 @@ class Journal:
         """
         try:
             await self._write()
-            finished = ended and not self._left_over
-            await self._surely(partial(self._close, finished=finished and not self._lost))
+            finished = ended and not (self._left_over or self._lost)
+            await self._surely(partial(self._close, finished=finished))
         finally:
             await self._let_go()
 

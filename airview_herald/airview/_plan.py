@@ -267,8 +267,9 @@ class _Needs:
             if kind == "technical_control":
                 parents = [each.control and each.control.name for each in variants]
                 fit = [each for each in parents if each is None or self._has_model(each, stored)]
-                made |= {key} if fit else set()
-                made |= {("control", each) for each in fit[:1] if each is not None}
+                if fit:
+                    made.add(key)
+                    made |= {("control", each) for each in fit[:1] if each is not None}
         return made - stored.keys()
 
 

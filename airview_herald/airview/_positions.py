@@ -110,7 +110,7 @@ class Positions:
     def __init__(
         self, before: int = 0, *, doubtful: bool = False, overtaking: bool = False
     ) -> None:
-        self.before = before
+        self._before = before
         self.taken = 0
         self.mismatch: str = ""
         self._doubtful = doubtful
@@ -127,7 +127,7 @@ class Positions:
 
     def unread(self, upto: int) -> list[int]:
         """Return the numbers of the blocks that are needed to take inputs up to a position."""
-        last = min(upto, self.before) - 1
+        last = min(upto, self._before) - 1
         blocks = range(self.taken // BLOCK, last // BLOCK + 1)
         return [number for number in blocks if number not in self._past]
 
@@ -150,7 +150,7 @@ class Positions:
         position, found = self.taken, fingerprint(event)
         self._hash.update(found.encode())
         self.taken += 1
-        if position < self.before:
+        if position < self._before:
             return self._again(position, found, event)
         self._end_block()
         self._under_way[position] = _Taken(found, event, filed=False)
@@ -158,7 +158,7 @@ class Positions:
 
     def ended(self) -> None:
         """Note that the input has ended; `mismatch` says so if it was longer before."""
-        if self.taken < self.before and not self.mismatch:
+        if self.taken < self._before and not self.mismatch:
             self.mismatch = f"the input ends after {self.taken} of them"
 
     def done(self, position: int, *, recorded: bool) -> None:
@@ -184,7 +184,7 @@ class Positions:
     def step(self) -> Step:
         """Return what has happened since the last call."""
         step, self._step = self._step, Step()
-        if self.taken >= self.before and not self.mismatch:
+        if self.taken >= self._before and not self.mismatch:
             step.reached = (self.taken, self._hash.hexdigest())
         for position, taken in self._under_way.items():
             if not taken.filed:
@@ -200,12 +200,12 @@ class Positions:
         wanted = past.open.get(position)
         if wanted is not None and wanted != found:
             self.mismatch = f"input {position} is another one"
-        elif self.taken == self.before or self.taken % BLOCK == 0:
+        elif self.taken == self._before or self.taken % BLOCK == 0:
             if self._hash.hexdigest() != past.digest:
                 self.mismatch = f"some of the inputs {number * BLOCK} to {position} are others"
             else:
                 del self._past[number]
-                self._end_block(known=self.taken < self.before)
+                self._end_block(known=self.taken < self._before)
         if self.mismatch:
             return Verdict.REFUSE
         if wanted is None:
