@@ -101,7 +101,7 @@ class Producer:
         if self._blocking:
             if self._end is not None:
                 self._end()
-            await to_thread.run_sync(self._close, abandon_on_cancel=True)
+            await _in_thread(self._close)
         elif self._async is None:
             self._close()
         elif self._closes:
@@ -135,9 +135,9 @@ class Producer:
                 pull = partial(self._pull, count, until=time.monotonic() + _PATIENCE)
                 # Longer than the thread's patience: without events by then it ends with the first.
                 with anyio.move_on_after(2 * _PATIENCE):
-                    await to_thread.run_sync(pull, abandon_on_cancel=True)
+                    await _in_thread(pull)
             if not self._taken:
-                await to_thread.run_sync(self._wait_for_thread, abandon_on_cancel=True)
+                await _in_thread(self._wait_for_thread)
 
     def _wait_for_thread(self) -> None:
         with self._pulling:
@@ -154,6 +154,12 @@ class Producer:
                 self._ended = True
             except Exception as error:  # noqa: BLE001 - the caller's producer may raise anything
                 self._error, self._ended = error, True
+
+
+async def _in_thread(work: Callable[[], None]) -> None:
+    # A source may block for hours: with anyio's own limiter 20 of them would stop all others.
+    limiter = anyio.CapacityLimiter(1)
+    await to_thread.run_sync(work, abandon_on_cancel=True, limiter=limiter)
 
 
 def _has_lines(events: object) -> bool:

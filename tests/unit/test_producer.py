@@ -10,7 +10,7 @@ from anyio import to_thread, wait_all_tasks_blocked
 from anyio.lowlevel import checkpoint
 
 from airview_herald.airview import Application, ComplianceEvent, TechnicalControl
-from airview_herald.airview._producer import _CHUNK, Producer
+from airview_herald.airview._producer import _CHUNK, _PATIENCE, Producer
 from airview_herald.errors import InputError
 
 
@@ -168,6 +168,14 @@ class Pausing:
         yield from range(self.first, self.first + self.rest)
 
 
+class Ending(Pausing):
+    """One that can be told to end."""
+
+    def end(self):
+        """End the pause."""
+        self.go_on.set()
+
+
 async def test_a_pipe_that_pauses_holds_back_nothing_that_came_before():
     """Events that came together are all given while the next one is waited for."""
     source = Pausing(3, 2)
@@ -217,11 +225,6 @@ async def test_an_error_after_a_pause_is_raised():
 
 async def test_a_source_is_told_that_no_more_is_wanted():
     """So that whoever closes its producer has not to wait for an event that may never come."""
-
-    class Ending(Pausing):
-        def end(self):
-            self.go_on.set()
-
     source = Ending(1, 1)
     producer = Producer(source)
     with anyio.move_on_after(0.5):
@@ -253,6 +256,24 @@ async def test_nothing_is_lost_when_taking_in_a_thread_is_cancelled(before):
     assert taken + left == list(range(len(taken + left)))
     assert len(left) >= 1
     assert producer.left_over() == []
+
+
+async def test_sources_that_wait_take_no_thread_from_others():
+    """However many there are: the caller's own threads, and other sources', go on."""
+    to_thread.current_default_thread_limiter().total_tokens = 1
+    quiet, others = [Ending(0, 1) for _ in range(3)], Producer(Blocking(3))
+    producers = [Producer(source) for source in quiet]
+    with anyio.fail_after(5):
+        async with anyio.create_task_group() as tasks:
+            for producer in producers:
+                tasks.start_soon(producer.take, 5)
+            await anyio.sleep(5 * _PATIENCE)
+            assert all(source.paused.is_set() for source in quiet)
+            await to_thread.run_sync(time.monotonic)
+            assert await others.take(5) == [0, 1, 2]
+            tasks.cancel_scope.cancel()
+        for producer in (*producers, others):
+            await producer.aclose()
 
 
 async def test_what_is_left_over_is_given_once():
