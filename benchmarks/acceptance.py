@@ -39,7 +39,7 @@ class Figure(NamedTuple):
 
     @property
     def held(self) -> str:
-        """Whether the median keeps to the limit: `yes`, `no` or `not measured`."""
+        """Whether the median keeps to the limit: `yes`, `NO` or `not measured`."""
         if self.measured is None:
             return "not measured"
         keeps = operator.ge if self.high else operator.le
@@ -109,13 +109,8 @@ def _ingest(samples: Samples) -> Iterator[Figure]:
     ]
     for stack, concurrency in (("airview", 16), ("airview+aiohttp", 48)):
         for phase in ingest_rates.PHASES[::-1]:
-            case: dict[str, Any] = {
-                "stack": stack,
-                "concurrency": concurrency,
-                "latency": 0.02,
-                "phase": phase,
-            }
-            share = ingest_rates.ideal(samples, **case) if of(samples, **case) else None
+            case = ingest_rates.Case(stack, concurrency, 0.02, phase)
+            share = ingest_rates.ideal(samples, case)
             what = f"{stack}: {phase}, % of what {concurrency} in flight and 20 ms allow"
             yield Figure("c", what, 90, share, high=True, pattern=".0f")
     for stack, latency in (
@@ -123,7 +118,8 @@ def _ingest(samples: Samples) -> Iterator[Figure]:
         ("airview+aiohttp", 0.02),
         ("airview+aiohttp", 0.005),
     ):
-        times = ingest_rates.against_sequential(samples, stack, _IN_FLIGHT, latency, "warm")
+        case = ingest_rates.Case(stack, _IN_FLIGHT, latency, "warm")
+        times = ingest_rates.against_sequential(samples, case)
         what = f"{stack}: events/s over the sequential client's, {latency * 1e3:.0f} ms"
         yield Figure("d", what, 100, times, high=True, pattern=".0f")
 

@@ -137,8 +137,8 @@ def _rates(axes: Any, samples: Samples) -> None:
     for place, stack in enumerate(stacks):
         concurrency = 1 if stack == ingest_rates.SEQUENTIAL else _IN_FLIGHT
         for column, latency in enumerate(latencies):
-            case = {"latency": latency, "phase": "warm"}
-            found = of(samples, stack=stack, concurrency=concurrency, **case)
+            case = ingest_rates.Case(stack, concurrency, latency, "warm")
+            found = of(samples, **case._asdict())
             height = spread(map(ingest_rates.rate, found.values()))
             at = column + (place - (len(stacks) - 1) / 2) * width
             axes.bar(
@@ -150,9 +150,7 @@ def _rates(axes: Any, samples: Samples) -> None:
             )
             text = f"{height.median:,.0f}"
             if stack != ingest_rates.SEQUENTIAL:
-                times = ingest_rates.against_sequential(
-                    samples, stack, concurrency, latency, "warm"
-                )
+                times = ingest_rates.against_sequential(samples, case)
                 text += "" if times is None else f"\n{times.median:.0f} ×"
             axes.text(at, height.median * 1.06, text, ha="center", va="bottom", fontsize=8.5)
     axes.set_yscale("log")

@@ -20,6 +20,7 @@ from asyncio import Transport
 from selectors import DefaultSelector, SelectSelector
 
 from fast_rows import FastRows
+from watch import say
 
 _LENGTH = b"content-length:"
 
@@ -123,18 +124,13 @@ async def serve() -> None:
     def obey() -> None:
         order = sys.stdin.readline()
         if order:
-            _say(server.obey(order))
+            say(server.obey(order))
         else:
             ended.set()
 
     loop.add_reader(sys.stdin, obey)
-    _say(f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}")
+    say(f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}")
     await ended.wait()
-
-
-def _say(line: str) -> None:
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
 
 
 if __name__ == "__main__":

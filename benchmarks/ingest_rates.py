@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from typing import NamedTuple
 
 from processes import Process, Server
 from result_tables import Table
@@ -16,6 +17,22 @@ CONCURRENCIES = {0.0: (64,), 0.005: (64,), 0.02: (16, 48, 64)}
 LATENCIES = tuple(CONCURRENCIES)
 PHASES = ("cold", "warm")
 SEQUENTIAL = "sequential"
+
+
+class Case(NamedTuple):
+    """What is measured once a round.
+
+    Attributes:
+        stack: The client.
+        concurrency: Requests in flight.
+        latency: Seconds from a request's arrival at the server to its answer.
+        phase: One of `PHASES`.
+    """
+
+    stack: str
+    concurrency: int
+    latency: float
+    phase: str
 
 
 def rate(sample: Sample) -> float:
@@ -40,9 +57,9 @@ def measure(scale: Scale) -> list[Sample]:
                     few = scale.sequential_events * (1 if latency == LATENCIES[-1] else 4)
                     count = few if alone else scale.ingest_events
                     for concurrency in (1,) if alone else CONCURRENCIES[latency]:
-                        case = {"stack": stack, "latency": latency, "concurrency": concurrency}
                         for phase, told in _both(server, worker, latency, count, concurrency):
-                            samples.append({**case, "phase": phase, "round": n, **told})
+                            case = Case(stack, concurrency, latency, phase)
+                            samples.append({**case._asdict(), "round": n, **told})
     return samples
 
 
@@ -66,97 +83,76 @@ def _both(
 def tables(samples: Sequence[Sample]) -> list[Table]:
     """Return what is shown of it: rates, requests, the sequential client's multiples."""
     latencies = sorted({sample["latency"] for sample in samples})
-    cases = [(latency, phase) for latency in latencies for phase in PHASES]
+    columns = [(latency, phase) for latency in latencies for phase in PHASES]
     rows = list(dict.fromkeys((sample["stack"], sample["concurrency"]) for sample in samples))
-    header = ["", *(f"{latency * 1e3:.0f} ms, {phase}" for latency, phase in cases)]
+    header = ["", *(f"{latency * 1e3:.0f} ms, {phase}" for latency, phase in columns)]
     multiples = [row for row in rows if row[0] != SEQUENTIAL]
+
+    def table(
+        title: str,
+        cell: Callable[[Sequence[Sample], Case], str],
+        rows: Sequence[tuple[str, int]],
+        first: int = 0,
+    ) -> Table:
+        cells = [
+            [_named(*row), *(cell(samples, Case(*row, *column)) for column in columns[first:])]
+            for row in rows
+        ]
+        return Table(title, ["", *header[1 + first :]], cells)
+
     return [
-        Table(
-            "Events per second",
-            header,
-            [[_named(*row), *(_cell(samples, *row, *case) for case in cases)] for row in rows],
+        table("Events per second", _cell, rows),
+        # Without a latency there is no limit to have a share of.
+        table("Share of concurrency over requests per event and latency, %", _share, multiples, 2),
+        table(
+            "Events per second against the sequential client, ratio per round", _ratio, multiples
         ),
-        Table(
-            "Share of concurrency over requests per event and latency, %",
-            ["", *header[3:]],
-            [
-                [_named(*row), *(_share(samples, *row, *case) for case in cases[2:])]
-                for row in multiples
-            ],
-        ),
-        Table(
-            "Events per second against the sequential client, ratio per round",
-            header,
-            [
-                [_named(*row), *(_ratio(samples, *row, *case) for case in cases)]
-                for row in multiples
-            ],
-        ),
-        Table(
-            "Requests per event, as the server counts them",
-            header,
-            [[_named(*row), *(_requests(samples, *row, *case) for case in cases)] for row in rows],
-        ),
+        table("Requests per event, as the server counts them", _requests, rows),
     ]
+
+
+def ideal(samples: Sequence[Sample], case: Case) -> Spread | None:
+    """Return the rate in percent of what concurrency and latency allow; `None` if not measured.
+
+    That is concurrency over latency for a warm event, which is one request, and half of it for a
+    cold one, which is two.
+    """
+    most = case.concurrency / case.latency / (2 if case.phase == "cold" else 1)
+    found = _found(samples, case)
+    return spread(rate(sample) / most * 100 for sample in found.values()) if found else None
+
+
+def against_sequential(samples: Sequence[Sample], case: Case) -> Spread | None:
+    """Return how many times as many events a second as the sequential client's."""
+    sequential = case._replace(stack=SEQUENTIAL, concurrency=1)
+    return per_round(rate, _found(samples, case), _found(samples, sequential))
 
 
 def _named(stack: str, concurrency: int) -> str:
     return stack if stack == SEQUENTIAL else f"{stack}, concurrency {concurrency}"
 
 
-def _found(
-    samples: Sequence[Sample], stack: str, concurrency: int, latency: float, phase: str
-) -> dict[int, Sample]:
-    return of(samples, stack=stack, concurrency=concurrency, latency=latency, phase=phase)
+def _found(samples: Sequence[Sample], case: Case) -> dict[int, Sample]:
+    return of(samples, **case._asdict())
 
 
-def _cell(
-    samples: Sequence[Sample], stack: str, concurrency: int, latency: float, phase: str
-) -> str:
-    found = _found(samples, stack, concurrency, latency, phase)
-    return spread(rate(sample) for sample in found.values()).shown(",.0f") if found else ""
+def _cell(samples: Sequence[Sample], case: Case) -> str:
+    found = _found(samples, case)
+    return spread(map(rate, found.values())).shown(",.0f") if found else ""
 
 
-def _share(
-    samples: Sequence[Sample], stack: str, concurrency: int, latency: float, phase: str
-) -> str:
-    if not _found(samples, stack, concurrency, latency, phase):
-        return ""
-    return ideal(samples, stack, concurrency, latency, phase).shown(".0f")
+def _share(samples: Sequence[Sample], case: Case) -> str:
+    share = ideal(samples, case)
+    return "" if share is None else share.shown(".0f")
 
 
-def ideal(
-    samples: Sequence[Sample], stack: str, concurrency: int, latency: float, phase: str
-) -> Spread:
-    """Return the rate in percent of what concurrency and latency allow.
-
-    That is concurrency over latency for a warm event, which is one request, and half of it for a
-    cold one, which is two.
-    """
-    most = concurrency / latency / (2 if phase == "cold" else 1)
-    found = _found(samples, stack, concurrency, latency, phase)
-    return spread(rate(sample) / most * 100 for sample in found.values())
-
-
-def against_sequential(
-    samples: Sequence[Sample], stack: str, concurrency: int, latency: float, phase: str
-) -> Spread | None:
-    """Return how many times as many events a second as the sequential client's."""
-    ours = _found(samples, stack, concurrency, latency, phase)
-    return per_round(rate, ours, _found(samples, SEQUENTIAL, 1, latency, phase))
-
-
-def _ratio(
-    samples: Sequence[Sample], stack: str, concurrency: int, latency: float, phase: str
-) -> str:
-    ratio = against_sequential(samples, stack, concurrency, latency, phase)
+def _ratio(samples: Sequence[Sample], case: Case) -> str:
+    ratio = against_sequential(samples, case)
     return "" if ratio is None else ratio.shown(".0f")
 
 
-def _requests(
-    samples: Sequence[Sample], stack: str, concurrency: int, latency: float, phase: str
-) -> str:
-    found = _found(samples, stack, concurrency, latency, phase).values()
+def _requests(samples: Sequence[Sample], case: Case) -> str:
+    found = _found(samples, case).values()
     if not found:
         return ""
     return f"{spread(sample['requests'] / sample['events'] for sample in found).median:.2f}"
