@@ -102,6 +102,17 @@ def _wheel(session: nox.Session) -> str:
     return str(wheel)
 
 
+def _another(
+    session: nox.Session, name: str, *requirements: str, interpreter: str = "python"
+) -> Path:
+    """Make an environment beside the session's own; return its interpreter."""
+    venv = Path(session.create_tmp()) / name
+    session.run(interpreter, "-m", "venv", "--clear", str(venv), external=True)
+    python = venv / ("Scripts" if os.name == "nt" else "bin") / "python"
+    session.run(str(python), "-m", "pip", "install", "--quiet", *requirements, external=True)
+    return python
+
+
 def _run_tests(
     session: nox.Session, *arguments: str, pytest: str = "pytest", env: dict[str, str] | None = None
 ) -> None:
@@ -221,22 +232,17 @@ def matrix(session: nox.Session) -> None:
         if interpreter is None:
             session.warn(f"Python {version} does not start here: left out")
             continue
-        venv = Path(session.create_tmp()) / f"python{version}"
-        session.run(interpreter, "-m", "venv", "--clear", str(venv), external=True)
-        python = str(venv / ("Scripts" if os.name == "nt" else "bin") / "python")
-        session.run(
-            python, "-m", "pip", "install", "--quiet",
-            f"{wheel}[aiohttp,cli,dask,sandbox]", *_group("tests"), external=True,
-        )  # fmt: skip
+        needed = (f"{wheel}[aiohttp,cli,dask,sandbox]", *_group("tests"))
+        python = _another(session, f"python{version}", *needed, interpreter=interpreter)
         session.log(f"Python {version}")
         # Not `python -m pytest`, which would import the source tree.
-        pytest = str(Path(python).with_name("pytest"))
+        pytest = str(python.with_name("pytest"))
         for chosen in (_ALONE, _TOGETHER):
             _run_tests(
                 session, "-q", *chosen, *session.posargs,
                 pytest=pytest,
                 # The session's own is another one, and IPython says so.
-                env={"VIRTUAL_ENV": str(venv.absolute())},
+                env={"VIRTUAL_ENV": str(python.parent.parent.absolute())},
             )  # fmt: skip
         ran.append(version)
     session.log(f"passed on Python {', '.join(ran)}")
@@ -281,14 +287,9 @@ def types(session: nox.Session) -> None:
 def bare(session: nox.Session) -> None:
     """Import the package with no extras installed."""
     session.install(_wheel(session))
-    modules = ", ".join(
-        f"airview_herald.{name}"
-        for name in (
-            *("airview", "auth", "distributed", "escalation", "herald", "sources"),
-            "telemetry",
-        )
-    )
-    session.run("python", "-c", f"import {modules}", env=_INSTALLED)
+    packages = ("airview", "auth", "distributed", "escalation", "herald", "sources", "telemetry")
+    imports = ", ".join(f"airview_herald.{name}" for name in packages)
+    session.run("python", "-c", f"import {imports}", env=_INSTALLED)
     session.run("python", "-c", _WITHOUT_AIOHTTP, env=_INSTALLED)
     session.run("airview-herald", success_codes=[2])
 
@@ -309,14 +310,9 @@ def package(session: nox.Session) -> None:
     session.install(str(wheel))
     session.run("pytest", "-q", "tests/packaging", env={"RELEASED": str(released)})
 
-    fresh = Path(session.create_tmp()) / "fresh"
-    session.run("python", "-m", "venv", "--clear", str(fresh))
-    python = str(fresh / ("Scripts" if os.name == "nt" else "bin") / "python")
-    session.run(
-        python, "-m", "pip", "install", "--quiet", f"{sdist}[sandbox,progress]", external=True
-    )
+    python = _another(session, "fresh", f"{sdist}[sandbox,progress]")
     program = "tests/packaging/records_a_batch.py"
-    session.run(python, program, external=True, env=_INSTALLED)
+    session.run(str(python), program, external=True, env=_INSTALLED)
 
 
 @nox.session
@@ -377,21 +373,16 @@ def interop(session: nox.Session) -> None:
     """Have the vendor's own client read from the sandbox, each release in its own environment."""
     session.install(f"{_wheel(session)}[sandbox]")
     ours = str(Path(session.bin) / "python")
+    program = "tests/interop/almdrlib_reads.py"
     for name, (_, options) in _ALMDRLIB.items():
-        program = "tests/interop/almdrlib_reads.py"
-        session.run(
-            _almdrlib(session, name), program, ours, *options, external=True, env=_INSTALLED
-        )
+        theirs = _almdrlib(session, name)
+        session.run(theirs, program, ours, *options, external=True, env=_INSTALLED)
 
 
 def _almdrlib(session: nox.Session, name: str) -> str:
     """Make an environment that has a release of the vendor's client; return its interpreter."""
     requirements, _ = _ALMDRLIB[name]
-    venv = Path(session.create_tmp()) / f"almdrlib-{name}"
-    session.run("python", "-m", "venv", "--clear", str(venv))
-    python = str(venv / ("Scripts" if os.name == "nt" else "bin") / "python")
-    session.run(python, "-m", "pip", "install", "--quiet", *requirements, external=True)
-    return python
+    return str(_another(session, f"almdrlib-{name}", *requirements))
 
 
 @nox.session
