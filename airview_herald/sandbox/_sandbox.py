@@ -1,5 +1,6 @@
 """The sandbox itself: what it is made of, and its life."""
 
+import contextlib
 import os
 import threading
 from collections.abc import Collection, Mapping
@@ -270,23 +271,22 @@ class Sandbox:
         """Listen and serve, in a thread of its own.
 
         Raises:
-            OSError: The port or the database cannot be used.
+            OSError: The port or the database cannot be used, or there is no event loop to be had.
             RuntimeError: It is running.
         """
         with self._lifecycle:
             if self._running is not None:
                 raise RuntimeError("the sandbox is running already")
-            listener = listen(self._host, self._port)
-            try:
+            with contextlib.ExitStack() as failed:
+                listener = failed.enter_context(listen(self._host, self._port))
                 database = Database(self._path, AIRVIEW, HERALD, lenient=self._sqlite)
-            except OSError:
-                listener.close()
-                raise
-            # Their users may be gone.
-            self._herald_state.tokens.expire()
-            url = listening_url(listener)
-            server = Server(self._application(url, database), listener)
-            self._running = _Running(url, database, server)
+                failed.callback(database.close)
+                # Their users may be gone.
+                self._herald_state.tokens.expire()
+                url = listening_url(listener)
+                server = Server(self._application(url, database), listener)
+                self._running = _Running(url, database, server)
+                failed.pop_all()
 
     def stop(self) -> None:
         """Close every connection and the database; do nothing when not running."""

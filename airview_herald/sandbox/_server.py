@@ -5,11 +5,12 @@ import contextlib
 import os
 import socket
 import struct
-import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import uvicorn
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from airview_herald.sandbox._loop_thread import LoopThread
 
 # Events that an application sends in place of an answer: to have the connection dropped, with an
 # RST where it says `reset`; and to have the `pieces` of an answer written as they are, `interval`
@@ -77,6 +78,9 @@ class Server:
     Args:
         app: The application.
         listener: The bound socket; it is closed by `stop`.
+
+    Raises:
+        OSError: There is no event loop to be had.
     """
 
     def __init__(self, app: ASGIApp, listener: socket.socket) -> None:
@@ -100,19 +104,16 @@ class Server:
         config.load()
         self._uvicorn = _Uvicorn(config)
         self._listener = listener
-        self._thread = threading.Thread(target=self._run, name="airview-sandbox", daemon=True)
-        self._thread.start()
-        self._uvicorn.listening.wait()
+        self._thread = LoopThread("airview-sandbox", self._serve)
 
     def stop(self) -> None:
         """Stop listening, close every connection and end the thread."""
         self._uvicorn.stop()
         self._thread.join()
 
-    def _run(self) -> None:
-        # One loop on every platform, whatever policy the caller's program sets.
-        with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
-            runner.run(self._uvicorn.serve(sockets=[self._listener]))
+    async def _serve(self, begun: Callable[[], None]) -> None:
+        self._uvicorn.begun = begun
+        await self._uvicorn.serve(sockets=[self._listener])
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def send_or_drop(event: Message) -> None:
@@ -132,11 +133,13 @@ class Server:
 
 
 class _Uvicorn(uvicorn.Server):
-    """Uvicorn that tells when it listens, and is told when to stop instead of polling."""
+    """Uvicorn that tells when it listens, and is told when to stop instead of polling.
 
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self.listening = threading.Event()
+    Attributes:
+        begun: Called when it listens.
+    """
+
+    begun: Callable[[], None]
 
     def stop(self) -> None:
         self._loop.call_soon_threadsafe(self._stopping.set)
@@ -172,7 +175,7 @@ class _Uvicorn(uvicorn.Server):
     async def main_loop(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._stopping = asyncio.Event()
-        self.listening.set()
+        self.begun()
         await self._stopping.wait()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:

@@ -1,5 +1,7 @@
 """The sandbox's start and stop, its record of requests, and its database."""
 
+import asyncio
+import errno
 import gc
 import os
 import socket
@@ -7,6 +9,7 @@ import sqlite3
 import statistics
 import threading
 import time
+from functools import partial
 
 import anyio
 import anyio.to_thread
@@ -15,8 +18,9 @@ import pytest
 import sniffio
 
 from airview_herald import sandbox as package
-from airview_herald.sandbox import Sandbox
+from airview_herald.sandbox import FaultyProxy, Sandbox
 
+_THREADS = ("airview-sandbox", "faulty-proxy")
 SYSTEM = {"name": "s", "stage": "MONITOR"}
 
 
@@ -195,6 +199,26 @@ def test_a_taken_port_is_an_error_before_anything_starts():
 
 
 @pytest.mark.skipif(not socket.has_ipv6, reason="needs IPv6")
+@pytest.mark.parametrize("kind", [Sandbox, partial(FaultyProxy, "127.0.0.1:1", 0)])
+def test_a_thread_that_cannot_serve_is_an_error(kind, monkeypatch):
+    """Whoever starts it is told of what went wrong there, and does not wait for ever."""
+    told = OSError(errno.EMFILE, "Too many open files")
+
+    def fail():
+        raise told
+
+    started = kind()
+    with monkeypatch.context() as patched:
+        patched.setattr(asyncio, "SelectorEventLoop", fail)
+        with pytest.raises(OSError, match="Too many open files") as caught:
+            started.start()
+    assert caught.value is told
+    assert not [each for each in threading.enumerate() if each.name in _THREADS]
+    gc.collect()  # a socket that is left open would be a warning, which is an error
+    with started:
+        assert started.url
+
+
 def test_it_listens_on_ipv6():
     """An IPv6 address is bracketed in the URLs."""
     try:

@@ -1,6 +1,7 @@
 """A proxy below HTTP that spoils some of the connections through it."""
 
 import asyncio
+import contextlib
 import socket
 import threading
 from collections import Counter
@@ -9,6 +10,7 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit
 
+from airview_herald.sandbox._loop_thread import LoopThread
 from airview_herald.sandbox._server import bind, listen, listening_url
 from airview_herald.sandbox.faults._passing import Passing, ProxyFault, Terms
 from airview_herald.sandbox.faults._rates import checked_rates, shares
@@ -76,13 +78,16 @@ class FaultyProxy:
         """Listen and serve, in a thread of its own, with the schedule from its beginning.
 
         Raises:
-            OSError: The address cannot be used.
+            OSError: The address cannot be used, or there is no event loop to be had.
             RuntimeError: It is running.
         """
         if self._running is not None:
             raise RuntimeError("the proxy is running already")
         self._schedule: Schedule[ProxyFault] = Schedule(self._seed, self._in_a_row)
-        self._running = _Running(self._accept, listen(self._host, 0))
+        with contextlib.ExitStack() as failed:
+            listener = failed.enter_context(listen(self._host, 0))
+            self._running = _Running(self._accept, listener)
+            failed.pop_all()
 
     def stop(self) -> None:
         """Close every connection; do nothing when not running."""
@@ -139,10 +144,7 @@ class _Running:
         self._listener = listener
         self._tasks: set[asyncio.Task[None]] = set()
         self._return: asyncio.Task[None] | None = None
-        self._started = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="faulty-proxy", daemon=True)
-        self._thread.start()
-        self._started.wait()
+        self._thread = LoopThread("faulty-proxy", self._serve)
 
     def stop(self) -> None:
         """Close the listener and every connection, and end the thread."""
@@ -153,15 +155,11 @@ class _Running:
         """Close every connection; return when new ones are refused, which ends by itself."""
         asyncio.run_coroutine_threadsafe(self._go_out(seconds), self._loop).result()
 
-    def _run(self) -> None:
-        with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
-            runner.run(self._serve())
-
-    async def _serve(self) -> None:
+    async def _serve(self, begun: Callable[[], None]) -> None:
         self._loop = asyncio.get_running_loop()
         self._stopping = asyncio.Event()
         await self._open()
-        self._started.set()
+        begun()
         await self._stopping.wait()
         if self._return is not None:
             self._return.cancel()
