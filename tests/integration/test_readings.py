@@ -1,63 +1,41 @@
 """The reading routes: what the low-level client sends, and what it makes of the answers."""
 
-from datetime import UTC, datetime
-
 import httpx
 import pytest
+from reading_rows import (
+    APPLICATION_ROW,
+    CHECK_ROW,
+    FLAGGED_ROW,
+    OVERSEEN_ROW,
+    OVERVIEW_ROW,
+    PLACE_ROW,
+    THE_APPLICATION,
+    THE_CHECK,
+    THE_FLAGGED,
+    THE_OVERSEEN,
+    THE_OVERVIEW,
+    THE_PLACE,
+)
 
 from airview_herald.airview import (
-    ApplicationEnvironment,
-    ApplicationReference,
     ApplicationType,
-    ControlOverview,
-    ControlOverviewResource,
     ControlOverviewTotals,
-    ControlSeverity,
-    Environment,
-    FlaggedResource,
-    FlaggedTechnicalControl,
-    MonitoredResourceState,
     QualityModel,
-    RecordedApplication,
     Rows,
-    ServiceType,
-    SystemStage,
-    TechnicalControl,
-    TechnicalControlAction,
 )
 from airview_herald.errors import DecodeError, InputError, InternalServerError, NotFoundError
 from airview_herald.transport import Retry
 
 URL = "https://airview.example/api"
-PAYMENTS = RecordedApplication(9, "Payments", ApplicationType.BUSINESS_APPLICATION)
-PAYMENTS_ROW = {"applicationType": "BUSINESS_APPLICATION", "id": 9, "name": "Payments"}
-PLACE = ApplicationEnvironment(
-    15,
-    PAYMENTS,
-    Environment("Production", "PRD", 1),
-    (ApplicationReference("aws_account_id", "123456789012"),),
-)
-PLACE_ROW = {
-    "application": PAYMENTS_ROW,
-    "applicationId": 9,
-    "environment": {"abbreviation": "PRD", "id": 1, "name": "Production"},
-    "environmentId": 1,
-    "id": 15,
-    "references": [{"reference": "123456789012", "type": "aws_account_id"}],
-}
-CHECK_ROW = {
-    "controlAction": "VULNERABILITY",
-    "controlId": 12,
-    "id": 31,
-    "isBlocking": False,
-    "name": "EC2 patching",
-    "reference": "ec2-patching",
-    "systemId": 4,
-    "ttl": None,
-}
 
 READS = {
-    "applications": ("get_applications", (), "/applications/", [PAYMENTS_ROW], [PAYMENTS]),
+    "applications": (
+        "get_applications",
+        (),
+        "/applications/",
+        [APPLICATION_ROW],
+        [THE_APPLICATION],
+    ),
     "applications of a type": (
         "get_applications",
         (ApplicationType.TECHNICAL_SERVICE,),
@@ -65,34 +43,27 @@ READS = {
         [],
         [],
     ),
-    "application": ("get_application", (9,), "/applications/9", PAYMENTS_ROW, PAYMENTS),
+    "application": ("get_application", (9,), "/applications/9", APPLICATION_ROW, THE_APPLICATION),
     "application environments": (
         "get_application_environments",
         (9,),
         "/applications/9/application-environments",
         [PLACE_ROW],
-        [PLACE],
+        [THE_PLACE],
     ),
     "application environment": (
         "get_application_environment_by_id",
         (15,),
         "/application-environments/15",
         PLACE_ROW,
-        PLACE,
+        THE_PLACE,
     ),
     "technical control": (
         "get_technical_control_by_id",
         (31,),
         "/technical-controls/31",
         CHECK_ROW,
-        TechnicalControl(
-            "EC2 patching",
-            "ec2-patching",
-            TechnicalControlAction.VULNERABILITY,
-            31,
-            is_blocking=False,
-            control_id=12,
-        ),
+        THE_CHECK,
     ),
     "quality models": (
         "get_quality_models",
@@ -105,30 +76,8 @@ READS = {
         "get_control_overviews",
         (9,),
         "/applications/9/control-overviews/",
-        [
-            {
-                "applied": 3,
-                "controlAction": "VULNERABILITY",
-                "exempt": 0,
-                "id": 31,
-                "name": "EC2 patching",
-                "severity": "HIGH",
-                "systemName": "aws-config-feed",
-                "systemStage": "MONITOR",
-            }
-        ],
-        [
-            ControlOverview(
-                31,
-                "EC2 patching",
-                TechnicalControlAction.VULNERABILITY,
-                ControlSeverity.HIGH,
-                "aws-config-feed",
-                SystemStage.MONITOR,
-                applied=3,
-                exempt=0,
-            )
-        ],
+        [OVERVIEW_ROW],
+        [THE_OVERVIEW],
     ),
     "control overviews of a quality model": (
         "get_control_overviews",
@@ -141,35 +90,8 @@ READS = {
         "get_flagged",
         (9,),
         "/aggregations/compliance/9",
-        [
-            {
-                "controlId": 12,
-                "controlName": "Patch servers",
-                "environmentName": "Production",
-                "id": 31,
-                "raisedDateTime": "2023-09-18T13:21:24.123456",
-                "resources": [{"id": 301, "name": "web-1", "status": "none"}],
-                "severity": "high",
-                "systemName": "aws-config-feed",
-                "systemStage": "MONITOR",
-                "technicalControlName": "EC2 patching",
-                "tickets": [],
-            }
-        ],
-        [
-            FlaggedTechnicalControl(
-                31,
-                "EC2 patching",
-                12,
-                "Patch servers",
-                ControlSeverity.HIGH,
-                "Production",
-                "aws-config-feed",
-                SystemStage.MONITOR,
-                datetime(2023, 9, 18, 13, 21, 24, 123456, tzinfo=UTC),
-                (FlaggedResource(301, "web-1"),),
-            )
-        ],
+        [FLAGGED_ROW],
+        [THE_FLAGGED],
     ),
     "totals": (
         "get_control_overview_totals",
@@ -189,26 +111,8 @@ READS = {
         "get_control_overview_resources",
         (9, 31),
         "/aggregations/control-overview-resources/9/?technicalControlId=31",
-        [
-            {
-                "environment": "Production",
-                "id": 301,
-                "name": "web-1",
-                "pending": False,
-                "status": "FLAGGED",
-                "type": "VIRTUAL_MACHINE",
-            }
-        ],
-        [
-            ControlOverviewResource(
-                301,
-                "web-1",
-                "Production",
-                ServiceType.VIRTUAL_MACHINE,
-                MonitoredResourceState.FLAGGED,
-                pending=False,
-            )
-        ],
+        [OVERSEEN_ROW],
+        [THE_OVERSEEN],
     ),
 }
 METHODS = {method: arguments for method, arguments, *_ in READS.values()}

@@ -7,6 +7,20 @@ import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from reading_rows import (
+    APPLICATION_ROW,
+    CHECK_ROW,
+    FLAGGED_ROW,
+    OVERSEEN_ROW,
+    OVERVIEW_ROW,
+    PLACE_ROW,
+    THE_APPLICATION,
+    THE_CHECK,
+    THE_FLAGGED,
+    THE_OVERSEEN,
+    THE_OVERVIEW,
+    THE_PLACE,
+)
 
 from airview_herald.airview import _reading_routes, _routes
 from airview_herald.airview._calls import read_error
@@ -17,26 +31,17 @@ from airview_herald.airview.models import (
     Control,
     ControlSeverity,
     Environment,
-    MonitoredResourceState,
     QualityModel,
     ResourceType,
     ResourceTypeControl,
     Service,
     ServiceType,
-    SystemStage,
     TechnicalControl,
     TechnicalControlAction,
 )
 from airview_herald.airview.readings import (
-    ApplicationEnvironment,
-    ApplicationReference,
     ComplianceGroup,
-    ControlOverview,
-    ControlOverviewResource,
     ControlOverviewTotals,
-    FlaggedResource,
-    FlaggedTechnicalControl,
-    RecordedApplication,
 )
 from airview_herald.errors import DecodeError, RequestFacts
 from airview_herald.transport._call import ErrorBody, Reply, RetryClass
@@ -349,39 +354,13 @@ def test_any_text_survives_its_body(text):
     assert json.loads(call.body)["additionalData"] == text
 
 
-APPLICATION_ENVIRONMENT = {
-    "application": {"applicationType": "BUSINESS_APPLICATION", "id": 9, "name": "Payments"},
-    "applicationId": 9,
-    "environment": {"abbreviation": "PRD", "id": 1, "name": "Production"},
-    "environmentId": 1,
-    "id": 15,
-    "references": [{"reference": "123456789012", "type": "aws_account_id"}],
-}
-THE_APPLICATION = Application(
+PAYMENTS = Application(
     "Payments",
     "123456789012",
     ApplicationType.BUSINESS_APPLICATION,
     Environment("Production", "PRD", 1),
     9,
     15,
-)
-CHECK_ROW = {
-    "controlAction": "VULNERABILITY",
-    "controlId": 12,
-    "id": 31,
-    "isBlocking": False,
-    "name": "EC2 patching",
-    "reference": "ec2-patching",
-    "systemId": 4,
-    "ttl": None,
-}
-THE_CHECK = TechnicalControl(
-    "EC2 patching",
-    "ec2-patching",
-    TechnicalControlAction.VULNERABILITY,
-    id=31,
-    is_blocking=False,
-    control_id=12,
 )
 CONTROL_ROW = {"id": 12, "name": "Patch servers", "qualityModel": "SECURITY", "severity": "HIGH"}
 THE_CONTROL = Control("Patch servers", QualityModel.SECURITY, id=12, severity=ControlSeverity.HIGH)
@@ -403,57 +382,6 @@ GROUP_ROW = {
     "isCompliant": 5,
     "total": 7,
 }
-APPLICATION_ROW = {"applicationType": "BUSINESS_APPLICATION", "id": 9, "name": "Payments"}
-RECORDED = RecordedApplication(9, "Payments", ApplicationType.BUSINESS_APPLICATION)
-THE_PLACE = ApplicationEnvironment(
-    15,
-    RECORDED,
-    Environment("Production", "PRD", 1),
-    (ApplicationReference("aws_account_id", "123456789012"),),
-)
-OVERVIEW_ROW = {
-    "applied": 3,
-    "controlAction": "VULNERABILITY",
-    "exempt": 0,
-    "id": 31,
-    "name": "EC2 patching",
-    "severity": "HIGH",
-    "systemName": "aws-config-feed",
-    "systemStage": "MONITOR",
-}
-OVERSEEN_ROW = {
-    "environment": "Production",
-    "id": 301,
-    "name": "web-1",
-    "pending": False,
-    "status": "FLAGGED",
-    "type": "VIRTUAL_MACHINE",
-}
-FLAGGED_ROW = {
-    "controlId": 12,
-    "controlName": "Patch servers",
-    "environmentName": "Production",
-    "id": 31,
-    "raisedDateTime": "2023-09-18T13:21:24.123456",
-    "resources": [{"id": 301, "name": "web-1", "status": "none"}],
-    "severity": "high",
-    "systemName": "aws-config-feed",
-    "systemStage": "MONITOR",
-    "technicalControlName": "EC2 patching",
-    "tickets": [],
-}
-THE_FLAGGED = FlaggedTechnicalControl(
-    31,
-    "EC2 patching",
-    12,
-    "Patch servers",
-    ControlSeverity.HIGH,
-    "Production",
-    "aws-config-feed",
-    SystemStage.MONITOR,
-    datetime(2023, 9, 18, 13, 21, 24, 123456, tzinfo=UTC),
-    (FlaggedResource(301, "web-1"),),
-)
 
 ANSWERS = {
     "system": (_routes.get_system("x"), SYSTEM_ROW, System(4, "aws-config-feed", "MONITOR")),
@@ -504,19 +432,19 @@ ANSWERS = {
         THE_CHECK,
     ),
     "new application": (
-        _routes.create_application(THE_APPLICATION),
+        _routes.create_application(PAYMENTS),
         {"applicationType": "BUSINESS_APPLICATION", "id": 9, "name": "Payments"},
         9,
     ),
     "application environment": (
         _routes.get_application_environment("aws_account_id", "123456789012"),
-        APPLICATION_ENVIRONMENT,
-        THE_APPLICATION,
+        PLACE_ROW,
+        PAYMENTS,
     ),
     "new application environment": (
         _routes.create_application_environment(9, 1, "aws_account_id", "123456789012"),
-        APPLICATION_ENVIRONMENT,
-        THE_APPLICATION,
+        PLACE_ROW,
+        PAYMENTS,
     ),
     "resource": (
         _routes.get_resource("x", 15),
@@ -529,16 +457,16 @@ ANSWERS = {
         StoredResource(301, "web-1", "i-0abc", 15),
     ),
     "new resource": (_routes.create_resource("x", 15), RESOURCE_ROW, 301),
-    "applications": (_reading_routes.get_applications(None), [APPLICATION_ROW], [RECORDED]),
-    "recorded application": (_reading_routes.get_application(9), APPLICATION_ROW, RECORDED),
+    "applications": (_reading_routes.get_applications(None), [APPLICATION_ROW], [THE_APPLICATION]),
+    "recorded application": (_reading_routes.get_application(9), APPLICATION_ROW, THE_APPLICATION),
     "application environments": (
         _reading_routes.get_application_environments(9),
-        [APPLICATION_ENVIRONMENT],
+        [PLACE_ROW],
         [THE_PLACE],
     ),
     "application environment by id": (
         _reading_routes.get_application_environment_by_id(15),
-        APPLICATION_ENVIRONMENT | {"references": []},
+        PLACE_ROW | {"references": []},
         attrs.evolve(THE_PLACE, references=()),
     ),
     "technical control by id": (
@@ -554,18 +482,7 @@ ANSWERS = {
     "control overviews": (
         _reading_routes.get_control_overviews(9, None),
         [OVERVIEW_ROW],
-        [
-            ControlOverview(
-                31,
-                "EC2 patching",
-                TechnicalControlAction.VULNERABILITY,
-                ControlSeverity.HIGH,
-                "aws-config-feed",
-                SystemStage.MONITOR,
-                applied=3,
-                exempt=0,
-            )
-        ],
+        [THE_OVERVIEW],
     ),
     "flagged": (_reading_routes.get_flagged(9), [FLAGGED_ROW], [THE_FLAGGED]),
     "flagged on the second, without a control": (
@@ -595,16 +512,7 @@ ANSWERS = {
     "overseen resources": (
         _reading_routes.get_control_overview_resources(9, 31),
         [OVERSEEN_ROW],
-        [
-            ControlOverviewResource(
-                301,
-                "web-1",
-                "Production",
-                ServiceType.VIRTUAL_MACHINE,
-                MonitoredResourceState.FLAGGED,
-                pending=False,
-            )
-        ],
+        [THE_OVERSEEN],
     ),
     "compliance": (
         _reading_routes.get_compliance(["applicationId", "applicationName"], None),
@@ -684,8 +592,7 @@ def test_documented_answers_are_read(call, document, value):
         (_routes.get_system("x"), SYSTEM_ROW | {"stage": "QUANTUM"}, lambda v: v.stage),
         (
             _routes.get_application_environment("t", "x"),
-            APPLICATION_ENVIRONMENT
-            | {"application": {"applicationType": "QUANTUM", "id": 9, "name": "n"}},
+            PLACE_ROW | {"application": {"applicationType": "QUANTUM", "id": 9, "name": "n"}},
             lambda v: v.type,
         ),
     ],
@@ -756,7 +663,7 @@ def without(row, name):
         ),
         (
             _routes.get_application_environment("t", "x"),
-            APPLICATION_ENVIRONMENT | {"environment": {"abbreviation": "PRD", "id": 1}},
+            PLACE_ROW | {"environment": {"abbreviation": "PRD", "id": 1}},
             "field missing @ $.environment.name",
             "$.environment.name",
         ),
