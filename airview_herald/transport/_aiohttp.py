@@ -59,7 +59,6 @@ class AiohttpTransport(PoolingTransport["AiohttpConnection"]):
             clock=clock,
         )
         self._make = _connection_class()
-        self._loop: asyncio.AbstractEventLoop | None = None
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request; its slot is freed when the response has arrived, is closed or fails.
@@ -72,7 +71,7 @@ class AiohttpTransport(PoolingTransport["AiohttpConnection"]):
             ConfigurationError: If it is not asyncio that runs.
             RuntimeError: If the transport is closed, or belongs to another event loop.
         """
-        self._check_loop()
+        self._check_loop(_asyncio_loop())
         origin = self._origin(request)
         head = head_of(request)
         timeouts = request.extensions.get("timeout", {})
@@ -94,23 +93,17 @@ class AiohttpTransport(PoolingTransport["AiohttpConnection"]):
             await self._release(connection)
         return response
 
-    def _check_loop(self) -> None:
-        try:
-            loop = asyncio.get_running_loop()
-        except RuntimeError:
-            raise ConfigurationError(
-                "http: AiohttpTransport needs asyncio; use PooledTransport here"
-            ) from None
-        if loop is not self._loop:
-            if self._loop is not None:
-                raise RuntimeError(
-                    "this AiohttpTransport belongs to the event loop that it was first used in, "
-                    "which is not the one that runs here: make one for each event loop"
-                )
-            self._loop = loop
-
     def _connection(self, origin: Origin) -> AiohttpConnection:
         return self._make(origin, self._ssl_context)
+
+
+def _asyncio_loop() -> asyncio.AbstractEventLoop:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        raise ConfigurationError(
+            "http: AiohttpTransport needs asyncio; use PooledTransport here"
+        ) from None
 
 
 def _connection_class() -> type[AiohttpConnection]:

@@ -85,6 +85,7 @@ class PoolingTransport(httpx.AsyncBaseTransport, ABC, Generic[C]):
         self._idle: OrderedDict[C, None] = OrderedDict()
         self._waiters: OrderedDict[_Waiter[C], None] = OrderedDict()
         self._in_use = 0
+        self._loop: object = None
         self._closed = False
 
     @property
@@ -118,6 +119,21 @@ class PoolingTransport(httpx.AsyncBaseTransport, ABC, Generic[C]):
     @abstractmethod
     def _connection(self, origin: Origin) -> C:
         """Return a new connection, not yet open."""
+
+    def _check_loop(self, running: object) -> None:
+        """Refuse another event loop than that of the first request: connections wait in that one.
+
+        Raises:
+            RuntimeError: It is another one.
+        """
+        if running is not self._loop:
+            if self._loop is not None:
+                name = type(self).__name__
+                raise RuntimeError(
+                    f"this {name} belongs to the event loop that it was first used in, "
+                    "which is not the one that runs here: make one for each event loop"
+                )
+            self._loop = running
 
     def _origin(self, request: httpx.Request) -> Origin:
         """Return where a request goes; refuse it if the transport cannot send it there.

@@ -10,6 +10,7 @@ import httpcore
 import httpx
 import sniffio
 
+from airview_herald._event_loop import running_loop
 from airview_herald.transport._body import RequestBody, leave
 from airview_herald.transport._connection_pool import Connection, PoolingTransport, close_all
 from airview_herald.transport._limits import check_awaited
@@ -92,8 +93,9 @@ class PooledTransport(PoolingTransport["_Pooled"]):
 
         Raises:
             httpx.TransportError: As httpx's own transport would.
-            RuntimeError: If the transport is closed.
+            RuntimeError: If the transport is closed, or belongs to another event loop.
         """
+        self._check_loop(running_loop())
         origin = self._origin(request)
         url = request.url
         sent = httpcore.Request(

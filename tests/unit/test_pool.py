@@ -553,6 +553,19 @@ async def test_a_closed_transport_says_so():
         await call(transport)
 
 
+@pytest.mark.parametrize(
+    "backends", [("asyncio", "asyncio"), ("trio", "trio"), ("trio", "asyncio")]
+)
+def test_another_event_loop_is_refused(network, backends):
+    """An instance belongs to the event loop it was first used in: its connections wait there."""
+    transport = PooledTransport(network_backend=network)
+    first, second = backends
+    anyio.run(call, transport, get(), backend=first)
+    with pytest.raises(RuntimeError, match="belongs to the event loop that it was first used in"):
+        anyio.run(call, transport, get(), backend=second)
+    anyio.run(transport.aclose, backend=first)
+
+
 async def test_respx_intercepts_requests(network):
     """Routes of respx answer in place of the network, for more requests than there are slots."""
     async with (
