@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["AirView", "AirViewHeraldError", "Herald", "__version__"]
 
-# Who uses one client does not wait for the other.
+# Loaded on first use: a program with one client need not wait for the imports of the other.
 __getattr__: Callable[[str], Any] = lazily(
     __name__,
     {

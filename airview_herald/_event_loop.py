@@ -15,5 +15,5 @@ def running_loop() -> object:
         return None
     if library == "trio":
         return sys.modules["trio"].lowlevel.current_trio_token()
-    # Whichever runs has been imported by those who run it.
+    # A loop that is running has been imported already.
     return sys.modules["asyncio"].get_running_loop()

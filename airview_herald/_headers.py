@@ -9,9 +9,9 @@ from airview_herald._quoted import quoted
 from airview_herald._secret import Secret
 from airview_herald.errors import ConfigurationError
 
-# A token, as HTTP calls it, and no longer than any that is in use.
+# What HTTP calls a token; no header in use has a longer name.
 _NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,256}")
-# They say where a body ends: another value would make two requests of one.
+# These say where a body ends: a wrong value would turn one request into two.
 _FRAMING = frozenset({"content-length", "transfer-encoding"})
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from airview_herald._quoted import shortened
 
-# How many rows a table shows; more is for a data frame.
+# How many rows a table shows; to see more, make a data frame.
 ROWS = 20
 _CHARACTERS = 120
 _LINE = 40
@@ -83,7 +83,7 @@ def _cells(values: Iterable[Any]) -> str:
 
 
 def _cell(shown: str) -> str:
-    # An id breaks at its hyphens otherwise.
+    # Without this, ids are broken at their hyphens.
     wrap = "" if len(shown) > _LINE else ";white-space:nowrap"
     return f'<td style="{_CELL}{wrap}">{shown}</td>'
 

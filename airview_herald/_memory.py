@@ -47,7 +47,7 @@ class Memory(Generic[K, V]):
 
     def __init__(self, capacity: int) -> None:
         self._capacity = capacity
-        # A plain dict walks over all that was evicted to find the next one to evict.
+        # A plain dict would step over every evicted slot to find the next key to evict.
         self._known: OrderedDict[K, V] = OrderedDict()
         self._flights: dict[K, _Flight[V]] = {}
 
@@ -125,7 +125,7 @@ class Memory(Generic[K, V]):
         except DeadlineError as error:
             flight.late = copy.copy(error)
             raise
-        except CooldownError:  # a batch's patience, and nobody else's
+        except CooldownError:  # it was this batch's patience that ended, not that of others
             raise
         except AirViewHeraldError as error:
             flight.error = copy.copy(error)

@@ -9,9 +9,9 @@ import httpx
 
 from airview_herald.errors import ConfigurationError
 
-# What a URL means that names no port.
+# The port that a URL means when it names none.
 PORTS: Final = {"http": 80, "https": 443}
-# What is wrong with a URL quotes the part that is, however long.
+# Reasons quote the wrong part of a URL, which may have any length.
 _LONGEST_REASON: Final = 200
 
 

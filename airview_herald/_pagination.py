@@ -16,7 +16,7 @@ from airview_herald.errors import InputError, LimitError, PaginationError
 
 T = TypeVar("T")
 
-# A URL may hold no more.
+# A longer one would not fit into a URL.
 _LONGEST_CURSOR = 8_000
 # How many empty pages in a row are followed, and how many pages are searched for a lost place.
 _PATIENCE = 10
@@ -145,7 +145,7 @@ class Paginator(Generic[T]):
         """Return an iterator over every item."""
         return _Items(self._pages(), self._give, self._most_items)
 
-    # Type checkers know already that there is no `for`.
+    # For type checkers it is enough that there is no `__iter__`.
     if not TYPE_CHECKING:
 
         def __iter__(self) -> NoReturn:

@@ -10,7 +10,7 @@ import attrs
 
 Record = dict[str, Any]
 
-# Marks a field that holds what a sender put into an object beside its attributes.
+# Marks the field that holds what a sender added to an object beside its known attributes.
 CONTENT = "content"
 
 
@@ -33,7 +33,7 @@ def record(row: Any, *, content: bool = True) -> Record:
             _put(found, field.name, getattr(row, field.name), content)
     for field in fields:
         if content and field.metadata.get(CONTENT):
-            # What did not fit an attribute is under the attribute's name, and takes its place.
+            # A value that did not fit its attribute is kept here under that name, and wins.
             found.update(_plain(getattr(row, field.name), content))
     return found
 

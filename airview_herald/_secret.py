@@ -12,12 +12,12 @@ from urllib.parse import quote_plus
 from airview_herald.errors import ConfigurationError
 
 _MASK = "**********"
-# Shorter texts are in other words too.
+# Anything shorter also turns up inside ordinary words.
 _LONG_ENOUGH = 4
 _PLAIN = re.compile("[A-Za-z0-9]+")
-# As much of a secret is compared wherever it may begin.
+# How many characters have to match, in order, before a secret counts as found.
 _HEAD = 32
-# Far above any token; what reads a request takes no longer head.
+# Far longer than any token; servers read no request head as long as this.
 _LONGEST = 65_536
 
 
@@ -39,7 +39,7 @@ class Secret:
         self._value = value.reveal() if isinstance(value, Secret) else value
         rule = _broken_rule(self._value)
         if rule:
-            # What shows the variables of a traceback's frames would show it.
+            # Error reporters show the variables of a traceback's frames.
             del value, self._value
             raise ConfigurationError(f"{name}: {rule}")
 
@@ -76,7 +76,7 @@ def masked(content: bytes, secrets: Iterable[str | Secret]) -> bytes:
     """
     forms = {form for secret in secrets for form in _forms(secret)}
     for form in sorted(forms, key=len, reverse=True):
-        # No encoder touches letters and digits: without them there is nothing to look for.
+        # No encoding changes letters and digits, so this cheap test rules out most secrets.
         if max(_PLAIN.findall(form), key=len, default="").encode() in content:
             content = _encoded(form).sub(_MASK.encode(), content)
     return content

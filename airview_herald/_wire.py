@@ -26,11 +26,11 @@ from airview_herald.errors import DecodeError, RequestFacts
 
 T = TypeVar("T")
 
-# What a path shows of a name that the server chose.
+# How much of a name chosen by the server is shown in a path.
 _LONGEST_NAME = 80
-# What a row keeps of the answer.
+# Fields that hold parts of the answer itself, and so are not read from it.
 _KEPT = ("extra", "raw")
-# The values of a type that are what they have to be.
+# Values that already have the right type need no hook.
 _AS_THEY_ARE = {Id: str, Flag: bool, str: str, float: float}
 
 

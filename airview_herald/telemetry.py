@@ -39,7 +39,7 @@ _SCOPE = "airview_herald"
 _ID = re.compile(r"(?<=/)\d+(?=/|$)")
 _TOO_MANY = 429
 _ERRORS = 400
-# In seconds, as the conventions want them.
+# Bounds of the histogram's buckets in seconds, as the semantic conventions advise.
 _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
 
 
@@ -136,7 +136,7 @@ class OpenTelemetry(Telemetry):
         scope = (_SCOPE, __version__)
         self._trace = trace
         self._tracer = trace.get_tracer(*scope, tracer_provider)
-        # Not what the environment names: baggage is for those that it was packed for.
+        # Not the propagators of the environment: baggage must not leave for another company.
         self._propagator = tracecontext.TraceContextTextMapPropagator()
         meter = metrics.get_meter(*scope, meter_provider)
         self._active = meter.create_up_down_counter(
@@ -277,7 +277,7 @@ class OpenTelemetry(Telemetry):
 
     def _failed(self, span: Span, error: BaseException) -> None:
         span.set_attribute("error.type", _type(error))
-        # The words of an error may quote what the service answered.
+        # Only the type is exported: an error's message may quote the service's answer.
         span.set_status(self._trace.StatusCode.ERROR, type(error).__name__)
         if isinstance(error, errors.AirViewHeraldError) and error.ambiguous:
             span.set_attribute("airview_herald.ambiguous", value=True)

@@ -59,7 +59,7 @@ async def create_or_adopt(
         ended = transport.settled_at()
         doubt_until(ended)
         found = await look()
-        # A fault that AirView itself reports has ended.
+        # When AirView itself has reported a fault, the request is over: no need to wait.
         if found is None and not doubt.own:
             try:
                 await transport.wait_until(ended, operation)

@@ -125,7 +125,7 @@ class BareApplications:
             raise self._given_up(asker, application, "no list had the ids before it")
         try:
             await asker.sender.transport.wait_until(doubt.until, asker.operation)
-            # Before the list is asked for: others make applications while it is on its way.
+            # Taken before the list is asked for: others may make applications in the meantime.
             known = self._watermark.known(application.type)
             every = await asker.backend.get_applications(application.type)
             found = await self._candidates(asker, application, doubt.above, every)

@@ -46,7 +46,7 @@ def open_bar(total: int | None) -> Bar | None:
     stream = sys.stderr
     if stream is None:  # a program without a console
         return None
-    # While one of them is shown rich stands between the program and its terminal.
+    # While rich shows a bar, it replaces `sys.stderr` by a proxy of the terminal.
     terminal = getattr(stream, "rich_proxied_file", None)
     if terminal is not None and RichBar.is_on(terminal):
         return RichBar(terminal, total)
@@ -107,7 +107,7 @@ class RichBar:
         total: How many events there are; `None` when that is not known.
     """
 
-    # A terminal is the whole process's, and so is what is shown on it.
+    # The whole process shares a terminal, and so the bars on it.
     _shown: ClassVar[dict[TextIO, Progress]] = {}
     _changing: ClassVar[threading.Lock] = threading.Lock()
 
@@ -172,7 +172,7 @@ class TqdmBar:
         total: How many events there are; `None` when that is not known.
     """
 
-    # As for rich's: the terminal is the whole process's.
+    # Shared by the process, as for rich's bars.
     _shown: ClassVar[list[tqdm[Any]]] = []
     _changing: ClassVar[threading.Lock] = threading.Lock()
 

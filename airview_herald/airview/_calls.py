@@ -22,7 +22,7 @@ _OK = 200
 _CREATED = 201
 _NO_CONTENT = 204
 _UNPROCESSABLE = 422
-# What AirView answers with a phrase alone.
+# Statuses that AirView answers with only a phrase as the body.
 _BARE = frozenset({400, 409})
 
 _converter = make_converter()

@@ -146,7 +146,7 @@ class Catalogue:
         try:
             return await self._define(asker, key, given, create)
         except InputError as late:
-            # Of the parent: that it is new, and lacks a field, is found out under way.
+            # The error is about the parent, which turned out to be new and to lack a field.
             raise InputError(f"technical_control.{late.field}", late.rule, given) from late
 
     def _link(
@@ -166,7 +166,7 @@ class Catalogue:
                 if not differing:
                     self._linked.put(given.reference, _Linked((given, stored, parent), whole))
                 return whole
-        # Where the server has no such control, its name says more than no id.
+        # If the server has no such control there is no id to tell: its name says more.
         key, other = ("technical_control", given.reference), parent.id or control.name
         asker.notes.differ([Mismatch(*key, "control_id", stored.control_id, other)])
         return stored

@@ -34,7 +34,7 @@ class Check(Shown):
     system_id: int | None
 
 
-# No resource type has this reference, and none is needed: a 404 of AirView's own is an answer.
+# No resource type has this reference. None is needed: AirView's own 404 is answer enough.
 _ANY_REFERENCE = "airview-herald-check"
 
 

@@ -20,7 +20,7 @@ class Coalescing:
     def __init__(self) -> None:
         self._holders: dict[Ticket, Held] = {}
         self._waiting: dict[Hashable, int] = {}
-        # The newest event of each lane that was sent, as long as older ones may wait.
+        # The newest event sent in each lane, kept while older events of the lane may be waiting.
         self._sent: dict[Hashable, Held] = {}
 
     def admit(self, held: Held, ticket: Ticket) -> None:

@@ -131,7 +131,7 @@ async def _list_applications(asker: Asker, kept: list[_Kept]) -> set[_Kept]:
     try:
         every = {row.id: row.name for row in await asker.backend.get_applications()}
     except (DecodeError, StatusError) as error:
-        # A row that nobody can read spoils the list for good: events go on without it.
+        # A row that cannot be read makes every later reading fail too: go on without the list.
         if is_systemic(error):
             raise
         return set()

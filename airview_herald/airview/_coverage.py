@@ -79,7 +79,7 @@ class Coverage:
         self.named: frozenset[str] = frozenset(self.applications)
         self.missing: list[str] = []
         self.doubt: str = ""
-        # 64 bits of each lane's key in place of three texts: a million events take some 60 MB.
+        # 64-bit hashes in place of three texts: the lanes of a million events take some 60 MB.
         self.listed: set[int] = set(listed)
 
     def cover(self, event: ComplianceEvent) -> None:

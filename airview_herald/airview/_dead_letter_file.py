@@ -39,7 +39,7 @@ class DeadLetterFile:
         self._path = path
         self._file = file
         self._end = 0
-        # Where the letters are that are not superseded; SQLite keeps what is large on disk.
+        # Offsets of the letters not yet superseded. An unnamed SQLite database spills to disk.
         self._index = sqlite3.connect("", isolation_level=None, check_same_thread=False)
         self._letters = 0
 

@@ -12,7 +12,7 @@ from airview_herald.airview._outcomes import Outcome
 from airview_herald.airview._positions import fingerprint, lane_of_event
 from airview_herald.errors import AirViewHeraldError
 
-# What reconciliation adds is newer than all of the input.
+# Events added by reconciliation count as newer than all of the input.
 _LAST = 2**62
 
 

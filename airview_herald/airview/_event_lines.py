@@ -16,7 +16,7 @@ from airview_herald.airview.models import ComplianceEvent
 
 T = TypeVar("T")
 
-# How a line begins that is a dead letter; one byte follows, and says whether it is superseded.
+# How the line of a dead letter begins. The next byte, `0` or `1`, tells if it is superseded.
 DEAD_LETTER = b'{"dead_letter":{"superseded":'
 _MARK = b'"dead_letter"'
 _MAX_REPR = 10_000
@@ -92,7 +92,7 @@ def encode_letter(event: Any, letter: Mapping[str, Any]) -> bytes:
     except LineError:
         fields["unreadable"] = _shown(event)
         line = b"{}"
-    # The first field's place in the line is fixed: it is overwritten there.
+    # `superseded` stays the first field, at a fixed offset, so that it can be overwritten.
     head = DEAD_LETTER + b"0," + dump(fields)[1:]
     return head + b"}\n" if line == b"{}" else head + b"," + line[1:] + b"\n"
 

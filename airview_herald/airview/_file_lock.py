@@ -8,7 +8,7 @@ from io import FileIO
 if sys.platform == "win32":
     import msvcrt
 
-    # Far beyond what is written: there a locked byte cannot be read either.
+    # Far beyond the content, as Windows keeps others even from reading a locked byte.
     _PLACE = 2**62
 
     def try_lock(file: FileIO) -> bool:

@@ -66,7 +66,7 @@ class FrameworkCatalogue:
         self, asker: Asker, objective: FrameworkControlObjective, control: Control
     ) -> FrameworkControlObjectiveLink:
         """Return the link of a control objective to a control, recording whatever is new."""
-        # The control comes first: without a quality model it may turn out not to be recordable.
+        # The control comes first: if it lacks a quality model it may be impossible to record.
         linked = await self._catalogue.control(asker, control)
         placed = await self.objective(asker, objective)
         return await self._definitions.define(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import anyio
 
-# How much the last answer counts.
+# The weight of the latest answer in the average.
 _LEARNING = 0.25
 
 
@@ -18,7 +18,7 @@ class Guess:
     __slots__ = ("_known", "_scout")
 
     def __init__(self) -> None:
-        # How likely it is: `None` as long as nothing was found out.
+        # The estimated probability; `None` before the first answer.
         self._known: float | None = None
         self._scout: anyio.Event | None = None
 

@@ -109,7 +109,7 @@ class IngestSettings:
             InputError: They would be.
         """
         letters, files = self.dead_letters, getattr(events, "files", ())
-        # What is not one of our sources may mean anything by that.
+        # On an iterable that is not one of our sources `files` may mean anything.
         if letters is None or not isinstance(files, tuple):
             return
         if any(_are_one(file, letters) for file in files):

@@ -71,7 +71,7 @@ class Notes:
         """Note, and log, an application that may be left over; return what there is to say."""
         told = f"application {identifier} ({name!r}) may be left without an environment"
         orphan = Orphan(name, identifier)
-        # Of those without an id each is another one.
+        # Without an id, two of one name cannot be told apart: each counts.
         if identifier is None or orphan not in self.orphans:
             logger.warning("%s", printable(told))
             if len(self.orphans) < KEPT_NOTES:

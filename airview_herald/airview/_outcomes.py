@@ -164,7 +164,7 @@ class IngestReport:
         elapsed: Seconds since the run began; until its end, when it has ended.
     """
 
-    # Whether `concurrency` was lowered by the server only.
+    # Whether a lower `concurrency` can only be the server's doing.
     concurrency_tells = True
 
     inputs: int = 0

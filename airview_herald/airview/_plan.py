@@ -110,7 +110,7 @@ class Planner:
         needs = self._needs
         await needs.collect(events)
         system = await self._find_system()
-        # Without a system there are no technical controls of it, and to ask would be to make it.
+        # A system that does not exist has no technical controls, and asking would create it.
         keys = [key for key in needs.given if system is not None or key[0] != "technical_control"]
         await for_each(keys, self._look, at_once=self._concurrency)
         needs.fail_what_cannot_be_made(self._stored)

@@ -23,7 +23,7 @@ from airview_herald.airview.readings import (
 )
 from airview_herald.transport._call import Call, Reply
 
-# The server lower-cases a filter, and its grammar is not documented for any other letter.
+# The server lower-cases filters, and documents nothing for other characters.
 _FILTERABLE = re.compile(r"[A-Za-z0-9_. /-]+")
 
 

@@ -192,7 +192,7 @@ class Reconciler:
         with self._reading() as asker:
             every = await asker.backend.get_application_environments(covered.id)
             names = [each.environment.name for each in every]
-            # Systems group, though the answer leaves their names out.
+            # The server groups by system although it leaves the systems' names out.
             conditions = " and ".join(_of_system(covered.id, system))
             systems = await asker.backend.get_compliance(["systemName"], conditions)
         return names.count(covered.environment) == 1 and len(systems) == 1

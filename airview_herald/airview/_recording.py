@@ -133,7 +133,7 @@ class Recorder:
                 await self._save(errand, asker)
             except BadRequestError as refusal:
                 restored = refusal.own and await self.catalogue.recheck(asker, errand.event, seen)
-                # A resource may be gone alone; `_save` has forgotten its id.
+                # The resource alone may have been removed; `_save` has forgotten its id by now.
                 gone = refusal.own and errand.stage is Stage.MONITORED_RESOURCE
                 if not (restored or gone):
                     raise
@@ -176,7 +176,7 @@ class Recorder:
     async def _save(self, errand: Errand, asker: Asker) -> None:
         event, catalogue = errand.event, self.catalogue
         errand.stage = Stage.DEFINITIONS
-        # The technical control comes first: its parent may turn out not to be recordable.
+        # The technical control comes first: its parent may be impossible to record.
         try:
             technical_control = await catalogue.technical_control(asker, event.technical_control)
         except InputError as late:

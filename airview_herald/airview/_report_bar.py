@@ -60,5 +60,5 @@ class ReportBar:
             yield
         except Exception:
             logger.warning("the bar of a batch's progress cannot be shown", exc_info=True)
-            # It may have hidden the cursor, or have a thread that draws it.
+            # The broken bar may have hidden the cursor, or have a thread that draws.
             self._leave()

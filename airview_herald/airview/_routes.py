@@ -32,7 +32,7 @@ from airview_herald.airview.models import (
 from airview_herald.airview.readings import ApplicationEnvironment, RecordedApplication
 from airview_herald.transport._call import Call, Reply
 
-# Without what is asked for here nothing is recorded.
+# Named because its errors end a batch: nothing can be recorded without a system.
 SYSTEMS = "/systems/"
 
 

@@ -41,7 +41,7 @@ from airview_herald.errors import InputError
 MAX_TEXT = 500
 MAX_ABBREVIATION = 10
 MAX_ADDITIONAL_DATA = 8000
-# No server takes a request line as long as this becomes: gunicorn's may have 8,190 bytes.
+# No server accepts a request line this long; gunicorn's limit is 8,190 bytes.
 MAX_FILTER = 16_000
 MAX_ID = 2**31 - 1
 

@@ -155,7 +155,7 @@ class Settler:
         if may_be_running(operation):
             self.settle(held, OutcomeStatus.UNKNOWN)
         elif newer is not None:
-            # Sent again, from its letter say, it would put an older state over a newer one.
+            # A dead letter, sent again, would replace the newer state by this older one.
             self.settle(held, OutcomeStatus.SKIPPED, newer=newer)
         else:
             self.settle(held, OutcomeStatus.NOT_ATTEMPTED)

@@ -11,7 +11,7 @@ import attrs
 
 from airview_herald.airview._outcomes import IngestReport, OutcomeStatus
 
-# The rate is that of the last seconds, so that it follows what the server takes.
+# Seconds over which the rate is taken, so that it follows the server's present speed.
 _MEMORY = 10.0
 _MINUTE = 60
 _HOUR = 3600
@@ -131,9 +131,9 @@ class Watch:
         report = self._report
         done = sum(getattr(report, status.value) for status in OutcomeStatus)
         sent = report.recorded + report.failed + report.unknown
-        # Reconciliation adds events.
+        # Events added by reconciliation were in no total.
         total = None if self._total is None else max(self._total, report.inputs)
-        # At the end it is that of the whole.
+        # The last line shows the rate of the whole batch.
         pace = Pace() if ended else self._pace
         return Standing(report, done, total, pace.at(report.elapsed, sent), ended)
 

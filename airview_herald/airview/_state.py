@@ -32,7 +32,7 @@ logger = logging.getLogger("airview_herald")
 _APPLICATION_ID = 0x41564853
 _VERSION = 3
 _LONGEST_REASON = 200
-# What columns hold: SQLite itself would take anything.
+# The types of the columns, which SQLite itself does not enforce.
 _COUNT = Annotated[int, msgspec.Meta(ge=0)]
 _RUN = tuple[str, _COUNT, float, _COUNT, _COUNT, _COUNT]
 _CALLED = tuple[_COUNT, _COUNT, str]
@@ -203,7 +203,7 @@ class StateFile:
         connection.execute("PRAGMA synchronous = NORMAL")
         key = (config.base_url, config.system_name, config.referencing_type)
         with _transaction(connection):
-            # Nobody can make the file now, and one whose making was cut off is empty again.
+            # The transaction keeps others from making the file; one left half made is empty again.
             if not connection.execute("SELECT 1 FROM sqlite_master").fetchone():
                 tables.make(connection, key, run)
                 connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
@@ -278,7 +278,7 @@ def _told(path: str) -> Iterator[None]:
     try:
         yield
     except (LineError, UnicodeDecodeError, msgspec.ValidationError) as error:
-        # What is wrong may be quoted by the first.
+        # The reason of a `LineError` may quote the file.
         raise _damaged(path, plain(str(error))[:_LONGEST_REASON]) from None
     except (sqlite3.Error, OSError) as error:
         name = getattr(error, "sqlite_errorname", "")

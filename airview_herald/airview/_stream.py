@@ -83,10 +83,10 @@ class IngestStream:
                 self._run.cut()
                 await self._tasks.__aexit__(type(again), again, again.__traceback__)
                 raise
-            # A cancellation from outside reaches the batch by itself, and comes out as it is.
+            # A cancellation from outside also reaches the batch's tasks, and leaves unchanged.
             if isinstance(error, anyio.get_cancelled_exc_class()):
                 return await self._tasks.__aexit__(kind, error, traceback)
-            # So does any other error: the task group would wrap it.
+            # Any other error has to leave unchanged too, where the task group would wrap it.
             self._tasks.cancel_scope.cancel()
             await self._tasks.__aexit__(None, None, None)
             return None
@@ -96,7 +96,7 @@ class IngestStream:
     def __aiter__(self) -> Self:
         return self
 
-    # Those who check types know already that there is neither.
+    # For type checkers it is enough that there is neither method.
     if not TYPE_CHECKING:
 
         def __enter__(self) -> NoReturn:

@@ -17,8 +17,8 @@ from airview_herald.airview._notes import Asker
 from airview_herald.airview.readings import RecordedApplication
 from airview_herald.errors import DecodeError, StatusError
 
-_NEWS = 1.0  # seconds for which nothing else is asked
-_SHARE = 20.0  # reading lists takes at most one part in so many of the time
+_NEWS = 1.0  # seconds for which a list counts as new, at least
+_SHARE = 20.0  # or so many times as long as it took to read it
 
 
 @attrs.frozen
@@ -94,7 +94,7 @@ class Watermark:
             if forgotten == self._forgotten:
                 self._listings[kind] = listing
                 break
-            listing = None  # it was of the server as it was before
+            listing = None  # it shows the server before it was restored
         return max((listing.highest, *self._made.values()))
 
     def _is_old(self, listing: _Listing, now: float) -> bool:

@@ -25,10 +25,10 @@ PRODUCTION = "https://api.global-services.global.alertlogic.com"
 TOKEN_HEADER = "x-aims-auth-token"  # noqa: S105 - a header's name
 _SESSION_HEADER = "x-aims-session-token"
 _MARGIN = 60.0
-# Two of them fit into a header, whatever their letters.
+# Two of this length fit into one header, however many bytes their characters take.
 _LONGEST = 4_000
 _MARGIN_SHARE = 0.5
-# Numbers by now; `.` and `..` would be other paths.
+# In practice a number. `.` and `..` would change the path of a URL.
 _ACCOUNT = re.compile(r"(?!\.+$)[!-~]{1,100}")
 _MORE_THAN_IDS = 2**64
 _HALF = re.compile("[\ud800-\udfff]")
@@ -158,7 +158,7 @@ class AimsAuth(RefreshingAuth):
         facts = RequestFacts("POST", f"{self._url}/aims/v1/authenticate", status, attempts=1)
         if status != httpx.codes.OK:
             said = answer.get("error")
-            # Only codes that are known: whatever else it says may repeat a credential.
+            # Only known codes are repeated: anything else may contain a credential.
             code = said if isinstance(said, str) and said in _REFUSALS else None
             why = _REFUSALS[code] if code else wrong if status == httpx.codes.UNAUTHORIZED else ""
             raise AuthenticationError(
@@ -200,7 +200,7 @@ def _basic(
         raise ConfigurationError(f"{name_field}: must be given together with {secret_field}")
     if secret is None:
         raise ConfigurationError(f"{secret_field}: must be given together with {name_field}")
-    # No variable holds what a `Secret` does: a traceback may be shown with its variables.
+    # A secret is never put into a variable, since error reporters show those of a traceback.
     for field, value in ((name_field, name), (secret_field, secret)):
         if not isinstance(_revealed(value), str) or not _revealed(value):
             raise ConfigurationError(f"{field}: must be a text that is not empty")
@@ -245,7 +245,7 @@ async def _ask(mfa_code: MfaCode) -> str:
         if inspect.iscoroutinefunction(mfa_code):
             code = await mfa_code()
         else:
-            # In a list: trio takes no coroutine out of a thread.
+            # In a list, because trio refuses to return a coroutine from a thread.
             [code] = await to_thread.run_sync(lambda: [mfa_code()], abandon_on_cancel=True)
             if inspect.isawaitable(code):
                 code = await code

@@ -92,8 +92,8 @@ class AzureCredential(RefreshingAuth):
                 f"{self._name} gave no token within {self._timeout:g} seconds"
             ) from None
         except Exception as error:  # noqa: BLE001 - a credential of any maker may raise anything
-            # The error itself may hold the request that carried the secret. To its words
-            # azure-core adds the answer, which may be a page that repeats the request.
+            # The error may hold the request that carried the secret, so only its words are kept;
+            # not those after "Content:", an answer that may repeat the request.
             words = str(error).partition("\nContent: ")[0][:_LONGEST]
             raise AuthenticationError(
                 f"{self._name} gave no token: {type(error).__name__}: {words}"
@@ -104,7 +104,7 @@ class AzureCredential(RefreshingAuth):
         ask = partial(self._get_token, *self._scopes)
         if inspect.iscoroutinefunction(self._get_token):
             return await ask()
-        # In a list: trio takes no coroutine out of a thread.
+        # In a list, because trio refuses to return a coroutine from a thread.
         [answer] = await to_thread.run_sync(lambda: [ask()], abandon_on_cancel=True)
         return await answer if inspect.isawaitable(answer) else answer
 

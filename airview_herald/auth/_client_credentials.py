@@ -22,7 +22,7 @@ _LEEWAY = 60.0
 _LEEWAY_SHARE = 0.1
 _LONGEST_SCOPE = 8_000
 _LONGEST_WORDS = 2_000
-# One label or more of a host's name; a directory's id, or its domain.
+# Labels of a host's name: a directory's id or domain.
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,250}[A-Za-z0-9])?")
 
 

@@ -18,7 +18,8 @@ from airview_herald.errors import AirViewHeraldError, CooldownError, DeadlineErr
 
 logger = logging.getLogger("airview_herald")
 
-# A request's extension: called with the error of each token that is asked for, or with `None`.
+# The name of a request's extension: a function that is called after each request for a token,
+# with its error or `None`.
 REFRESHED = "airview_herald.refreshed"
 
 
@@ -67,7 +68,7 @@ class RefreshingAuth(httpx.Auth):
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.clock = clock
         self._token: Token | None = None
-        # One for each event loop that has one: nobody can wait in another one's.
+        # One for each event loop, since nobody can wait for another loop's.
         self._flights: dict[object, _Flight] = {}
 
     @abstractmethod
@@ -111,12 +112,12 @@ class RefreshingAuth(httpx.Auth):
                         step = await obtaining.asend(response)
                     token = flight.token = self._token = step
                     _tell(request, None)
-                except (CooldownError, DeadlineError) as error:  # the leader's own alone
+                except (CooldownError, DeadlineError) as error:  # it concerns the leader alone
                     _tell(request, error)
                     raise
                 except AirViewHeraldError as error:
-                    # Told by a fresh one: the frames and the errors behind it hold what was sent
-                    # for a token, and what came back.
+                    # A copy without traceback and causes, which hold what was sent for a token and
+                    # what came back.
                     flight.error = error.amended()
                     _tell(request, error)
                 finally:
@@ -149,7 +150,7 @@ async def _shared(flight: _Flight) -> Token | None:
     await flight.landed.wait()
     if flight.error is not None:
         raise copy.copy(flight.error)
-    # Used however short its life, or all would fetch for ever.
+    # Used even if it is about to expire, or everybody would fetch for ever.
     return flight.token
 
 

@@ -14,7 +14,7 @@ from airview_herald.cli._trust import Authorities, Certificate, Key, verifying
 from airview_herald.transport._options import TIMEOUT
 
 _CONNECTION = Group.create_ordered("Connection")
-# Reading routes ask for no system, and a client has one.
+# A client has to have a system's name, though reading routes make no use of it.
 _NO_SYSTEM = "airview-herald"
 
 Stage: TypeAlias = Literal["BUILD", "MONITOR"]

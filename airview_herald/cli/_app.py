@@ -41,7 +41,7 @@ are 3, 5 and 130."""
 _HERE = "airview_herald.cli"
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _CANCELLATIONS = 2
-# Seconds to close files and tell how it ended, for who has asked twice.
+# Seconds left to close files and report, once somebody has asked twice to end.
 _MOMENT = 1.0
 
 
@@ -62,7 +62,7 @@ def application() -> App:
         for command, summary in commands.items():
             group.command(f"{_HERE}.{module}:{command}_", name=command, help=summary)
         app.command(group)
-    # Its parser is the sandbox's own.
+    # The sandbox parses its arguments itself.
     text = "Serve AirView and Herald on this machine."
     app.command(
         f"{_HERE}._sandbox:sandbox", name="sandbox", help=text, help_flags=[], version_flags=[]
@@ -102,7 +102,7 @@ _SUBSCRIPTIONS = {
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code; what goes wrong is told in one line."""
     _have_streams()
-    # On the handler too: Dask's loggers have a level of their own, and would say how busy it is.
+    # Set on the handler too, because Dask's loggers have a level of their own, and are chatty.
     logging.basicConfig(handlers=[_Lines(logging.WARNING)], level=logging.WARNING)
     try:
         code = _run(sys.argv[1:] if arguments is None else arguments)
@@ -174,10 +174,10 @@ class _Signals:
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - for the type checker
         self._cancel = partial(task.get_loop().call_soon_threadsafe, task.cancel)
-        # Not the event loop's handlers: it hears nothing while something holds it up.
+        # Not by the event loop, which handles no signal while something blocks it.
         for number in _SIGNALS:
             signal.signal(number, self._hear)
-        # Behind the last thread Python forgets what it does at a signal, and would be killed by it.
+        # When Python ends it restores the default actions, by which a late signal would kill it.
         atexit.register(_hear_nothing)
         try:
             yield
@@ -193,7 +193,7 @@ class _Signals:
             moment.daemon = True
             try:
                 moment.start()
-            except RuntimeError:  # Python ends, and begins no more threads
+            except RuntimeError:  # Python is ending, and starts no more threads
                 os._exit(ExitCode.INTERRUPTED)
 
 

@@ -50,12 +50,12 @@ async def on_cluster(  # noqa: PLR0913 - what `ingest` was told
     """
     _check(files, system, batch)
     distributed, delayed = _dask()
-    # The workers read, and they are somewhere else.
+    # The workers read it, and their working directory is another one.
     if reading.base is not None:
         reading = attrs.evolve(reading, base=_absolute(reading.base))
     sources = [delayed(Inputs)([_absolute(file)], reading) for file in files]
     try:
-        # A client that finds it wrong leaves coroutines behind.
+        # Checked here, because Dask's client leaves coroutines behind when an address is wrong.
         import_module("distributed.comm").get_address_host_port(cluster.scheduler)
     except ValueError as error:
         raise UsageError("--scheduler", f"{cluster.scheduler} is no address: {error}") from None
@@ -152,7 +152,7 @@ def _progress(*, shown: bool) -> Iterator[Any]:
     if not shown:
         yield lambda _: None
         return
-    # Only a terminal needs them.
+    # Imported only where there is a terminal to draw on.
     from rich.console import Console  # noqa: PLC0415
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn  # noqa: PLC0415
 

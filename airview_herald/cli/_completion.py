@@ -8,8 +8,8 @@ from typing import Literal
 from airview_herald.cli._app import application
 from airview_herald.cli._ends import ExitCode
 
-# cyclopts defines a function. What zsh finds in its fpath is run to complete, whatever the file is
-# called; what it reads at its start only says who completes.
+# cyclopts's script defines a function. zsh may run the script itself as a completion, from its
+# fpath, or read it at start, when it only has to register the function.
 _ZSH = """
 if (( $+compstate )); then
   _cyclopts_airview-herald "$@"

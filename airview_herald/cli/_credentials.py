@@ -14,7 +14,7 @@ from airview_herald.auth import _environment as environment
 from airview_herald.cli._ends import UsageError
 from airview_herald.cli._file_names import beginning, called
 
-# More is no token, and a device would have no end.
+# No token is longer; and a device such as /dev/zero never ends.
 _LONGEST = 64 * 1024
 
 

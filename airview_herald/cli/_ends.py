@@ -24,14 +24,14 @@ from airview_herald.errors import (
     UnauthorizedError,
 )
 
-# What no terminal should act on, wherever it came from: controls, Unicode's line ends, what turns
-# the direction of what follows; and halves of surrogate pairs, which it cannot be sent.
+# What no terminal should act on: control characters, Unicode's line ends and changes of direction.
+# Also the halves of surrogate pairs, which cannot be encoded.
 _CONTROLS = re.compile(
     "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]+"
 )
-# A message may quote a file, and a terminal keeps so many lines only.
+# Messages may quote whole files, which would push all else off the screen.
 _LONGEST = 4_000
-# What errors call an argument, and is an option here.
+# What errors call an argument, and the option that it is on the command line.
 _OPTIONS = {
     "`State(path, restart=True)`": "--restart",
     "another `run`": "another --run",
@@ -49,7 +49,7 @@ _OPTIONS = {
     "no header with a credential was sent": "no header with a credential was sent, for want of "
     "AIRVIEW_TOKEN, or of AIRVIEW_TOKEN_URL and what belongs to it",
 }
-# Arguments that are options, or by what an option is called here, where an error begins with them.
+# The options for the arguments with whose name an error may begin.
 _NAMED = {
     **{
         name: f"--{name.replace('_', '-')}"
@@ -80,7 +80,7 @@ class ExitCode(IntEnum):
     FINISHED = 4
     IN_USE = 5
     INTERRUPTED = 130
-    # As a shell tells of a command that wrote to a pipe nobody reads any more.
+    # What a shell reports for a command that was killed by SIGPIPE.
     UNREAD = 141
 
 

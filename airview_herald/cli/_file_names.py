@@ -11,7 +11,7 @@ from cyclopts import Parameter
 if TYPE_CHECKING:
     FileName: TypeAlias = str
 else:
-    # Completion knows a file by its Path; of what may be a text, a text comes out.
+    # `Path` makes shells complete file names; as `str` comes first, the value stays a text.
     FileName: TypeAlias = Annotated[str | Path, Parameter(metavar="FILE")]
 
 

@@ -64,5 +64,5 @@ class Account:
         )
 
 
-# What is neither an option nor given otherwise is found by the client itself.
+# Where no option is given the client looks at its environment and its profile.
 CONFIGURED = Account()

@@ -33,9 +33,9 @@ from airview_herald.sources import SourceProblem
 
 _FAILURES = (OutcomeStatus.FAILED, OutcomeStatus.UNKNOWN)
 _FAILED = "failures"
-# What an error names that is about all of the input, and not about one event.
+# The fields named by errors about the whole input instead of one event.
 _WHOLE_INPUT = ("events", "sources")
-# More of a kind is in the JSON, the dead letters and the counts.
+# How many failures of a kind are shown; the JSON, the dead letters and the counts have all.
 _TOLD = 10
 _SHORT = 60
 
@@ -216,7 +216,7 @@ class _Teller:
             resource = getattr(outcome.event, "resource_reference", "")
             which = f"{shortened(resource, _SHORT)}: " if resource else ""
             place = None if outcome.closing else self._places.of(outcome.index)
-            # On a cluster an index is one of a partition, and what is closed is in no file.
+            # No place is known on a cluster, which counts by partition, nor for a closing event.
             where = "an event" if place is None else str(place)
             words = f"{where} {outcome.status.value}: {which}{in_options(str(error))}"
             self._tell(_FAILED, _accounts.of_failure(outcome, place), words)

@@ -35,7 +35,7 @@ Format: TypeAlias = Literal["auto", "jsonl", "sarif"]
 
 _SUFFIXES: dict[str, Format] = {".jsonl": "jsonl", ".ndjson": "jsonl", ".sarif": "sarif"}
 _HEAD = 8192
-# gzip, bzip2, xz, Zstandard and zip: how neither JSON nor SARIF can begin.
+# How files of gzip, bzip2, xz, Zstandard and zip begin; neither JSON Lines nor SARIF can.
 _COMPRESSED = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd", b"PK\x03\x04")
 _NO_SUCH_FILE = "there is no such file"
 
@@ -238,6 +238,6 @@ def _format(format: Format, file: str, head: bytes) -> Format:  # noqa: A002 - t
     try:
         first = json.loads(line)
     except (ValueError, RecursionError):
-        # Longer than what is looked at, or the beginning of something with lines of its own.
+        # The line is longer than the head, or the file is one JSON text over several lines.
         return "jsonl" if b'"resource_reference"' in head else "sarif"
     return "sarif" if isinstance(first, dict) and "runs" in first else "jsonl"

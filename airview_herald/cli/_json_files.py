@@ -9,7 +9,7 @@ from typing import Any
 from airview_herald.cli._ends import UsageError
 from airview_herald.cli._file_names import beginning, called
 
-# Far above what any service takes, and a device would have no end.
+# Far more than any service accepts; and a device such as /dev/zero never ends.
 _MOST_BYTES = 16 * 1024 * 1024
 
 

@@ -14,13 +14,13 @@ from cyclopts import Parameter
 from airview_herald._open import OpenRow, encode
 from airview_herald.cli._ends import give_up, on_one_line
 
-# Wider than any row: what is no terminal wraps nothing.
+# Wider than any row, so that nothing is wrapped where there is no terminal.
 _UNWRAPPED = 10_000
 # The end of the year 9999, in epoch seconds.
 _LATEST = 253_402_300_800
-# Columns of which no cell is broken.
+# Columns whose cells are never wrapped.
 _WHOLE = frozenset({"id", "url", "credential"})
-# What a table has between two columns.
+# The width of the gap between two columns.
 _BETWEEN = 3
 
 Json: TypeAlias = Annotated[
@@ -115,7 +115,7 @@ class Output:
         if spare < 0:
             self._one_by_one(rows, columns)
             return
-        # rich would take from all columns alike, and so cut those that cannot be narrower.
+        # rich would narrow all columns alike, and so cut off those that cannot be wrapped.
         widths: dict[str, int] = {}
         for number, each in enumerate(sorted(described, key=_Column.extra)):
             given = min(each.extra(), spare // (len(described) - number))

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 
 _PATIENCE = 0.1
-# `select` knows no descriptors beyond 1023, and `epoll` no regular files.
+# `select` takes no descriptors above 1023, and `epoll` no regular files: hence `poll`.
 _Selector = getattr(selectors, "PollSelector", selectors.SelectSelector)
 
 
@@ -25,7 +25,7 @@ def opened_pipe(path: str) -> Iterator[int]:
     Yields:
         Its descriptor.
     """
-    # Of the two Windows has the second only.
+    # Windows has only `O_BINARY`, and others only `O_NONBLOCK`.
     flags = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     descriptor = os.open(path, os.O_RDONLY | flags)
     try:
@@ -63,7 +63,7 @@ class InterruptibleReader(io.RawIOBase):
         Raises:
             InterruptedError: It was ended.
         """
-        # Windows can wait for sockets only; there a read is not interrupted.
+        # Windows can wait only for sockets, so a read cannot be interrupted there.
         if os.name == "posix":
             self._wait()
         if self._ended.is_set():

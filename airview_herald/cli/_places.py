@@ -22,7 +22,7 @@ class Place(NamedTuple):
         return self.file if self.line is None else f"{self.file} line {self.line}"
 
 
-# Of a file with more gaps between its lines than that, only the name is told.
+# Beyond so many gaps between the lines of events, only the file's name is told.
 _MOST_RUNS = 100_000
 
 
@@ -31,7 +31,7 @@ class Places:
 
     def __init__(self) -> None:
         self._inputs = 0
-        # The first input of a run of lines, and where that is.
+        # For each run of consecutive lines: the index of its first input, and its place.
         self._runs: list[tuple[int, Place]] = []
 
     def note(self, place: Place) -> None:

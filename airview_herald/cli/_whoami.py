@@ -71,7 +71,7 @@ async def whoami(  # noqa: PLR0913 - the options that there are
 async def _airview(server: Server, system_name: str | None) -> dict[str, Any] | None:
     credential = server.credential()
     async with server.client(credential) as airview:
-        # Any name is a question that only a credential has answered.
+        # The name does not matter: the server answers only to a valid credential.
         name = system_name or "airview-herald"
         system_id = await airview.backend.get_system_id_by_name(name)
     return {

@@ -23,7 +23,7 @@ logger = logging.getLogger("airview_herald")
 
 _APPLICATION_ID = 0x41564844
 _VERSION = 2
-# Seconds to wait for somebody else's transaction.
+# Seconds to wait for another process's transaction.
 _PATIENCE = 20.0
 _SCHEMA = """
 CREATE TABLE run (
@@ -38,7 +38,7 @@ CREATE TABLE partition (
 -- A worker may be lost between the end of a partition and its release.
 CREATE VIEW at_work AS SELECT number FROM partition WHERE held AND done IS NULL
 """
-# What is done before the partitions, by one of them all.
+# The number of the partition that stands for the definitions, which are made first, once.
 GROUNDWORK = -1
 
 
@@ -211,7 +211,7 @@ class Board:
                 (partition,),
             ).fetchone()
             number, held, earlier, before, generation = row or (0, 0, 0.0, None, 0)
-            # One that waited and was lost again has not let the one before it end.
+            # A claimant that was lost while it waited may leave an even earlier one running.
             connection.execute(
                 "INSERT OR REPLACE INTO partition VALUES (?, ?, 1, ?, ?, ?, NULL, NULL)",
                 (

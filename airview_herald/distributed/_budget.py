@@ -14,7 +14,7 @@ def partition_of(application: str, partitions: int) -> int:
         application: The application's reference.
         partitions: How many there are.
     """
-    # A reference that breaks a rule may be anything; its event fails where it arrives.
+    # Not checked: a reference that breaks a rule makes its event fail on the worker.
     text = str(application).encode("utf-8", "surrogatepass")
     return int.from_bytes(blake2b(text, digest_size=8).digest()) % partitions
 

@@ -50,7 +50,7 @@ class Cluster:
             function: Does it, on a worker; of a module that workers can import.
             *arguments: For the function; results of others by their futures.
         """
-        # A task that fails for what is around it, such as a folder that is away, is tried again.
+        # Retries are for failures of the surroundings, such as a shared folder that is away.
         return self._client.submit(function, *arguments, key=key, pure=False, retries=2)
 
     async def ended(self, tasks: Mapping[int, Any]) -> AsyncGenerator[tuple[int, Any]]:
@@ -60,7 +60,7 @@ class Cluster:
         token = current_token()
 
         def tell(future: Any) -> None:
-            # In a thread of Dask's, when nobody may be listening any more.
+            # Runs in a thread of Dask's, and perhaps after the receiver has gone.
             with suppress(RuntimeError, anyio.BrokenResourceError, anyio.ClosedResourceError):
                 from_thread.run_sync(send.send_nowait, future, token=token)
 

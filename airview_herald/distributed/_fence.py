@@ -82,6 +82,6 @@ class _Socket(SocketAround):
         buffer: bytes,
         timeout: float | None = None,  # noqa: ASYNC109 - httpcore's interface
     ) -> None:
-        # What follows waits for nothing before it has written.
+        # Nothing is awaited between this check and the write.
         self._lease.check()
         await self._stream.write(buffer, timeout=timeout)

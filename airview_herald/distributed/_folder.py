@@ -16,9 +16,9 @@ from pathlib import Path
 from airview_herald.errors import ConfigurationError
 
 _STATE, _LETTERS, _PIECES = "state", "dead_letters", "pieces"
-# Copies of a file that changes meanwhile, before it is given up.
+# How often a file is copied that changes in the meantime, before giving up.
 _TRIES = 10
-# SQLite's own files beside a database.
+# The endings of the files that make up a SQLite database.
 _BESIDE = ("", "-wal", "-journal")
 
 
@@ -111,7 +111,7 @@ def gather_letters(files: Iterable[str], path: str) -> None:
             for file in map(Path, files):
                 if file.exists():
                     with file.open("rb") as letters:
-                        # A worker that was lost may have left half a line.
+                        # A lost worker may have left half a line at the end.
                         gathered.writelines(each for each in letters if each.endswith(b"\n"))
         os.replace(making, path)  # noqa: PTH105 - over what is there
     except OSError as error:

@@ -71,7 +71,7 @@ async def _lay(task: Task) -> Groundwork:
         with holder.stopping:
             plan = await holder.airview.plan(events, concurrency=task.limits.concurrency)
             return await _Laying(holder.airview, plan, task.limits).run(events)
-        # A definition may be on its way: who comes next waits for it.
+        # A definition may be under way, so this is left unfinished: the next claimant waits for it.
         raise ToldToEndError("told to end")
 
     return await hold(task, lay)

@@ -157,7 +157,7 @@ async def hold(task: Task, work: Callable[[Holder], Awaitable[T]]) -> T:
         release = False
         raise
     except AirViewHeraldError as error:
-        # What may be running still has to be waited for.
+        # Keep the claim if a request may still be running: the next claimant has to wait.
         release = not error.ambiguous
         raise
     finally:

@@ -31,7 +31,7 @@ from airview_herald.errors import ConfigurationError, InputError
 
 logger = logging.getLogger("airview_herald")
 
-# Partitions for each thread of the workers, so that they end at about the same time.
+# Several partitions for each thread of the workers, so that all end at about the same time.
 _FOR_EACH_THREAD = 4
 _LEAST = 16
 

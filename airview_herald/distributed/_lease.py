@@ -25,7 +25,7 @@ logger = logging.getLogger("airview_herald")
 
 # Seconds between two looks at the board.
 TICK = 0.5
-# For what a cancelled run and its connections take to be closed.
+# Seconds that a cancelled run and its connections may take to close.
 _MARGIN = 1.0
 
 
@@ -166,14 +166,14 @@ class Holding:
             self.lease.end()
             raise LeaseLostError(str(error)) from None
         except ConfigurationError as error:
-            # They will be told by the server themselves.
+            # Not fatal: the server will tell the others itself.
             logger.warning("other workers are not told to send less: %s", error)
 
     async def _look(self) -> Standing:
         asked_at, standing = clock(), self.standing
         look = partial(self._board.look, self._claim)
         try:
-            # A shared folder that hangs must not keep alive what nobody can renew.
+            # If a shared folder hangs, the lease cannot be renewed, and its holder has to stop.
             with anyio.fail_after(self.lease.left or None):
                 standing = await to_thread.run_sync(look, abandon_on_cancel=True)
         except OvertakenError as error:

@@ -26,7 +26,7 @@ from airview_herald.errors import (
     InUseError,
 )
 
-# How often, and after how many seconds, to try again to open what a lost worker may be closing.
+# How often, and after how many seconds, to try to open files that a lost worker may still hold.
 _TRIES = 4
 _PAUSE = 0.5
 _COUNTS = ("inputs", "requests", "retries", "throttled", *OutcomeStatus)
@@ -81,7 +81,7 @@ def done_before(done: Done | None, task: Task) -> IngestReport | None:
         raise _other_input(task)
     if done.call != task.call:
         return IngestReport(inputs=task.inputs, skipped=task.inputs)
-    # Its result was lost with its worker.
+    # The partition was finished in this call, but its result was lost with the worker.
     counts = dict(done.counts)
     return IngestReport(errors=Counter(counts.pop("errors")), **counts)
 
@@ -115,7 +115,7 @@ class _Batch:
             with holder.stopping:
                 await self._record(holder)
         except FinishedError:
-            # A worker was lost between the last two things that it had to do.
+            # A worker was lost after it had finished the state, and before the board was told.
             if holder.claim.digest != task.digest:
                 raise _other_input(task) from None
             self._report = IngestReport(inputs=task.inputs, skipped=task.inputs)
@@ -123,12 +123,12 @@ class _Batch:
             cause = aborted.__cause__
             if isinstance(cause, LeaseLostError):
                 raise cause from None
-            # The errors of others may not survive the way; the words have them.
+            # Other people's errors may not survive pickling; the reason repeats their words.
             ours = cause if isinstance(cause, AirViewHeraldError) else None
             return ended(report=self._report, reason=str(aborted), cause=ours)
         if holder.stopping.cancelled_caught:
             return ended(report=self._report, reason="all partitions were told to end")
-        # What is in doubt is gone on with by the next call, as what a restored server has lost.
+        # Unfinished if events are in doubt or the server was restored: the next call goes on.
         if not self._report.unknown and not self._report.server_restored:
             await to_thread.run_sync(self._board.finish, holder.claim, _counts(self._report))
         return ended(report=self._report)

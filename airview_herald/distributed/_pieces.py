@@ -26,7 +26,7 @@ from airview_herald.errors import InputError
 from airview_herald.sources import SourceProblem, read_jsonl, read_sarif
 from airview_herald.sources.problems import KEPT_PROBLEMS
 
-# Bytes of lines that are held before they are written.
+# How many bytes of lines are held before they are written.
 _HELD = 8 * 1024 * 1024
 _MANIFEST = "manifest.json"
 _DEFINITIONS = "definitions.jsonl"
@@ -98,7 +98,7 @@ def split(source: Source, folder: str, partitions: int) -> Manifest:
             _Splitting(source, making, partitions).run()
             making.rename(place)
         except OSError:
-            # Another worker may have been quicker.
+            # Another worker may have renamed its folder first.
             if not Path(place, _MANIFEST).exists():
                 raise
         finally:
@@ -117,7 +117,7 @@ class _Splitting:
         self._held = 0
         self._inputs: dict[int, int] = defaultdict(int)
         self._digests: dict[int, Any] = defaultdict(lambda: blake2b(digest_size=16))
-        # What has shown a definition that no event before it has.
+        # The events that were the first to need some definition.
         self._defining: list[bytes] = []
         self._met: set[Any] = set()
         self._problems: list[SourceProblem] = []
@@ -238,7 +238,7 @@ class Pieces(Iterable[ComplianceEvent]):
                 for event in read_jsonl(file, on_problem=_damaged):
                     count += 1
                     yield event
-        # Another call removes them. Reconciliation would close what is missing.
+        # Another call may be removing them; reconciliation would close what seems to be missing.
         if self._inputs not in {None, count}:
             raise OSError(f"{self._folder} has {count} of {self._inputs} events that were written")
 

@@ -36,7 +36,7 @@ class ClusterReport(IngestReport):
         problem_count: How many there are.
     """
 
-    # A partition's changes with how many are at work.
+    # A partition's concurrency also changes with how many partitions are running.
     concurrency_tells = False
 
     partitions: int = 0

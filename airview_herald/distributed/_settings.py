@@ -34,7 +34,7 @@ def _importable(factory: CredentialFactory | str | None) -> str | None:
         ConfigurationError: There is none: what it refers to would travel, secrets and all.
     """
     if isinstance(factory, str) and not _FACTORY.fullmatch(factory):
-        # Not shown: it may be the credential itself.
+        # The value is not shown, because it may be the credential itself.
         raise ConfigurationError("credential: must be 'module:function', and not a credential")
     if factory is None or isinstance(factory, str):
         return factory

@@ -14,8 +14,8 @@ from airview_herald.airview import (
     TechnicalControl,
 )
 
-# Herald publishes no limit of its own, and AIMS one of a megabyte. This stays below it in any
-# script, and what a template makes of it can still be read.
+# How much an alert names. Herald publishes no limit; AIMS's is one megabyte, which this never
+# reaches in any script, and a reader can still take it in.
 _NAMED = 50
 _IN_SUMMARY = 3
 _WORDS = 200

@@ -39,7 +39,7 @@ _Pair = tuple[int, int]
 
 _READS_AT_ONCE = 16
 _SENDS_AT_ONCE = 4
-# One that is unknown may be FLAGGED, and will have been before the next run.
+# An event whose outcome is unknown may have been recorded, so that the next run finds it.
 _TAKEN_FOR_RECORDED = (OutcomeStatus.RECORDED, OutcomeStatus.UNKNOWN)
 
 
@@ -81,7 +81,7 @@ class Escalation:
         if self._open is not None:
             raise RuntimeError("an escalation is entered once; call escalate again")
         try:
-            # Told too late, after the findings are recorded, nobody would ever be.
+            # Fail before anything is recorded: findings recorded earlier are never alerted again.
             await self._herald.get_notification_types()
         except ForbiddenError:
             logger.debug("the credential may not read notification types; it may still send")
@@ -139,7 +139,7 @@ class Escalation:
             if pair not in self._known:
                 self._found[pair] = outcome.event
         elif outcome.status is OutcomeStatus.RECORDED:
-            # Flagged once more, within the block even, it has come back.
+            # If it is flagged again, even within this block, that is a new finding.
             self._known.discard(pair)
             self._found.pop(pair, None)
 

@@ -22,7 +22,7 @@ RowT = TypeVar("RowT", bound=OpenRow)
 
 ROOT = "/herald/v2"
 
-# Refusals whose body is not documented, and so may be empty.
+# Statuses of refusals whose body is undocumented, and may be empty.
 _BARE = frozenset({401, 403, 404, 409, 413})
 
 _converter = make_open_converter()

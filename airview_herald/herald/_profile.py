@@ -11,7 +11,7 @@ import attrs
 from airview_herald._quoted import printable
 from airview_herald.errors import ConfigurationError
 
-# What a message shows of a section's name.
+# How much of a section's name a message shows.
 _SHOWN = 80
 
 

@@ -19,18 +19,18 @@ from airview_herald._quoted import quoted
 from airview_herald.errors import InputError
 
 MAX_SUPPRESSION_INTERVAL = 10080
-# What goes into a URL: no server takes a request line as long as this may become.
+# The most characters of one part of a URL; no server accepts a longer request line.
 MAX_IN_URL = 8_000
 # What a model of ours may be given as.
 JsonObject = Mapping[str, Any]
-# Two to this power is beyond what a number of JSON is read as, and Python writes no text of it.
+# Larger integers overflow where JSON's numbers are read as floats; Python refuses to print them.
 _MOST_BITS = 1024
 ACTIONS = ("add", "delete")
 SORTS = ("desc", "asc")
 
 _NOTIFICATION_TYPE = re.compile("[^/\0-\x1f\x7f-\x9f]+/[^/\0-\x1f\x7f-\x9f]+")
 _KIND = re.compile("[a-z_]+")
-# Beyond the year 5000: what is meant is thousandths of seconds.
+# As seconds this is beyond the year 5000: milliseconds must be meant.
 _MILLISECONDS = 10**11
 _DOT_SEGMENT = re.compile(r"(?:^|[/\\])\.{1,2}(?:[/\\]|\Z)")
 _HALF = re.compile("[\ud800-\udfff]")
@@ -71,7 +71,7 @@ def url_text(field: str, value: object) -> str:
 def path_value(field: str, value: object) -> str:
     """Return a text that may be one segment of a path."""
     checked = url_text(field, value)
-    # Among slashes too: some of what stands before a server decodes a path and resolves it then.
+    # Checked within the text too: some proxies decode a path before they resolve dot segments.
     if _DOT_SEGMENT.search(checked):
         raise InputError(
             field, f"must not be {quoted(value)}: it would address another resource", value

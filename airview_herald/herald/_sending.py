@@ -23,7 +23,7 @@ from airview_herald.transport._session import Session
 
 T = TypeVar("T")
 
-# Stands for the account of a login that is still to come, while the rest is checked.
+# Stands in for the account that a login will tell, while arguments are checked before it.
 _NOBODY = "0"
 
 
@@ -72,7 +72,7 @@ class Sender:
 
     def _send_by(self, transport: Transport) -> None:
         self._transport = transport
-        # What the global host answers is nothing that a caller asked for.
+        # The caller asked nothing of the global host, and is not shown its answers.
         self._global = transport.with_options(attrs.evolve(transport.options, on_reply=None))
 
     def account_of(self, account_id: str | None) -> str | None:

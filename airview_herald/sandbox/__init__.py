@@ -8,7 +8,7 @@ from airview_herald import _extras
 if not (find_spec("starlette") and find_spec("uvicorn")):
     _told = f"the sandbox needs its extra: {_extras.install('sandbox')}"
     if sys.argv[:1] == ["-m"]:
-        # `python -m` would put words of its own around it.
+        # As an exception `python -m` would wrap it in words of its own.
         sys.exit(f"error: {_told}")
     raise ModuleNotFoundError(_told)
 

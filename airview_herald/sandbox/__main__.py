@@ -46,7 +46,7 @@ def main(
             return 1
         where = "in memory" if options.db is None else options.db
         if options.seed_herald is not None:
-            # A file may have them from the run before.
+            # The file may have been seeded by an earlier run.
             with contextlib.suppress(ValueError):
                 sandbox.herald.seed(options.seed_herald, latest=time.time())
         herald = sandbox.herald
@@ -57,7 +57,7 @@ def main(
         )
         sys.stdout.flush()
         while not ended:
-            # Not a wait without end: one that begins just after a signal is not ended by it.
+            # Polled: a signal just before an endless wait would not end it.
             time.sleep(_GLANCE)
         sandbox.stop()
     return 0

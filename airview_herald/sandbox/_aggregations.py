@@ -42,7 +42,7 @@ _FIND_FLAGGED = f"""
     {_FLAGGED} ORDER BY monitored_resource.id
 """
 _COUNT_FLAGGED = f"SELECT count(DISTINCT control.id) AS flagged {_FLAGGED}"
-# The controls of the types of an application's resources, once for each resource and link.
+# An application's controls by its resources' types, once for each resource and link.
 _LINKED = """
     FROM resource
     JOIN application_environment
@@ -90,7 +90,7 @@ _FIND_OVERVIEWS = f"""
 async def _get_compliance(call: Call) -> Answer:
     rows = call.database.rows(_FIND_FLAGGED, call.identifier(call.segment))
     require_members(rows, severity=SEVERITIES, systemStage=STAGES)
-    # Not sorted by it: of duplicate rows only those side by side share an entry.
+    # Not sorted first, as on the server: only adjacent duplicates share an entry.
     pairs = groupby(rows, key=itemgetter("id", "resourceId"))
     return json_answer([_finding(duplicates) for _, duplicates in pairs])
 
@@ -116,7 +116,7 @@ def _finding(duplicates: Iterable[Row]) -> dict[str, Any]:
 async def _get_totals(call: Call) -> Answer:
     application = call.identifier(call.segment)
     (counted,) = call.database.rows(_COUNT_FLAGGED, application)
-    # The server takes the number of flagged controls for the id of a control.
+    # A bug of the server's: it uses the number of flagged controls as the id of a control.
     found = call.database.rows(_FIND_SEVERITY, counted["flagged"])
     if not found:
         return json_answer({})

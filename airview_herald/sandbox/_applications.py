@@ -23,7 +23,7 @@ _APPLICATION = {"name": Field(text, required=True), "applicationType": Field(tex
 _ENVIRONMENT = {"name": Field(text, required=True), "abbreviation": Field(text, required=True)}
 _REFERENCE = Schema(type=Field(reference), reference=Field(reference))
 
-# Creates of these tables answer 400 even for a value that no column can hold.
+# Creating these answers 400 even for values too large for their column.
 _APPLICATIONS = Collection("application", _APPLICATION, refused=DatabaseError)
 _ENVIRONMENTS = Collection("environment", _ENVIRONMENT)
 _APPLICATION_ENVIRONMENT = Schema(
@@ -124,7 +124,7 @@ async def _put_application_environment(call: Call) -> Answer:
         return plain(404)
     if "application" in values or "environment" in values:
         return plain(500)
-    # The server inserts before it deletes: what is there already and sent again is a duplicate.
+    # The server inserts before it deletes, so that a reference it already has is a duplicate.
     present = call.database.rows(_FIND_REFERENCES, row_id)
     if any(reference in present for reference in values["references"]):
         return message(400, INTEGRITY)

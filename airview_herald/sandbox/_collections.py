@@ -88,6 +88,6 @@ class Collection:
         values = self.load(call)
         values["id"] = self.insert(call.database, values)
         row = {name: values.get(column) for name, column in self.schema.columns.items()}
-        # A lenient database has stored it by now, and cannot read it back.
+        # A lenient database has stored the row by now, but cannot read an unknown member back.
         require_members([row], **self._members)
         return json_answer(row)

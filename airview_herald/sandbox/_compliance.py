@@ -37,7 +37,7 @@ _SELECTABLE = {
     "systemName": Sql("system.name", Kind.TEXT),
     "systemStage": Sql("system.stage", Kind.ENUMERATION),
 }
-# These group, but the server leaves them out of the answer.
+# The server groups by these, but leaves them out of its answer.
 _UNSEEN = {"technicalControlName", "systemName", "systemStage"}
 _WIRE_NAMES = {name.lower(): name for name in (*_SELECTABLE, "severity")}
 

@@ -106,21 +106,21 @@ class Database:
 
     def _prepare(self) -> None:
         connection = self._connection
-        # SQLite's own lower() and upper() leave everything but ASCII alone.
+        # SQLite's own lower() and upper() change only ASCII letters.
         for name, function in (("lower", str.lower), ("upper", str.upper)):
             connection.create_function(name, 1, _null_or(function), deterministic=True)
         (application_id,) = connection.execute("PRAGMA application_id").fetchone()
         (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
         if tables and application_id != _APPLICATION_ID:
             raise sqlite3.DatabaseError("it was not made by a sandbox")
-        # The rows are as durable as a test needs: they outlive the process, not a power cut.
+        # Durable enough for tests: rows outlive the process, though not a power cut.
         connection.execute("PRAGMA synchronous = OFF")
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute(f"PRAGMA ignore_check_constraints = {self.lenient:d}")
         with self.transaction():
             connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
-            # Files of older sandboxes lack some of them.
+            # Files of older sandboxes lack some of the tables.
             for layout in self._layouts:
                 for statement in layout.statements:
                     connection.execute(statement)

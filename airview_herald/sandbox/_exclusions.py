@@ -99,7 +99,7 @@ async def _get_exclusion_resources(call: Call) -> Answer:
         references = _application_references(call.database, row)
         item = {name: value for name, value in row.items() if not name.startswith("application")}
         if state in (None, item["state"]):
-            # The server joins the references, and so answers with the item once for each.
+            # The server joins the references, and so repeats the item for each of them.
             items += [{**item, "applicationReferences": references}] * len(references)
     return json_answer(items)
 

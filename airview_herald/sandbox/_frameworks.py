@@ -6,7 +6,7 @@ from airview_herald.sandbox._database import IntegrityError
 from airview_herald.sandbox._http import Call
 from airview_herald.sandbox._schemas import Field, Schema, integer, text
 
-# The database wants the link that the schema does without.
+# The schema allows a missing link, and the database refuses it.
 _NAMED = {"name": Field(text, required=True), "link": Field(text)}
 _FRAMEWORKS = Collection("framework", _NAMED, refusal=(400, UNIQUE))
 _SECTIONS = Collection(
@@ -39,7 +39,7 @@ async def _get_framework(call: Call) -> Answer:
 
 
 async def _get_sections(call: Call) -> Answer:
-    # A name is searched for in every framework, whichever the path names.
+    # A name is looked up in all frameworks, whichever one the path names.
     name = call.query.get("name")
     where = {"name": name} if name else {"framework_id": call.identifier(call.segment)}
     return json_answer(_SECTIONS.find(call.database, **where))

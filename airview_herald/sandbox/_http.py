@@ -129,7 +129,7 @@ class AirView:
         await send_answer(await self._answer(scope, await Request(scope, receive).body()), send)
 
     async def _answer(self, scope: Scope, body: bytes) -> Answer:
-        # Any number of slashes at the very start is one to the server.
+        # The server takes any number of leading slashes for one.
         path = "/" + scope["path"].removeprefix(scope["root_path"]).lstrip("/")
         method = scope["method"]
         found = self._routes.find(path)

@@ -35,7 +35,7 @@ class LoopThread:
 
     def _run(self) -> None:
         try:
-            # One loop on every platform, whatever policy the caller's program sets.
+            # The same kind of loop on all platforms, whatever policy the caller's program sets.
             with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
                 runner.run(self._serve(self._begun.set))
         except Exception as error:
@@ -43,5 +43,5 @@ class LoopThread:
                 raise
             self._failure = error
         finally:
-            # Who waits for it may have nobody to wait for.
+            # If it failed to begin, `start` still has to stop waiting.
             self._begun.set()

@@ -20,7 +20,7 @@ _TOKEN = re.compile(
 _COMPARISONS = {"eq": "=", "ne": "<>", "lt": "<", "le": "<=", "gt": ">", "ge": ">="}
 _CONSTANTS = {"null": None, "true": True, "false": False}
 _OPERATORS = {*_COMPARISONS, "and", "or", "not", "in"}
-# `{0}` and `{1}` stand for the arguments.
+# SQL in which `{0}` and `{1}` stand for the arguments.
 _FUNCTIONS = {
     "contains": "(instr({0}, {1}) > 0)",
     "startswith": "(instr({0}, {1}) = 1)",
@@ -28,7 +28,7 @@ _FUNCTIONS = {
     "tolower": "lower({0})",
     "toupper": "upper({0})",
 }
-# The server writes literals into a statement in which `:name` marks a parameter.
+# The server pastes literals into its SQL, where `:name` marks a parameter.
 _PARAMETER = re.compile(r"(?<![:\w\\]):(\w+)(?!:)")
 
 
@@ -48,7 +48,7 @@ class Kind(Enum):
     FLAG = auto()
     ENUMERATION = auto()
     NULL = auto()
-    # What equals nothing, not even null: SQLite's idea of a field that does not exist.
+    # A field that does not exist: it equals nothing, not even null.
     NOTHING = auto()
 
 
@@ -291,7 +291,7 @@ def _literal(literal: _Literal) -> Sql:
         return Sql("TRUE" if value else "FALSE", Kind.FLAG)
     if not isinstance(value, str):
         return Sql("?", Kind.NUMBER, (value,))
-    # The opening quote precedes what is written into the statement.
+    # With its quotes, as the server pastes it.
     if _PARAMETER.search(f"'{value}'"):
         raise FilterError("a colon that marks a parameter")
     return Sql("?", Kind.TEXT, (value,))

@@ -67,6 +67,6 @@ def _role(method: str, path: str) -> str | None:
     if method == "POST":
         return "ContentWriter"
     if _READS_COMPLIANCE.fullmatch(path):
-        # Saving a resource is among what the reader may do.
+        # This includes saving a resource, which the server lets readers do.
         return "ComplianceReader"
     return "ContentReader" if method == "GET" else "ContentWriter"

@@ -82,7 +82,7 @@ async def _put_monitored_resource(call: Call) -> Answer:
     now = datetime.now(UTC).replace(tzinfo=None).isoformat(timespec="microseconds")
     state = values["monitoring_state"]
     if call.database.lenient:
-        # A first write stores any state, and no later one reads or replaces what is unknown.
+        # The first write stores any state; later ones can neither read nor replace an unknown one.
         keys = (pair["technical_control_id"], pair["resource_id"])
         found = call.database.rows(_FIND_STATE, *keys)
         require_members(
@@ -96,7 +96,7 @@ async def _put_monitored_resource(call: Call) -> Answer:
     )
     if written:
         return NO_CONTENT
-    # Nothing on the server keeps another first write of the pair from being here, too.
+    # The server has no lock here, so that two first writes of a pair can race.
     if call.race_window:
         await asyncio.sleep(call.race_window)
     try:

@@ -281,7 +281,7 @@ class Sandbox:
                 listener = failed.enter_context(listen(self._host, self._port))
                 database = Database(self._path, AIRVIEW, HERALD, lenient=self._sqlite)
                 failed.callback(database.close)
-                # Their users may be gone.
+                # Tokens of an earlier run may be of users who are gone.
                 self._herald_state.tokens.expire()
                 url = listening_url(listener)
                 server = Server(self._application(url, database), listener)

@@ -12,13 +12,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from airview_herald.sandbox._loop_thread import LoopThread
 
-# Events that an application sends in place of an answer: to have the connection dropped, with an
-# RST where it says `reset`; and to have the `pieces` of an answer written as they are, `interval`
-# seconds after each other, and the connection closed after them.
+# Events that an application sends in place of an answer. `DROP` drops the connection, with an RST
+# if its `reset` is true. `RAW` writes its `pieces` as they are, `interval` seconds apart, and then
+# closes the connection.
 DROP = "sandbox.drop"
 RAW = "sandbox.raw"
 _RESET = struct.pack("ii", 1, 0)
-# What is being answered when the server stops has this many seconds to get done.
+# Seconds that requests under way may take to end when the server stops.
 _GRACE = 0.5
 
 
@@ -44,7 +44,7 @@ def bind(host: str, port: int) -> socket.socket:
         OSError: The port cannot be used.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # Not socket.create_server: asyncio sends without delay only where the protocol is named.
+    # Not socket.create_server: asyncio sets TCP_NODELAY only if the socket names IPPROTO_TCP.
     bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         if os.name == "posix":
@@ -96,11 +96,11 @@ class Server:
             log_level="warning",
             proxy_headers=False,
             server_header=False,
-            # Longer than the clients' own, so that it is they who close idle connections.
+            # Seconds. Longer than in the clients, so that it is they who close idle connections.
             timeout_keep_alive=75,
             ws="none",
         )
-        # What can go wrong goes wrong here and not in the thread.
+        # Loaded here, so that errors are raised here and not in the thread.
         config.load()
         self._uvicorn = _Uvicorn(config)
         self._listener = listener
@@ -121,13 +121,13 @@ class Server:
                 await self._uvicorn.drop(scope, with_reset=event.get("reset", False))
             elif event["type"] == RAW:
                 await self._uvicorn.write(scope, event["pieces"], event["interval"])
-                # Uvicorn wants its own answer sent as long as there is somebody to be answered.
+                # Uvicorn answers 500 for an application that returns before the client has gone.
                 while (await receive())["type"] != "http.disconnect":
                     pass
             else:
                 await send(event)
 
-        # Only `shutdown` cancels, and by then nobody is there to be answered.
+        # Only `shutdown` cancels, after it has closed all connections.
         with contextlib.suppress(asyncio.CancelledError):
             await self._app(scope, receive, send_or_drop)
 
@@ -151,7 +151,7 @@ class _Uvicorn(uvicorn.Server):
             if with_reset:
                 reset_on_close(transport)
             transport.abort()
-        # One turn of the loop, in which uvicorn learns that there is nobody to be answered.
+        # One turn of the loop, in which uvicorn learns that the client is gone.
         await asyncio.sleep(0)
 
     async def write(self, scope: Scope, pieces: Sequence[bytes], interval: float) -> None:
@@ -167,7 +167,7 @@ class _Uvicorn(uvicorn.Server):
 
     def _transport(self, scope: Scope) -> asyncio.Transport | None:
         for connection in set(self.server_state.connections):
-            # Of uvicorn's protocols only the one in use is sure to have it.
+            # Not all of uvicorn's protocols have a scope, as the HTTP one in use does.
             if getattr(connection, "scope", None) is scope:
                 return connection.transport
         return None
@@ -179,9 +179,9 @@ class _Uvicorn(uvicorn.Server):
         await self._stopping.wait()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        # Uvicorn's own sleeps at least 0.1 s, and waits for ever for an answer's connection.
+        # Uvicorn's own takes at least 0.1 s, and waits for ever for a connection being answered.
         for listener in sockets or ():
-            # Closing a server under a connection that is being accepted leaks the connection.
+            # First stop accepting: closing a server while it accepts a connection leaks that one.
             self._loop.remove_reader(listener)
         for connection in set(self.server_state.connections):
             connection.shutdown()
@@ -193,7 +193,7 @@ class _Uvicorn(uvicorn.Server):
         for connection in set(self.server_state.connections):
             if connection.transport is not None:
                 connection.transport.abort()
-        # One turn of the loop, in which the transports let go of their sockets.
+        # One turn of the loop, in which the transports close their sockets.
         await asyncio.sleep(0)
         for task in unfinished:
             task.cancel()

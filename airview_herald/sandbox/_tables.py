@@ -19,7 +19,7 @@ SEVERITIES = ("CRITICAL", "HIGH", "MEDIUM", "LOW")
 MONITORING_STATES = ("FLAGGED", "MONITORING", "DELETED", "UNRESPONSIVE")
 EXCLUSION_STATES = ("NONE", "PENDING", "ACTIVE")
 
-# The columns of each table that hold a member of an enumeration, by the name of the column.
+# By table and column, the members of each column that holds those of an enumeration.
 MEMBERS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "system": {"stage": STAGES},
     "service": {"type": SERVICE_TYPES},

@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from airview_herald.sandbox._server import DROP, RAW
 
-# What a fault leaves in a request's scope: its kind, and the status that the client never saw.
+# The keys under which a fault leaves its kind, and a status that the client never saw, in a scope.
 FAULT = "sandbox.fault"
 SERVED = "sandbox.served"
 _RawHeaders = tuple[tuple[bytes, bytes], ...]
@@ -95,7 +95,7 @@ class Recorder:
         self._app = app
         self._requests = requests
         self._latency = latency
-        # A client's headers hardly differ from request to request: one mapping serves them all.
+        # Most requests of a client have the same headers, and so share one mapping.
         self._headers = functools.lru_cache(maxsize=256)(_decode_headers)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

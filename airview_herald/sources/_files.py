@@ -81,7 +81,7 @@ class SourceFile:
                 self._rewind(self._source)
                 yield self._source
         except UnicodeDecodeError as error:
-            # A text file cannot go on after this, and does not say which line it was.
+            # A text file can neither be read further after this nor tell the line.
             rule = f"is not {error.encoding} text; open it in binary mode to have bad parts told"
             raise InputError(self.name, rule, self._source) from None
 

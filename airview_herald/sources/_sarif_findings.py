@@ -51,7 +51,7 @@ class Findings:
         if not self._lines and len(line) > _ROOM:
             line = f"{line[: _ROOM - 1]}…"
         size = len(line) + (1 if self._lines else 0)
-        # Once one is left out all later ones are, so that the lines are the first ones.
+        # Once a line is left out all later ones are, so that what is kept are the first lines.
         if self._left_out or self._size + size > _ROOM:
             self._left_out += 1
             return

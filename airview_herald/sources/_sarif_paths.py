@@ -25,13 +25,13 @@ if TYPE_CHECKING:
 
 __all__ = ["OutsideError", "Paths", "Place", "directory"]
 
-# Far above what tools write, since a chain of all the others may begin at each base.
+# Far longer than tools write; without a limit the chains of n bases take n * n steps.
 _LONGEST_CHAIN = 100
-# Beyond what any system takes for a path.
+# Longer than a path may be on any system.
 _LONGEST = 8_000
 
 _DRIVE = re.compile(r"/?([A-Za-z]):(?:/|$)")
-# A single letter before a colon is a drive, and a name such as `a:b.py` is no URI.
+# At least two letters, as one is a drive; and a slash, as `a:b.py` is a file's name.
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):(?=/)")
 
 
@@ -51,7 +51,7 @@ class Place(NamedTuple):
     @property
     def folded(self) -> str:
         """The path as it is compared."""
-        # Windows does not tell case apart, and its tools disagree on the letters they write.
+        # Windows ignores case, and tools on it differ in how they write a path.
         return self.path.casefold() if ":/" in self.root and "//" not in self.root else self.path
 
     def joined(self, path: str) -> Place:
@@ -95,7 +95,7 @@ class _Directories:
         for place in places:
             roots.setdefault(place.root, set()).add(f"{place.folded}/" if place.path else "")
         self._sorted = {root: sorted(paths) for root, paths in roots.items()}
-        # The index of the one that each is below; -1 for none.
+        # For each directory the index of the one that encloses it; -1 for none.
         self._around: dict[str, list[int]] = {root: [] for root in roots}
         for root, paths in self._sorted.items():
             for index, path in enumerate(paths):
@@ -208,7 +208,7 @@ def _from_uri(uri: str) -> Place:
         host, _, path = rest.lstrip("/").partition("/")
         return Place(f"{scheme[1].lower()}://{host}/", _normal(path, rooted=True))
     if rest.startswith("//"):
-        # The host is empty, this machine, or a drive for want of a slash: else a server.
+        # The host is empty, this machine, a drive if a slash was left out, or else a server.
         host, _, path = rest[2:].partition("/")
         if host in {"", "localhost"}:
             rest = f"/{path}"

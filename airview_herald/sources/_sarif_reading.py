@@ -129,7 +129,7 @@ class Reading:
             for number, result in enumerate(self._items(run.results, f"{where}.results")):
                 self._read_result(result, context, f"{where}.results[{number}]")
         if self._outside:
-            # A wrong base is one mistake, however many results it costs.
+            # One problem for all results outside: most likely `base` is wrong.
             at, reason = self._first_outside
             more = f"; {self._outside} results are of such files" if self._outside > 1 else ""
             self._log.add(at, reason + more)
@@ -222,7 +222,7 @@ class Reading:
         self, tool: str, rule_id: str, rule: Rule | None, level: str | None
     ) -> TechnicalControl:
         what = "technical control's reference"
-        # Before it is made: a tool's name counts for each of its results.
+        # Checked before the text is built: a long tool's name would be copied for each result.
         check_length(what, len(tool) + 1 + len(rule_id))
         reference = encode_reference(f"{tool}/{rule_id}")
         control = self._controls.get(reference)
@@ -264,5 +264,5 @@ def _status(result: Result) -> MonitoredResourceState | None:
 
 
 def _is_there(raw: Raw) -> bool:
-    # A view, since a run's results are most of the file.
+    # Not copied, since a run's results are most of the file.
     return bytes(memoryview(raw)[:5]) not in {b"", b"null"}

@@ -27,7 +27,7 @@ __all__ = ["RuleTable", "Rules", "SarifRule", "described", "item_at", "message_t
 T = TypeVar("T")
 
 _PLACEHOLDER = re.compile(r"\{\{|\}\}|\{(\d{1,9})\}")
-# More than an event holds of a message; a rule may lend one text to very many results.
+# Longer than an event's additional data, and short enough to fill in for every result.
 _LONGEST = 10_000
 
 
@@ -130,7 +130,7 @@ class Rules:
             return indexed.id, indexed
         if indexed is not None and f"{rule_id}/".startswith(f"{indexed.id}/"):
             return indexed.id, indexed
-        # What is longer is no reference: in an id of a million slashes it is not looked for.
+        # Longer ids are no references, and splitting one with a million slashes takes too long.
         head = rule_id
         if len(rule_id) > MAX_TEXT:
             head = rule_id[: MAX_TEXT + 1].rpartition("/")[0]
@@ -176,7 +176,7 @@ def message_text(message: Message | None, rule: Rule | None, strings: Mapping[st
     arguments = (message.arguments if message else None) or []
     if not template and rule and rule.short_description:
         template, arguments = rule.short_description.text, []
-    # Only then: many tools write code with braces in a text that is meant as it stands.
+    # Only with arguments: many tools write code with braces that are no placeholders.
     filled = _filled(template or "", arguments) if arguments else template or ""
     return one_line(shortened(filled, _LONGEST))
 

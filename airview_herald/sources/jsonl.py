@@ -19,7 +19,7 @@ __all__ = ["MAX_LINE_BYTES", "JsonLines", "read_jsonl", "write_jsonl"]
 
 MAX_LINE_BYTES = 1024 * 1024
 
-# Marks of encodings that are none of JSON Lines', and how an object begins in them without one.
+# How UTF-16 and UTF-32 begin: with a byte order mark, or with an object's brace.
 _WIDE = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE, b"{\0", b"\0{", b"\0\0\0{")
 
 
@@ -231,7 +231,7 @@ def _lines(file: IO[str] | IO[bytes], limit: int) -> Iterator[tuple[int, bytes |
     number = 0
     while chunk := as_bytes(file.readline(limit + 1)):
         number += 1
-        # What text takes in bytes shows only here.
+        # Only here is the size in bytes known of a line that came as text.
         too_long = len(chunk.removesuffix(b"\n")) > limit
         while len(chunk) > limit and not chunk.endswith(b"\n"):
             chunk = as_bytes(file.readline(limit + 1))

@@ -41,8 +41,8 @@ __all__ = ["MAX_BYTES", "SarifEvents", "SarifRule", "read_sarif"]
 _logger = logging.getLogger("airview_herald")
 
 MAX_BYTES = 512 * 1024 * 1024
-# What becomes of two bytes may be sixty. Tools write twenty, without any white space, for an object
-# or a comma.
+# The fewest bytes of a file per object or comma: two bytes such as `{}` can take sixty in memory,
+# and even compact SARIF has twenty bytes per object or comma.
 _BYTES_A_PART = 16
 _FEW_PARTS = 65_536
 _LONGEST = 500
@@ -238,7 +238,7 @@ class SarifEvents(Iterable[ComplianceEvent]):
         """Read the report, then give its events."""
         self._start_anew()
         reading = Reading(self._choices, self._counts, self._log)
-        # In one expression: the report is let go before the first event.
+        # In one expression, so that the parsed report is freed before the first event.
         reading.read(self._log_of(self._content()))
         self._expected = len(reading.findings)
         self._warn(reading)
@@ -265,7 +265,7 @@ class SarifEvents(Iterable[ComplianceEvent]):
         chunks: list[bytes] = []
         left = self._max_bytes + 1
         with self._file.opened() as file:
-            # An unbuffered one gives no more at a time than has come.
+            # In a loop, since an unbuffered file may return less than was asked for.
             while left and (chunk := as_bytes(file.read(left))):
                 chunks.append(chunk)
                 left = max(0, left - len(chunk))

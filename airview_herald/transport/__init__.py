@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["AiohttpTransport", "Limits", "PooledTransport", "Reply", "Retry", "tls_context"]
 
-# httpcore, which a client loads when it is made, takes longer than all the rest.
+# Loaded on first use: importing httpcore takes longer than all the rest.
 __getattr__: Callable[[str], Any] = lazily(
     __name__,
     {

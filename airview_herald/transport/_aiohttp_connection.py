@@ -39,7 +39,7 @@ T = TypeVar("T")
 _Timeouts = Mapping[str, float | None]
 
 _TOO_MANY_LINES: Final = "Too many headers"  # as aiohttp says it
-_TOGETHER: Final = 65_536  # up to here copying a body costs less than a write of its own
+_TOGETHER: Final = 65_536  # bytes of a body up to which copying costs less than another write
 _LONGEST_REASON: Final = 200
 _NEXT_ADDRESS: Final = 0.25  # seconds until another of a host's addresses is tried as well
 _SWITCHING: Final = 101
@@ -70,7 +70,7 @@ class AiohttpConnection(Connection):
 
     def has_expired(self) -> bool:
         """Return whether the server has closed it, or spoken unasked, while it was idle."""
-        # The socket itself is asked: the event loop may not have looked at it for long.
+        # Asks the socket itself, as the event loop may have been too busy to look at it.
         return not self.is_available() or self._is_readable()
 
     def retire(self) -> None:
@@ -155,7 +155,7 @@ class AiohttpConnection(Connection):
             message, payload = await self.receive(protocol.read(), read, protocol, request)
             if message.code >= _FINAL or message.code == _SWITCHING:
                 break
-            # Interim answers may go on without end.
+            # Interim answers might never end.
             check_awaited(request, protocol.received)
         protocol.awaits = None
         self._reusable = not head.closes
@@ -194,7 +194,7 @@ class AiohttpConnection(Connection):
         """
         timer = None
         if seconds is not None:
-            # Cheaper than a cancel scope, and not heard while nobody waits.
+            # Cheaper than a cancel scope, and without effect unless somebody is waiting.
             timer = self._loop.call_later(seconds, _time_out, source, request)
         try:
             return await reading
@@ -280,7 +280,7 @@ class AiohttpConnection(Connection):
     def _translated(self, error: Exception, request: httpx.Request) -> httpx.TransportError:
         """Return the exception that httpx's own transport would raise."""
         if isinstance(error, TransferEncodingError):
-            # The message of one parser is what the server sent, and nothing else.
+            # Not the error's message: in one of aiohttp's parsers it is just what the server sent.
             return httpx.RemoteProtocolError("The body's chunks are broken", request=request)
         if isinstance(error, HttpProcessingError):
             if self._protocol.awaits is not None:

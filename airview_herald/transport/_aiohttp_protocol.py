@@ -33,7 +33,7 @@ def check_release() -> None:
         raise ImportError(f"its protocol has no {', '.join(missing)}")
 
 
-# `LONGEST_HEAD` holds in any case.
+# With an older aiohttp only `LONGEST_HEAD` limits a head.
 MORE: Final = _counting_lines()
 
 
@@ -58,7 +58,7 @@ class Protocol(ResponseHandler):
 
     def data_received(self, data: bytes) -> None:
         if self.awaits is not None:
-            # What is parsed waits in line to be read: then no head is under way.
+            # While a parsed answer waits to be read (`len`), these bytes are not part of a head.
             if self.received >= LONGEST_HEAD and not len(self):
                 self.set_exception(endless_head(self.awaits, self.received))
                 cast("asyncio.Transport", self.transport).abort()

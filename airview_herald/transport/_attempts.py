@@ -105,14 +105,14 @@ class Attempts(Exchange):
         pause = failure.retry_after if failure.fate is Fate.UNPROCESSED else None
         if pause:
             self.pacing.hold(pause)
-        # The rate sees to what was throttled.
+        # After a 429 the rate slows down instead.
         if operation.patience is None or throttled:
             return
         connected = error.status is not None or failure.fate is not Fate.UNPROCESSED
         missed = self.pacing.missed(connected=connected)
-        # After another pause one tries first.
+        # Also after a `Retry-After`: with the gate closed a single request tries first.
         if (missed or pause or not self._budget.spend()) and not self.pacing.gate_closed:
-            # On stderr where nothing is set up: minutes of silence look like a hang.
+            # A warning shows even where no logging is set up; minutes of silence look like a hang.
             told = printable(str(error))
             logger.warning("%s; batches wait for the server, up to max_cooldown", told)
             self.pacing.close_gate()
@@ -122,7 +122,7 @@ class Attempts(Exchange):
     ) -> float | None:
         rng = self._rng
         if operation.patience is not None:
-            # What keeps all that the client sends waiting is waited for in line, off the clock.
+            # Pauses of the whole client are waited for in `pacing`, off the event's clock.
             if failure.fate is Fate.UNPROCESSED:
                 failure = Failure(failure.fate)
             if self.pacing.gate_closed:

@@ -61,7 +61,7 @@ async def authorized(
         try:
             answer: httpx.Response | AirViewHeraldError = await errand(outgoing)
         except LimitError as error:
-            # Nothing that is sent later would have a token either.
+            # As an authentication error, since no later request would get a token either.
             answer = AuthenticationError(error.message, error.request)
             answer.__cause__ = error.with_traceback(None)
         except AirViewHeraldError as error:

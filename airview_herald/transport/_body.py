@@ -21,7 +21,7 @@ from airview_herald.transport._limits import (
     check_objects,
 )
 
-# A chunk may be a byte long, and this many of them wait in the buffer of one read.
+# The most chunks in the buffer of one read: each may be a single byte.
 _BUFFERED = 65_536
 
 
@@ -102,9 +102,9 @@ async def read_whole(
                 await leave(chunks)
                 raise
     finally:
-        # A read that fails leaves the stream, and with it the connection, to its reader.
+        # After a failed read it is for the reader to close the stream, and with it the connection.
         await body.aclose()
-    # Decoded without httpx, which knows no limit, and whose asynchronous generators would be left.
+    # Not decoded by httpx, which has no limit and may leave asynchronous generators unclosed.
     whole = inflated(bytes(content), response, grown)
     check_objects(whole, limits, response, listing=listing)
     response.stream = httpx.ByteStream(whole)

@@ -168,7 +168,7 @@ class PoolingTransport(httpx.AsyncBaseTransport, ABC, Generic[C]):
         stack = self._stacks.get(origin)
         while stack and len(replaces) < _SWEEP:
             if now - stack[-1].idle_since > self._keepalive_expiry:
-                break  # Those below are older still: left to the sweep.
+                break  # those below have been idle for longer: the sweep closes them
             connection = self._forget_idle(stack[-1])
             if not connection.has_expired():
                 connection.replaces = replaces
@@ -208,7 +208,7 @@ class PoolingTransport(httpx.AsyncBaseTransport, ABC, Generic[C]):
             with anyio.move_on_after(request.extensions.get("timeout", {}).get("pool")):
                 await waiter.event.wait()
         except BaseException:
-            # The slot may have been handed over at the moment of the cancellation.
+            # A connection may have been handed over just before the cancellation.
             if waiter.connection is not None:
                 await self._release(waiter.connection)
             raise
@@ -263,7 +263,7 @@ async def close_all(connections: list[C]) -> None:
     try:
         with anyio.CancelScope(shield=True):
             while connections:
-                with suppress(Exception):  # whatever state it is in, it is thrown away
+                with suppress(Exception):  # it is thrown away, whatever its state
                     await connections.pop().aclose()
     finally:
         if connections:  # asyncio's `Task.cancel` heeds no shield

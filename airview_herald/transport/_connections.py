@@ -49,7 +49,7 @@ class Connections:
             )
         self._owned = http is None
         self._http = default_backend(verify=verify) if http is None else http
-        # Asked once: it costs more than the rest of `send`.
+        # Checked once, as `isinstance` costs more here than the rest of `send`.
         self._pool = self._http if isinstance(self._http, PoolingTransport) else None
 
     async def send(self, request: httpx.Request, remaining: Callable[[], float]) -> httpx.Response:

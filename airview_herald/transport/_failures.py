@@ -41,14 +41,14 @@ _BY_TYPE: dict[type[BaseException], tuple[type[TransportError], Fate]] = {
 }
 _LONGEST_MESSAGE = 2_000
 _OTHERWISE = (TransportError, Fate.AMBIGUOUS)
-# Their texts may quote the query or a header.
+# Errors whose texts may quote a query or a header.
 _TELLTALES = (
     httpx.CookieConflict,
     httpx.HTTPStatusError,
     httpx.InvalidURL,
     httpx.LocalProtocolError,
 )
-# What parsers quote of an answer that is none, which may be anything: a request's own head, say.
+# What parsers quote of a malformed answer, which may even repeat the request's headers.
 _QUOTATION = re.compile(r"""[:\s]+(?:bytearray\()?b?["'].*""", re.DOTALL)
 
 
@@ -79,11 +79,11 @@ def from_httpx(caught: BaseException, facts: RequestFacts) -> FailedAttempt:
         reason += f": {words}"
     fault = fault_of(caught, httpx.URL(facts.url).netloc.decode("ascii"))
     if fault is not None:
-        # No later handshake goes better.
+        # Another handshake would fail in the same way, so that a retry is no use.
         kind, fate, reason = TLSError, Fate.VERDICT, fault
     error = kind(f"{facts.method} {facts.url}: {reason}", facts)
     if isinstance(caught, httpx.RequestError):
-        # The exception itself holds the request, and with it the credential.
+        # A copy, since the exception itself holds the request, and with it the credential.
         caught = type(caught)(words)
     error.__cause__ = None if telltale else caught
     return FailedAttempt(error, Failure(fate))
@@ -99,7 +99,7 @@ def _system_words(caught: BaseException) -> str:
     error: BaseException | None = caught
     while error is not None:
         tried = error.exceptions if isinstance(error, BaseExceptionGroup) else (error,)
-        # Subclasses of others, for TLS and for names, have numbers of their own.
+        # `ssl` and `socket` subclass OSError with error numbers of their own.
         system = [e for e in tried if isinstance(e, OSError) and type(e).__module__ == "builtins"]
         numbers = [each.errno or 0 for each in system]
         words = [os.strerror(number) for number in numbers if number in errno.errorcode]
@@ -140,7 +140,7 @@ def from_status(reply: Reply, body: ErrorBody, *, anonymous: bool = False) -> Fa
         anonymous: Whether the client has no credential to send, and no header that may be one.
     """
     failure = status_failure(reply.status, body, reply.headers, empty=not reply.content)
-    # A report keeps a thousand errors.
+    # Shortened because a report may keep a thousand errors.
     said = shortened(body.message, _LONGEST_MESSAGE)
     facts = attrs.evolve(
         reply.facts,

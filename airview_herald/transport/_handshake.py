@@ -6,8 +6,8 @@ import ssl
 
 import httpx
 
-# What OpenSSL says of an issuer that it does not know: the certificate is its own, or its
-# authority's, or that is not to be found.
+# OpenSSL's codes for an unknown issuer: the certificate is self-signed, or its authority is unknown
+# or cannot be found.
 _UNKNOWN_ISSUER = frozenset({2, 18, 19, 20, 21, 27})
 _BY_REASON = {
     **dict.fromkeys(
@@ -48,7 +48,7 @@ def fault_of(caught: BaseException, host: str) -> str | None:
     if error is None:
         return None
     reason = _reason(error)
-    # TLS 1.3 tells a client what is wrong with its certificate when the handshake is over.
+    # In TLS 1.3 the server refuses a client's certificate only after the handshake.
     if reason in _ABOUT_OURS:
         return (
             f"{host} refuses the client certificate, or wants one: {_words(error)}; "

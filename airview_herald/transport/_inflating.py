@@ -7,11 +7,11 @@ from collections.abc import Callable
 
 import httpx
 
-# Of gzip, by its magic number; of deflate with a head, and without one, as some servers send it.
+# zlib's window sizes for gzip, for deflate, and for deflate without a head, as some servers send.
 _GZIP, _ZLIB, _RAW = zlib.MAX_WBITS | 16, zlib.MAX_WBITS, -zlib.MAX_WBITS
 _STEP = 65_536
 _CODINGS = {"gzip": _GZIP, "x-gzip": _GZIP, "deflate": _ZLIB}
-# Each takes a pass of its own; no server has a reason for more.
+# Each coding takes another pass, and no server has a reason for more.
 _MOST_CODINGS = 2
 
 
@@ -31,7 +31,7 @@ def inflated(content: bytes, response: httpx.Response, grown: Callable[[int], No
     if codings is None:
         return content
     named = [each for name in codings.split(",") if (each := name.strip().lower()) != "identity"]
-    # The codings are words of the server's, which no message repeats.
+    # Messages do not repeat the names of codings, which are the server's words.
     if len(named) > _MOST_CODINGS:
         raise httpx.DecodingError("the body is encoded more than twice", request=response.request)
     if not _CODINGS.keys() >= set(named):
@@ -51,7 +51,7 @@ def inflated(content: bytes, response: httpx.Response, grown: Callable[[int], No
 def _inflated(content: bytes, window: int, grown: Callable[[int], None]) -> bytes:
     inflater = zlib.decompressobj(_RAW if window == _ZLIB and not _has_head(content) else window)
     whole = bytearray()
-    # Taken in pieces: each step copies what it leaves of one.
+    # In pieces, since `decompress` copies the input that it has not used at every step.
     for start in range(0, len(content), _STEP):
         if inflater.eof:
             break

@@ -111,7 +111,7 @@ class Slots:
         self._law = ConcurrencyLaw(ceiling)
         self.limit: int = ceiling
         self.extremes: tuple[int, int] = (ceiling, ceiling)
-        # Below zero while more are in flight than the limit has come down to.
+        # Negative while more are in flight than a lowered limit allows.
         self._free = ceiling
         self._waiting: deque[anyio.Event] = deque()
         self._event: type[anyio.Event] | None = None
@@ -122,14 +122,14 @@ class Slots:
         if self._free > 0 and self._released is None:
             self._free -= 1
             return
-        # Found out once which event loop runs: that takes longer than all the rest of a wait.
+        # Looked up once: finding the running event loop takes longer than the rest of a wait.
         self._event = self._event or type(anyio.Event())
         turn = self._event()
         self._waiting.append(turn)
         try:
             await turn.wait()
             if self._released is not None:
-                # Shut between its turn and now.
+                # The limiter was shut after this one got its turn.
                 await anyio.sleep_forever()
         except BaseException:
             if turn.is_set():

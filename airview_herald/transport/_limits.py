@@ -10,18 +10,18 @@ import httpx
 from airview_herald._numbers import is_integer
 from airview_herald.errors import ConfigurationError, LimitError, RequestFacts
 
-# No more of an answer's head is read, whoever limits it to less.
+# The most bytes of an answer's head; other limits may be lower.
 LONGEST_HEAD = 65_536
-# What a request's extensions tell a backend: whether the operation's time is up.
+# The name of a request's extension: a function that tells whether the operation's time is up.
 EXPIRED = "airview_herald.expired"
 
-# What h11, in httpx's own transports, says of a head beyond 100 KiB.
+# The message of h11, in httpx's own transports, for a head of more than 100 KiB.
 _TOO_LONG = "Receive buffer too long"
 _MOST_HEADERS = 1000
 _DEEPEST = 500
-# What a header costs on the wire beside its name and value: a colon, a space and a line end.
+# Bytes of a header besides its name and value: a colon, a space and a line end.
 _AROUND_A_HEADER = 4
-# The texts in JSON, the last one of which need not end: found in one pass, whatever they hold.
+# JSON's texts, of which the last may be unfinished. Possessive, so that it takes linear time.
 _TEXTS = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
 
 

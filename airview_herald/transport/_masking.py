@@ -11,7 +11,7 @@ import httpx
 from airview_herald._secret import masked
 from airview_herald.transport._call import Reply
 
-# Headers that hold no credential.
+# Headers that never hold a credential.
 PUBLIC = frozenset(
     {
         *("accept", "accept-encoding", "connection", "content-length", "content-type", "host"),

@@ -19,7 +19,7 @@ from airview_herald.transport._limits import Limits
 from airview_herald.transport._observer import checked_observer
 from airview_herald.transport._retry import Retry
 
-# What a client does unless its caller says otherwise, in seconds.
+# A client's defaults, in seconds.
 TIMEOUT = httpx.Timeout(30.0, connect=5.0)
 TOTAL = 120.0
 

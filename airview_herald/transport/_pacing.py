@@ -21,7 +21,7 @@ from airview_herald.transport._gate import Gate
 from airview_herald.transport._operation import Operation, Patience
 from airview_herald.transport._rate import AdaptiveRate
 
-# What may change meanwhile is looked at again after so many seconds.
+# Seconds after which a waiter looks again, as things may have changed.
 _LOOK_AGAIN = 0.1
 _UNREACHED = 1.0
 
@@ -42,7 +42,7 @@ class Pacing:
     ) -> None:
         self._clock = clock
         self._sleep = sleep
-        # The first answer tells that the server is there.
+        # False until a first answer shows that the server is there.
         self.quiet: bool = False
         self._met = False
         self._unreached_since: float | None = None
@@ -220,7 +220,7 @@ class Pacing:
         if patience is not None:
             seconds = self._pause(now, patience)
         else:
-            # The rate's clock stands still while the gate is closed: its tokens would never come.
+            # The rate's clock stops while the gate is closed, so that its tokens would never come.
             rated = 0.0 if self._gate.closed else self._rate.wait(self.active(now))
             seconds = max(self._held_until - now, rated)
             if 0 < seconds >= operation.remaining(self._clock):
@@ -243,7 +243,7 @@ class Pacing:
         held = self._held_until - now
         if held > 0:
             return held
-        # As in `_wait`, no rate holds behind the gate.
+        # As in `_wait`, the rate does not apply while the gate is closed.
         closed = self._gate.closed
         seconds = self._gate.wait(now) if closed else self._rate.wait(self.active(now))
         return min(seconds, _LOOK_AGAIN)

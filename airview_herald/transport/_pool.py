@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from airview_herald.transport._connection_pool import Origin
 
 _ERRORS: Final[dict[type, type[httpx.TransportError]]] = {
-    # Raised before anything is written, and only for a fresh connection does it get this far.
+    # Raised before anything is written; httpcore lets it out only for new connections.
     httpcore.ConnectionNotAvailable: httpx.ConnectError,
-    # On asyncio httpcore lets out what TLS reads after the handshake: an alert, say.
+    # On asyncio httpcore does not translate TLS errors after the handshake, such as alerts.
     ssl.SSLError: httpx.ReadError,
     **{
         getattr(httpcore, name): getattr(httpx, name)
@@ -160,7 +160,7 @@ class _Dialer(httpcore.AsyncNetworkBackend):
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.AsyncNetworkStream:
         backend = self._network_backend or running_backend()
-        # No socket options: asyncio and trio both set TCP_NODELAY themselves.
+        # No TCP_NODELAY is added, as asyncio and trio both set it themselves.
         opened = await backend.connect_tcp(host, port, timeout, local_address, socket_options)
         self.stream = _Stream(opened, self)
         return self.stream
@@ -209,7 +209,7 @@ class _Pooled(Connection):
         return received
 
     def is_available(self) -> bool:
-        # Not `is_idle`, which calls a connection idle that failed to connect.
+        # Not `is_idle`, which is true of a connection that failed to connect.
         return self.http.is_available()
 
     def has_expired(self) -> bool:

@@ -23,18 +23,18 @@ from airview_herald.transport._share import Share
 _FALL = 0.7
 _SOON = 1.5
 _DEEP_FALL = 0.4
-# Seconds until the rate is back on the flat part of the curve.
+# Seconds from a fall to the flat part of the curve on which the rate recovers.
 _LEVEL_AFTER = 6.0
 _SLOWEST = 0.25
-# Shares of refused requests, and how many requests it takes to tell something of them.
+# Shares of refused requests, and how many requests make a share meaningful.
 _FEW = 0.05
 _FEW_STRAYS = 0.07
 _NOT_MANY = 0.3
 _ENOUGH = 20
 _MINUTE = 60.0
-# How many seconds' worth of tokens may be saved up, so that late timers lose nothing.
+# Seconds' worth of tokens that may be saved up, to make up for late timers.
 _SAVED = 0.05
-# Rates are measured over one or two spans of so many seconds.
+# Seconds of a span; rates are measured over one or two of them.
 _SPAN = 0.5
 _SHORTEST_SPAN = 0.05
 
@@ -68,7 +68,7 @@ class Meter:
         self._refused = 0
         self._since = -math.inf
         self._until = -math.inf
-        # Sent, refused, seconds.
+        # The span before: requests sent, those refused, and seconds.
         self._before = (0, 0, 0.0)
         self.best: float = 0.0
         self._best_at = -math.inf
@@ -105,7 +105,7 @@ class Meter:
         accepted = max(0, self._sent - self._refused) / span
         if accepted >= self.best or now - self._best_at > _MINUTE:
             self.best, self._best_at = accepted, now
-        # What lies before a pause says nothing of the rate after it.
+        # A span before a pause says nothing about the rate after it.
         self._before = (self._sent, self._refused, span) if span < math.inf else (0, 0, 0.0)
         self._sent, self._refused, self._since = 0, 0, now
 
@@ -145,7 +145,7 @@ class AdaptiveRate:
         self._top = 0.0
         self._bottom = 0.0
         self._fell_at = -math.inf
-        # What had been sent at the last fall, and what of the rest was refused.
+        # The total at the last fall, plus what was refused since: the rest has been accepted.
         self._accepted_from = 0
         self._paused = 0.0
         self._strays_until = -math.inf
@@ -272,5 +272,5 @@ class AdaptiveRate:
         if self.per_second is None or since > _MINUTE:
             return None
         curve = self._top + (self._top - self._bottom) * (since / _LEVEL_AFTER - 1) ** 3
-        # Where less is sent than may be, a high rate would be a guess.
+        # Not far above what is really sent: a higher rate has not been tried.
         return max(_SLOWEST, min(curve, 2 * self.meter.per_second + 1))

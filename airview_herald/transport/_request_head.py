@@ -48,7 +48,7 @@ def head_of(request: httpx.Request) -> Head:
         target,
         b"".join([b"%b: %b\r\n" % header for header in raw]),
     )
-    # A header with a line end in it would pass for two.
+    # A line end inside a header would turn it into two.
     if _HEAD.fullmatch(head) is None or head.count(b"\r\n") != len(raw) + 1:
         raise httpx.LocalProtocolError(_fault(request), request=request)
     lowered = head.lower()

@@ -10,7 +10,7 @@ import httpx
 from airview_herald.transport._call import Call
 from airview_herald.transport._options import Options
 
-# What httpx sends as it stands: no character to encode, no dot segment to resolve.
+# Targets that httpx sends unchanged: nothing to encode, and no dot segments to resolve.
 _SENT_AS_IT_STANDS = re.compile(r"(?:/(?!\.)|[A-Za-z0-9_.~%&=?-])*")
 _NEEDS_LENGTH = frozenset({"POST", "PUT", "PATCH"})
 
@@ -52,7 +52,7 @@ class TargetURL(httpx.URL):
         return origin + self._raw_path.decode("ascii")
 
     def __getattr__(self, name: str) -> Any:
-        # Reached for what `httpx.URL` keeps in its instances: taken over from a parsed one.
+        # Called for attributes that `httpx.URL` sets when it parses; taken from a parsed one.
         if "_raw_path" not in self.__dict__ or name.startswith("__"):
             raise AttributeError(name)
         self.__dict__.update(httpx.URL(str(self)).__dict__)
@@ -91,7 +91,7 @@ class Requests:
         if not _SENT_AS_IT_STANDS.fullmatch(call.target):
             return self._request(call.method, httpx.URL(f"{self.base_url}{call.target}"), call.body)
         request = self._request(call.method, self.base_url, call.body)
-        # Set afterwards: the constructor would have it parsed.
+        # Set afterwards, because the constructor would parse it.
         request.url = TargetURL(self.base_url, self._path + call.target.encode("ascii"))
         return request
 
@@ -100,7 +100,7 @@ class Requests:
             method,
             url,
             headers=self._headers if body is None else self._headers_with_body,
-            # Given as a stream it is sent under the headers as they are here.
+            # As a stream, for which httpx adds no headers of its own.
             stream=httpx.ByteStream(body or b""),
             extensions={"timeout": self.timeouts},
         )

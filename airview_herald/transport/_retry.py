@@ -140,7 +140,7 @@ def retry_after(
 
 def backoff(policy: Retry, attempt: int, rng: Callable[[], float] = random.random) -> float:
     """Return the full-jitter backoff after an attempt (counted from 1), in seconds."""
-    # 2 ** 64 times any base is beyond any cap; a larger exponent would overflow a float.
+    # 2 ** 64 times any base exceeds any cap; much larger exponents overflow a float.
     ceiling = min(policy.cap, policy.base * 2.0 ** min(attempt - 1, 64))
     return ceiling * rng()
 

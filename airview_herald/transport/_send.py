@@ -46,7 +46,7 @@ T = TypeVar("T")
 
 _UNSURE = (Fate.AMBIGUOUS, Fate.ENDED, Fate.BROKEN, Fate.DONE)
 _SETTLING = frozenset({400, 404, 409, 422})
-# How many pages in place of a token, say, are taken for the answer.
+# After so many unreadable answers the last one is returned as it is.
 _UNREADABLE = 5
 
 
@@ -145,8 +145,8 @@ class Transport(Attempts):
             else:
                 operation.in_flight = None
                 return result
-            # A verdict on a replay is one on the first copy too, if it is the service's own: a
-            # gateway's, or a token service's, says nothing of it.
+            # A verdict on a replay settles the fate of the first copy too, if it is the service's
+            # own and not a gateway's or a token service's.
             settled = error.own and error.status in _SETTLING
             unsure = (unsure or failure.fate in _UNSURE) and not settled
             operation.in_flight = call.retry_class if unsure else None
@@ -219,7 +219,7 @@ class Transport(Attempts):
         errand = partial(self.errand, operation=operation)
         flow = self._flow(request)
         try:
-            # Waiting for a token that somebody else fetches is on the clock.
+            # On the clock, since it may wait for a token that another task is fetching.
             outgoing = await self._in_time(begun(request, flow), request, operation)
             while True:
                 outgoing = await authorized(request, flow, outgoing, errand)
@@ -275,7 +275,7 @@ class Transport(Attempts):
             method, url = request.method, bare(request.url)
             response = None
             try:
-                # What was in flight stays so: an errand changes nothing about the call.
+                # `in_flight` is passed on: an errand says nothing about the call itself.
                 response = await self.exchange(request, operation, operation.in_flight, attempt)
                 reply = self._reply(response, method, url, attempt)
                 readable = is_as_asked(request, reply)

@@ -75,7 +75,7 @@ class SessionClient:
     ) -> None:
         await self._session.aclose()
 
-    # Those who check types know already that there is no `with`.
+    # For type checkers it is enough that there is no `__enter__`.
     if not TYPE_CHECKING:
 
         def __enter__(self) -> NoReturn:

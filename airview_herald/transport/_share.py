@@ -7,10 +7,10 @@ few hundred are counted it takes eleven in a row to be more than 15 in a hundred
 
 from __future__ import annotations
 
-# So many of the last ones make up about two thirds of it.
+# How many of the latest make up about two thirds of the share.
 _MEMORY = 64
 _KEPT = 1 - 1 / _MEMORY
-# As if so many had gone well before the first: one failure alone says nothing.
+# Successes assumed before the first one, so that a single failure says little.
 _TAKEN_FOR_GRANTED = 20.0
 
 

@@ -19,7 +19,7 @@ PathLike: TypeAlias = str | os.PathLike[str]
 Verify: TypeAlias = ssl.SSLContext | bool
 
 _OWN_STORES = ("darwin", "win32")
-# Where else than its own folder an OpenSSL that came with Python finds the system's certificates:
+# Where systems keep their certificates, which an OpenSSL that came with Python may not know:
 # Debian and its like, Red Hat's, SUSE's, and Alpine's and the BSDs'.
 _KNOWN_STORES = (
     "/etc/ssl/certs/ca-certificates.crt",
@@ -28,7 +28,7 @@ _KNOWN_STORES = (
     "/etc/ssl/cert.pem",
 )
 _VARIABLES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
-# What `openssl rehash` calls a certificate, by which OpenSSL finds it.
+# The names that `openssl rehash` gives to certificates, by which OpenSSL finds them.
 _HASHED = re.compile(r"[0-9a-f]{8}\.[0-9]+")
 
 
@@ -105,10 +105,10 @@ def context_for(verify: Verify) -> ssl.SSLContext:
 
 
 def _trusting_nobody() -> ssl.SSLContext:
-    # Python's own default context would write the keys of every connection to a file that the
-    # environment names.
+    # Not `ssl.create_default_context`, which writes the keys of all connections to the file that
+    # SSLKEYLOGFILE names.
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    if sys.version_info >= (3, 13):  # as that has them from then on
+    if sys.version_info >= (3, 13):  # as in `ssl.create_default_context` from then on
         context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN | ssl.VERIFY_X509_STRICT
     return context
 
@@ -118,7 +118,7 @@ def _trusting_the_system() -> ssl.SSLContext:
     if not named and sys.platform in _OWN_STORES:
         import truststore  # noqa: PLC0415 - installed where it is needed
 
-        # A subclass of the other, which asks the system about each certificate.
+        # A subclass of `ssl.SSLContext` that has the system check each certificate.
         return truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context = _trusting_nobody()
     for name, path in named.items():
@@ -181,7 +181,7 @@ def _show(
     def ask() -> str:
         nonlocal asked
         asked = True
-        # Without it OpenSSL asks on the terminal, and a service waits for ever.
+        # Without a password OpenSSL asks on the terminal, where a service would wait for ever.
         if held is None:
             raise ConfigurationError(f"password: must be given: {key_file} is encrypted")
         return held.reveal()

@@ -54,7 +54,7 @@ class FaultKind(StrEnum):
     DRIPPED = "dripped"
 
 
-# Nothing is carried out, and nothing but the connection is touched.
+# Kinds by which no request is carried out, and at most the connection is lost.
 REFUSALS = frozenset(
     {
         FaultKind.TOO_MANY_SECONDS,

@@ -151,7 +151,7 @@ class Passing:
         for start in range(0, len(data), size):
             sink.write(data[start : start + size])
             await sink.drain()
-            # Lets the kernel send this segment before there is another one to join.
+            # Lets the kernel send this segment before another could be joined to it.
             await asyncio.sleep(0)
 
     def _struck(self) -> None:

@@ -170,14 +170,14 @@ class _Running:
         self._server = await asyncio.start_server(self._connected, sock=self._listener)
 
     async def _close(self) -> None:
-        # Closing a server under a connection that is being accepted leaks the connection.
+        # First stop accepting: closing a server while it accepts a connection leaks that one.
         self._loop.remove_reader(self._listener)
         await asyncio.sleep(0)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._server.close()
-        # One turn of the loop, in which the transports let go of their sockets.
+        # One turn of the loop, in which the transports close their sockets.
         await asyncio.sleep(0)
 
     async def _go_out(self, seconds: float) -> None:
@@ -186,7 +186,7 @@ class _Running:
         else:
             host, port = self._listener.getsockname()[:2]
             await self._close()
-            # Nobody else can have the port meanwhile.
+            # Bound again at once, so that nobody else can take the port.
             self._listener = bind(host, port)
         self._return = self._loop.create_task(self._come_back(seconds))
 

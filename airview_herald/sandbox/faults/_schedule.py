@@ -35,7 +35,7 @@ class Schedule(Generic[_Kind]):
     def __init__(self, seed: int, in_a_row: int) -> None:
         self._key = hashlib.blake2b(str(seed).encode(), digest_size=32).digest()
         self._in_a_row = in_a_row
-        # How often seen, and how often struck since the last time that it was not.
+        # By request: how often it was seen, and how many times in a row it has been struck.
         self._seen: dict[bytes, tuple[int, int]] = {}
 
     def strike(

@@ -156,9 +156,9 @@ class Striking:
 
         await self._app(scope, receive, keep)
         if events[0]["type"] != "http.response.start":
-            # A drop that is forced: nobody is answered either way.
+            # The answer was forced to be a dropped connection, so there is none to strike.
             return Answer(0, ())
-        # Uvicorn leaves the body of a HEAD out; `RAW` has to do so itself.
+        # `RAW` bypasses uvicorn, which leaves out the body of a HEAD.
         sent = events[1:] if scope["method"] != "HEAD" else []
         body = b"".join(event.get("body", b"") for event in sent)
         return Answer(events[0]["status"], tuple(events[0]["headers"]), body)
@@ -187,7 +187,7 @@ class Striking:
             case FaultKind.HTML:
                 await send_answer(_SIGN_IN, send)
             case FaultKind.TRUNCATED:
-                # Without a body it is the head that is cut, and with it the status.
+                # Without a body the head is cut, and its status never arrives.
                 status = answer.status if answer.body else 0
                 await send(_raw(status, [_cut(answer, met.extent)], 0.0))
             case _:

@@ -53,7 +53,7 @@ def prepare(database: Database) -> None:
     user = user_document(USER_ID, "Robin Vale", "robin.vale@example.com")
     key = {"access_key_id": ACCESS_KEY_ID, "secret_key": SECRET_KEY}
     with database.transaction():
-        # Another thread may have been faster.
+        # Checked again in the transaction: another thread may have made it.
         if not _there(database):
             database.insert("account", ACCOUNT.row(account))
             database.insert("user", USER.row(user | key))

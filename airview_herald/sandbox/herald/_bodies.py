@@ -36,7 +36,7 @@ def read_object(body: bytes, rule: Rule) -> dict[str, Any]:
     """
     value = read(body)
     rule(value, "")
-    # Every such rule lets only an object through.
+    # Every such rule accepts only objects.
     return value  # type: ignore[return-value]
 
 

@@ -126,7 +126,7 @@ def _match(segments: list[str], sent: list[str]) -> dict[str, str] | None:
     for segment, actual in zip(segments, sent, strict=True):
         if segment.startswith("{"):
             value = unquote(actual)
-            # Nothing is stored under either.
+            # Neither can be the key of anything stored.
             if not value or "\0" in value:
                 return None
             variables[segment[1:-1]] = value

@@ -13,7 +13,7 @@ from airview_herald.sandbox.herald._tables import NOTIFICATION
 
 _INTEGER = re.compile(r"-?[0-9]{1,18}", re.ASCII)
 _USUAL_LIMIT, _LARGEST_LIMIT = 50, 1000
-# It is no part of base64 that a URL leaves alone, so clients that do not escape are found out.
+# `+` and `/` have to be escaped in a URL, which shows clients that do not escape.
 _MARK = "h+/"
 _MATCHES = "account_id = ? AND type = ? AND created_at >= ? AND created_at <= ?"
 

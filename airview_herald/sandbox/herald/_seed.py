@@ -16,7 +16,7 @@ from airview_herald.sandbox.herald._accounts import (
 _MONTH = 30 * 24 * 3600.0
 _CHILD = "87654321"
 _PEOPLE = ("Ada Quill", "Sam Orchard", "Noor Haddad")
-# Each with its share of the notifications.
+# By notification type: class, subject and percentage of the notifications.
 _TYPES = {
     "incidents/alerts": ("Incidents", "{{threat}} incident (ID:{{incident_id}})", 40),
     "incidents/notification": ("Incident updates", "Update of incident {{incident_id}}", 15),

@@ -20,7 +20,7 @@ from airview_herald.sandbox.herald._tables import SUBSCRIPTION
 
 _BOOLEANS = {"true": True, "false": False}
 _FILTERS = ("class", "external_id", "notification_type")
-# What nobody sets, and what is not changed once a subscription is there.
+# Fields set by the server alone, which no update changes.
 _OURS = ("id", "account_id", "created", "modified", "subscriber_count", "subscribers")
 _TEMPLATES = (
     *("log_review_created", "fim_report_template", "scheduled_report_template"),

@@ -5,7 +5,7 @@ import threading
 import time
 from dataclasses import dataclass
 
-# A session token holds for three minutes.
+# Seconds for which a session token is valid.
 _SESSION = 180.0
 
 
