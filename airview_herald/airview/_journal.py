@@ -35,7 +35,7 @@ T = TypeVar("T")
 
 logger = logging.getLogger("airview_herald")
 
-# What a kill may lose is bounded by permits; this bounds how old it is.
+# Seconds between two writes. What a kill can lose is at most so old; permits bound how much.
 _INTERVAL = 0.25
 _PERMITS = 2
 _LETTERS = (OutcomeStatus.FAILED, OutcomeStatus.UNKNOWN, OutcomeStatus.NOT_ATTEMPTED)
@@ -141,7 +141,7 @@ class Journal:
         self._positions = Positions(
             progress.taken, doubtful=progress.doubtful, overtaking=self._settings.coalesce
         )
-        # From here on the file says that requests may be running.
+        # From here on the file tells a later run that requests may still be running.
         await self._in_thread(partial(state.write, Step(), seen or Ids()))
         self._begun = True
 
@@ -270,7 +270,7 @@ class Journal:
             await self._let_go()
 
     def _open(self) -> None:
-        # SQLite is loaded by those who use it.
+        # Imported here, so that only batches with such files load SQLite.
         from airview_herald.airview._dead_letter_file import DeadLetterFile  # noqa: PLC0415
         from airview_herald.airview._state import StateFile  # noqa: PLC0415
 
@@ -290,7 +290,7 @@ class Journal:
         settle = self._recorder.sender.transport.options.settle + _INTERVAL
         left = min(progress.alive + settle - time.time(), settle)
         if left > 0 and not progress.settled:
-            # On stderr where nothing is set up: half a minute of silence looks like a hang.
+            # A warning shows even where no logging is set up; this long silence looks like a hang.
             logger.warning("requests of an earlier run may be running: waiting for %.1f s", left)
             await self._recorder.sender.transport.sleep(left)
 
@@ -308,8 +308,8 @@ class Journal:
             held.final = True
             positions.done(held.index, recorded=False)
         elif status is not OutcomeStatus.NOT_ATTEMPTED or _outcome(held).error is not None:
-            # A newer event in doubt may be found not to have landed, and one behind an event that
-            # was given up may have landed: the next run sends both, or the newer one.
+            # Nobody knows whether this event, or the newer one that replaced it, has landed: the
+            # next run sends both, or the newer one alone.
             positions.doubt(held.index)
 
     def _is_added(self, held: Held) -> bool:
@@ -326,7 +326,7 @@ class Journal:
         try:
             await self._surely(partial(self._hand_over, pending, step, ids))
         except BaseException:
-            # Later steps build on this one: without it they would tell of more than was done.
+            # Later steps build on this one: written without it they would claim too much.
             self._begun = False
             raise
         for _ in range(pending.permits):
@@ -334,7 +334,7 @@ class Journal:
         self._written.set()
 
     def _hand_over(self, pending: _Pending, step: Step, ids: Ids) -> None:
-        # A letter is never behind the state: that says which events will not be sent again.
+        # Letters first: an event that the state counts as done, and no letter holds, would be lost.
         if self._letters is not None:
             self._letters.write(pending.entries)
         if self._state is not None and self._begun:
@@ -365,13 +365,13 @@ class Journal:
             try:
                 await self._in_thread(once)
             except anyio.get_cancelled_exc_class():
-                # asyncio's `Task.cancel` heeds no shield, and may come before any thread.
+                # asyncio's `Task.cancel` ignores shields, and may come before a thread has begun.
                 await self._in_thread(once)
                 raise
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
         def alone() -> T:
-            # asyncio's `Task.cancel` abandons a thread, which may be at work still.
+            # After asyncio's `Task.cancel` an abandoned thread may still be at work.
             with self._files:
                 return work()
 

@@ -20,11 +20,11 @@ from anyio.lowlevel import checkpoint
 from airview_herald.airview.models import ComplianceEvent
 from airview_herald.errors import InputError
 
-# One hop into a worker thread costs as much as reading some dozens of lines; a slow source, a
-# pipe say, hands over what it has.
+# The most events taken in one visit to a worker thread, which costs as much as reading dozens of
+# lines; and the seconds after which a slow source, such as a pipe, hands over what it has.
 _CHUNK = 64
 _PATIENCE = 0.05
-# Seconds that make pulling one event a long time.
+# Seconds from which on pulling one event counts as slow.
 _LONG = 0.001
 
 
@@ -79,7 +79,7 @@ class Producer:
                 began = time.monotonic()
                 self._pull(1)
                 if time.monotonic() - began > _LONG:
-                    # What blocks for every event would hold back those that it gave before.
+                    # A producer that blocks for each event would hold up the events before.
                     await checkpoint()
         taken = self._give(room)
         if not taken and self._error is not None:
@@ -110,7 +110,7 @@ class Producer:
                 await aclose()
 
     def _close(self) -> None:
-        # A thread may be pulling still.
+        # Wait for a thread that may still be pulling.
         with self._pulling:
             close: Callable[[], Any] | None = getattr(self._sync, "close", None)
             if self._closes and close is not None:
@@ -133,7 +133,7 @@ class Producer:
         while not (self._taken or self._ended):
             if not self._pulling.locked():
                 pull = partial(self._pull, count, until=time.monotonic() + _PATIENCE)
-                # Longer than the thread's patience: without events by then it ends with the first.
+                # Longer than the thread's patience, so that it hands over what it has.
                 with anyio.move_on_after(2 * _PATIENCE):
                     await _in_thread(pull)
             if not self._taken:
@@ -157,7 +157,7 @@ class Producer:
 
 
 async def _in_thread(work: Callable[[], None]) -> None:
-    # A source may block for hours: with anyio's own limiter 20 of them would stop all others.
+    # A source may block for hours, and enough of them would use up anyio's own limiter.
     limiter = anyio.CapacityLimiter(1)
     await to_thread.run_sync(work, abandon_on_cancel=True, limiter=limiter)
 

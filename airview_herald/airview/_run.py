@@ -126,7 +126,7 @@ class Run:
         """Return the error of a run that was ended early, its cause set."""
         if self.cause is None:
             return None
-        # The words of other people's errors need the class to be understood.
+        # Other people's error messages are often unclear without the class, such as a KeyError's.
         ours = isinstance(self.cause, AirViewHeraldError)
         told = str(self.cause) if ours else f"{type(self.cause).__name__}: {self.cause}"
         error = IngestAborted(f"{self._reason}: {told.removesuffix(': ')}", self.report)
@@ -184,7 +184,7 @@ class Run:
             try:
                 self._taken.extend(await self._producer.take(room))
             except Exception as error:  # noqa: BLE001 - the caller's producer may raise anything
-                # What was taken before goes on to its end; nothing more will come.
+                # Events that were taken before are still recorded.
                 self._blame(error, "the producer of events raised")
                 return
             if not self._taken:
@@ -246,7 +246,7 @@ class Run:
         settings = self._settings
         reconciliation = settings.reconcile
         assert reconciliation is not None  # noqa: S101 - for the type checker
-        # By then it shows whether the server was restored.
+        # Wait for all events: only then is it known whether the server was restored.
         await self._through()
         try:
             self.report.unreconciled = (
@@ -270,7 +270,7 @@ class Run:
                 self.report.unreconciled = f"this system has recorded nothing of {missing}"
                 logger.warning("reconcile: %s", self.report.unreconciled)
         except Exception as error:  # noqa: BLE001 - the caller's producer, auth or transport may raise anything
-            # What is on its way goes on to its end.
+            # Events under way are still recorded.
             self._blame(error, "reading back what was recorded before failed")
             return
         self.report.reconciled = 0
@@ -357,7 +357,7 @@ class Run:
         while following is not None:
             await self._bring(following)
             if not following.index % _AT_ONCE:
-                # A transport in memory may have waited for nothing.
+                # Let others run: with a transport in memory nothing may have been waited for.
                 await checkpoint()
             following = await self._next_at_once()
         self._room.set()

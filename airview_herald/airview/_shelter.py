@@ -59,7 +59,7 @@ class Shelter:
                     raise
         finally:
             if not self._begun:
-                # asyncio's `Task.cancel` came before the task's first step.
+                # asyncio's `Task.cancel` came before the task's first step, so that it never ran.
                 await close()
 
     def end(self) -> None:
