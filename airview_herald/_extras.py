@@ -4,6 +4,6 @@
 def install(extra: str) -> str:
     """Return the command that installs an extra, in the words of the README.
 
-    By a path, not by a name: on an index of packages that may be somebody else's.
+    By its path, since the package of this name on a public index may be somebody else's.
     """
     return f'pip install ".[{extra}]" in the folder of airview-herald'

@@ -1,4 +1,4 @@
-"""The headers that a caller has sent with every request, checked once."""
+"""A caller's own headers, sent with every request and checked once."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ def checked_headers(headers: Mapping[str, str | Secret]) -> dict[str, Secret]:
     """Return headers with their values masked.
 
     Raises:
-        ConfigurationError: They are no mapping, a name is none, or is of the client's own, or a
-            value is nothing that a header can carry.
+        ConfigurationError: It is not a mapping, a name is malformed or set by the client itself, or
+            a header cannot carry a value.
     """
     if not isinstance(headers, Mapping):
         raise ConfigurationError(f"headers: must be a mapping, not {type(headers).__name__}")
@@ -33,7 +33,7 @@ def checked_headers(headers: Mapping[str, str | Secret]) -> dict[str, Secret]:
 
 
 def header_value(value: str | Secret, name: str = "secret") -> Secret:
-    """Return a value that a header carries as it is, masked.
+    """Return a value that a header can carry unchanged, as a secret.
 
     Args:
         value: The value.

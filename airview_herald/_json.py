@@ -27,7 +27,7 @@ def parse(content: bytes, facts: RequestFacts) -> Any:
 
 
 def parse_refusal(content: bytes) -> Any:
-    """Return the JSON document in the body of a refusal, by whatever made it: in UTF-8 or UTF-16.
+    """Return the JSON document in a refusal's body, which anything may have sent: UTF-8 or UTF-16.
 
     Halves of surrogate pairs, which no log could hold, become question marks.
 

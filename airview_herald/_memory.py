@@ -37,7 +37,7 @@ class _Flight(Generic[V]):
 
 
 class Memory(Generic[K, V]):
-    """Remember values by key, the least recently used going first.
+    """Remember values by key, forgetting the least recently used first.
 
     Args:
         capacity: How many values are kept at most.
@@ -69,7 +69,7 @@ class Memory(Generic[K, V]):
             self._known.popitem(last=False)
 
     def clear(self) -> None:
-        """Forget every value; look-ups that are under way tell nobody but who began them."""
+        """Forget every value; a look-up under way then answers only the task that began it."""
         self._known.clear()
         for flight in self._flights.values():
             flight.stale = True

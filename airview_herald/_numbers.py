@@ -1,4 +1,4 @@
-"""What is a number: a boolean is none, though Python takes `True` for 1."""
+"""What counts as a number: booleans do not, though Python takes `True` for 1."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 
 class Marker(Enum):
-    """Where the contract allows a value of another JSON type, or in other words."""
+    """Marks a field whose value may arrive as another JSON type, or written in another way."""
 
     ID = "id"
     FLAG = "flag"
@@ -81,7 +81,7 @@ def wire_name(name: str) -> str:
 
 
 def encode(row: OpenRow) -> dict[str, Any]:
-    """Return an object as JSON: one that was read comes out as it was, but for what was mended.
+    """Return an object as JSON; one that was read comes out as it was, but for repaired values.
 
     An attribute that is `None`, or an empty list, is left out unless it was received as such.
     """

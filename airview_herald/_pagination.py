@@ -243,7 +243,7 @@ class _Pages(Generic[T]):
         self.cursor, self.empty = following, empty
 
     def _rest(self, page: Page[T]) -> Page[T] | None:
-        """Return what stands behind the item that was given last; `None`: it is not here."""
+        """Return the items after the one that was given last; `None` if that one is not here."""
         if self.behind is None:
             return page
         for index, item in enumerate(page.items):

@@ -27,7 +27,7 @@ class Batches:
     _recorder: Recorder
 
     async def plan(self, events: Events, *, concurrency: int = 64) -> Plan:
-        """Look what a batch of events would meet and make, and make nothing.
+        """Look up what a batch of events would find and create, without creating anything.
 
         What is found is remembered, so that a batch that follows need not look again.
 

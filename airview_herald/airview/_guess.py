@@ -1,4 +1,4 @@
-"""Whether to begin with the look or with the create: what the last resources were tells."""
+"""Whether to look for a resource or to create it at once: the last resources tell which."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Guess:
         return self._known is not None and self._known > 0.5  # noqa: PLR2004 - the likelier of two
 
     def learn(self, *, was_known: bool | None) -> None:
-        """Note what a resource turned out to be; `None`: it did not turn out."""
+        """Note whether a resource was known to the server; `None` if that was not found out."""
         if was_known is not None:
             before = float(was_known) if self._known is None else self._known
             self._known = before + _LEARNING * (was_known - before)

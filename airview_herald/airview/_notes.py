@@ -130,7 +130,7 @@ class Warnings:
 
 @attrs.frozen(eq=False)
 class Asker:
-    """Who asks.
+    """Whoever needs a definition or a resource: an event of a batch, or a single call.
 
     Attributes:
         sender: Sends on their account.

@@ -49,7 +49,7 @@ class PlannedDefinition(Shown):
 
 @attrs.frozen
 class Plan:
-    """What a batch of events would meet and make.
+    """What a batch of events would find on the server, and what it would create.
 
     Attributes:
         events: How many events there are.
@@ -106,7 +106,7 @@ class Planner:
         self._requests = 0
 
     async def plan(self, events: Events) -> Plan:
-        """Return what a batch of these events would meet and make."""
+        """Return what a batch of these events would find and create."""
         needs = self._needs
         await needs.collect(events)
         system = await self._find_system()

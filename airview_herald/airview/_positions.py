@@ -239,7 +239,7 @@ def lane_of_event(event: Any) -> str:
 
 
 def _shown(event: Any) -> str:
-    """Return what Python shows of an object, but for where it is in memory."""
+    """Return an object's `repr` without its address in memory."""
     try:
         return _ADDRESS.sub("", repr(event))
     except Exception:  # noqa: BLE001 - likewise

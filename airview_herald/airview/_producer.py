@@ -33,7 +33,7 @@ class Producer:
 
     An iterable with a true attribute `blocking`, as the sources of this package have, is
     iterated in a worker thread. If it has a method `end`, that is called when no more events are
-    wanted, so that the thread has not to wait for one.
+    wanted, so that the thread stops waiting for one.
 
     Args:
         events: A sync or async iterable.
@@ -129,7 +129,7 @@ class Producer:
             self._error, self._ended = error, True
 
     async def _pull_in_thread(self, count: int) -> None:
-        """Have a thread pull; if it has to wait, what it has is used while it goes on with that."""
+        """Pull in a thread; if that has to wait it goes on, and what it has so far is used."""
         while not (self._taken or self._ended):
             if not self._pulling.locked():
                 pull = partial(self._pull, count, until=time.monotonic() + _PATIENCE)
@@ -168,7 +168,7 @@ def _has_lines(events: object) -> bool:
 
 
 def _what_is_needed(events: object) -> str:
-    """Return the rule that what can hold no events breaks, in words that help."""
+    """Return why something cannot hold events, and what to do about it."""
     kind = type(events).__name__
     if isinstance(events, str | os.PathLike) or _has_lines(events):
         return f"must be events, not {kind}; read_jsonl(path) and read_sarif(path) read a file"

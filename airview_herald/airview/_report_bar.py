@@ -1,4 +1,4 @@
-"""The bar of one batch: what becomes of it while the report fills."""
+"""The bar of one batch, drawn from its report."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ logger = logging.getLogger("airview_herald")
 
 
 class ReportBar:
-    """A bar that ends no batch: what goes wrong with it is logged, and it is shown no more.
+    """A bar whose errors never end a batch: they are logged, and it is shown no more.
 
     Args:
         report: What is shown.

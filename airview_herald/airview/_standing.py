@@ -139,7 +139,7 @@ class Watch:
 
 
 def size(events: Any) -> int | None:
-    """Return how many events there are, where asking costs nothing: a query, say, would run."""
+    """Return how many events there are if asking costs nothing; a lazy query, say, would run."""
     return len(events) if isinstance(events, Sequence | AbstractSet | MappingView) else None
 
 

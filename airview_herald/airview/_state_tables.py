@@ -56,7 +56,7 @@ def make(connection: sqlite3.Connection, key: tuple[str, str, str], called: str)
 
 
 def adopt(connection: sqlite3.Connection, key: tuple[str, str, str]) -> None:
-    """Make a file this server's that has never found its own system: its URL was wrong, say.
+    """Assign a file to this server if its run never found its system, because of a wrong URL say.
 
     Args:
         connection: To the file.

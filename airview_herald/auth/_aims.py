@@ -142,7 +142,7 @@ class AimsAuth(RefreshingAuth):
         )
 
     def _session(self, response: httpx.Response) -> str | None:
-        """Return what the second step goes by, if AIMS says: it is sent back in a header."""
+        """Return the session token for the second step, if AIMS sent one."""
         session: str | None = response.headers.get(_SESSION_HEADER)
         try:
             return session and header_value(session).reveal()
@@ -193,7 +193,7 @@ class AimsAuth(RefreshingAuth):
 def _basic(
     name_field: str, name: str | Secret | None, secret_field: str, secret: str | Secret | None
 ) -> Secret | None:
-    """Return the header of a name and a secret, of any letters, or `None` when neither is given."""
+    """Return the Basic header of a name and a secret, in UTF-8; `None` when neither is given."""
     if name is None and secret is None:
         return None
     if name is None:
@@ -222,7 +222,7 @@ def _revealed(value: str | Secret) -> str:
 
 
 def account_in(answer: Mapping[str, Any]) -> str | None:
-    """Return the id of the account that AIMS names, if it is one: it becomes a part of URLs."""
+    """Return the account id that AIMS names, if it can be a part of a URL."""
     account = answer.get("account")
     found = account.get("id") if isinstance(account, dict) else None
     if type(found) is int:

@@ -1,4 +1,4 @@
-"""OAuth 2 client credentials: a key pair of the producer's own for a token of the gateway's."""
+"""OAuth 2 client credentials: a client's id and secret, exchanged for a gateway's tokens."""
 
 from __future__ import annotations
 

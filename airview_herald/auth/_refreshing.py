@@ -135,7 +135,7 @@ class RefreshingAuth(httpx.Auth):
             self._discard(token)
 
     def _discard(self, token: Token) -> None:
-        """Use a token that was refused no more; of those who say so only the first one counts."""
+        """Stop using a token that was refused; only the first of those who say so counts."""
         if self._token is token:
             self._token = None
             self.refusals += 1
@@ -155,7 +155,7 @@ async def _shared(flight: _Flight) -> Token | None:
 
 
 def _tell(request: httpx.Request, error: AirViewHeraldError | None) -> None:
-    """Tell who watches, who can spoil neither the token nor the error."""
+    """Tell whoever watches; what that raises is only logged."""
     if (refreshed := request.extensions.get(REFRESHED)) is not None:
         try:
             refreshed(error)

@@ -193,7 +193,7 @@ class Board:
         return str(row[0])
 
     def claim(self, call: str, partition: int, guard: float, digest: str) -> Claim:
-        """Claim a partition; from here on an earlier holder finds that it is not its any more.
+        """Claim a partition; an earlier holder finds at its next look that it has lost it.
 
         Args:
             call: The call of `ingest` that it is for.

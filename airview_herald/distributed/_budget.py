@@ -1,4 +1,4 @@
-"""Who gets which part: of the events by their application, of the budget by who is at work."""
+"""How events are divided, by application, and how the budget is, among those at work."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a cluster is told to do: tasks handed to its scheduler, and their results as they come."""
+"""Tasks handed to a cluster's scheduler, and their results as they come."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ class Cluster:
                 future.release()
 
     async def cancel(self, futures: Iterable[Any]) -> None:
-        """Have tasks not begun that were not begun yet."""
+        """Cancel the tasks that have not begun."""
         await self._ask(self._client.cancel, list(futures))
 
     async def _ask(self, method: Callable[..., Any], *arguments: Any) -> Any:

@@ -1,4 +1,4 @@
-"""The fence: nothing is sent once the lease is over, not even what was about to be.
+"""The fence: nothing is sent once the lease is over, not even by requests under way.
 
 A process that was frozen goes on in the middle of what it did. So the lease is looked at when a
 request begins, and again right before each write to a socket, with nothing to wait for between.

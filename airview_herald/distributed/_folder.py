@@ -54,7 +54,7 @@ def letters_file(folder: str, partition: int, generation: int) -> str:
 
 
 def inherit(folder: str, partition: int, earlier: int, generation: int) -> None:
-    """Copy a partition's files, which somebody else has locked, under the names of a generation.
+    """Copy a partition's files, which another process has locked, under a generation's names.
 
     Raises:
         ConfigurationError: They change all the time: whoever has them is at work.

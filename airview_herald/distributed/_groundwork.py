@@ -78,7 +78,7 @@ async def _lay(task: Task) -> Groundwork:
 
 
 def distinct(events: Iterable[ComplianceEvent]) -> Iterator[ComplianceEvent]:
-    """Yield events that show a definition for the first time, in as few applications as can be.
+    """Yield the events that introduce a definition, in as few applications as possible.
 
     Those are not shared, and are looked for by the partitions.
     """

@@ -87,7 +87,7 @@ class Holder:
         self._heed(self._holding.standing)
 
     async def keep(self) -> None:
-        """Keep the lease, and within the share.
+        """Keep the lease, and stay within the share.
 
         Raises:
             LeaseLostError: The lease is over.

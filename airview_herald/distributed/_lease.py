@@ -1,4 +1,4 @@
-"""The right to send for a partition: for a term, as long as nobody else has claimed it.
+"""The right to send for a partition, for a limited time and until somebody else claims it.
 
 A worker that the scheduler has lost may be alive, and sending. So the right ends by itself: the
 holder looks at the board every half second, each look that finds its claim to be the last one is
@@ -30,11 +30,11 @@ _MARGIN = 1.0
 
 
 class LeaseLostError(Exception):
-    """The right to send is gone; what a fence raises, so that no event fails of it."""
+    """The right to send is gone. A fence raises it, and no event is counted as failed for it."""
 
 
 class ToldToEndError(LeaseLostError):
-    """All are to end, and this one had not begun: an earlier holder may still be sending."""
+    """Told to end before it began; an earlier holder may still be sending."""
 
 
 def clock() -> float:

@@ -134,7 +134,7 @@ class _Batch:
         return ended(report=self._report)
 
     async def _record(self, holder: Holder) -> None:
-        """Record the events, with files of its own if a worker that is lost has not let go."""
+        """Record the events; in copies of the files if a lost worker still has them locked."""
         for tries_left in reversed(range(_TRIES)):
             try:
                 return await self._record_with(holder, holder.claim.generation)

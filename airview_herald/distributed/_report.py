@@ -90,5 +90,5 @@ def add_up(whole: IngestReport, part: IngestReport) -> None:
 
 
 def _first(notes: Iterable[T]) -> tuple[T, ...]:
-    """Return each once; of many as many as a partition has of them at most."""
+    """Return each once, and no more than the report of one partition may have."""
     return tuple(islice(dict.fromkeys(notes), KEPT_NOTES))

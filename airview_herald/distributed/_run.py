@@ -193,7 +193,7 @@ class Run:
         self._aborted.__cause__ = cause
 
     async def _end(self, cause: Exception | None, reason: str) -> None:
-        """Have all that is at work end early, if this is the first reason for it."""
+        """Have all partitions end early, unless that has been asked for already."""
         if self._aborted is None:
             self._abort(cause, reason)
             await to_thread.run_sync(self._board.stop, self._task.call)

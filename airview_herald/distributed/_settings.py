@@ -28,7 +28,7 @@ CredentialFactory = Callable[[], httpx.Auth | str | None]
 
 
 def _importable(factory: CredentialFactory | str | None) -> str | None:
-    """Return the name by which every process can import a factory.
+    """Return the name by which any process can import a factory.
 
     Raises:
         ConfigurationError: There is none: what it refers to would travel, secrets and all.

@@ -1,4 +1,4 @@
-"""From AirView to Herald: what became FLAGGED in a run, and is grave, is told to people."""
+"""From AirView to Herald: people are told of grave findings that are new in a run."""
 
 from airview_herald.escalation._alerts import Alert, describe, is_grave
 from airview_herald.escalation._escalation import Escalation, escalate

@@ -64,7 +64,7 @@ def read(operation: str, where: str, decoder: Callable[[Reply], T]) -> Call[T]:
 def post_once(
     operation: str, path: str, body: Mapping[str, Any], decoder: Callable[[Reply], T]
 ) -> Call[T]:
-    """Return a call whose copies would do it twice, or report errors for what is done."""
+    """Return a call that must not be repeated: a copy would act twice, or fail after a success."""
     return Call("POST", path, RetryClass.ONCE, None, decoder, dump(body), operation=operation)
 
 
@@ -81,7 +81,7 @@ def delete(operation: str, path: str) -> Call[None]:
 
 
 def nothing(reply: Reply) -> None:
-    """Read an answer that has nothing to say; a gateway's page is none."""
+    """Read an answer without content; a gateway's page is refused."""
     if reply.content:
         reply.json()
 
@@ -150,7 +150,7 @@ def _failed(body: dict[str, Any], reply: Reply) -> tuple[FailedSubscriber, ...]:
 
 
 def _message(answer: ErrorAnswer, code: object) -> str:
-    """Return an error's code with what is wrong, where, and for what of many."""
+    """Return an error's code with what is wrong, where, and with which of several items."""
     words = code if isinstance(code, str) else ""
     if isinstance(answer.details, str):
         words += f": {answer.details}"

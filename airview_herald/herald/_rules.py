@@ -37,7 +37,7 @@ _HALF = re.compile("[\ud800-\udfff]")
 
 
 class NotGiven(Enum):
-    """What stands for an argument that is not given, where `None` says something."""
+    """Stands for an argument that is not given, where `None` has a meaning."""
 
     NOT_GIVEN = "not given"
 
@@ -119,7 +119,7 @@ def integer(field: str, value: object) -> int:
 
 
 def page_size(field: str, value: object) -> int:
-    """Return how many there may be on a page; without a single one a listing would not get on."""
+    """Return how many items a page may have: at least one, or a listing would never advance."""
     checked = integer(field, value)
     if checked < 1:
         raise InputError(field, f"must be 1 or more, not {quoted(value)}", value)
@@ -202,7 +202,7 @@ def _member(field: str, value: str, members: Sequence[str]) -> str:
 
 
 def _json(field: str, value: object) -> Any:
-    """Return a value as JSON has it, whatever sequences and mappings it is made of."""
+    """Return a value as lists, dictionaries and scalars of JSON."""
     if isinstance(value, OpenRow):
         value = encode(value)
     if isinstance(value, Mapping):

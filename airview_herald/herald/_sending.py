@@ -55,7 +55,7 @@ class Sender:
 
     @property
     def where(self) -> str:
-        """What tells one client from another: the global host and the account, if it is known."""
+        """The global host and the account, if it is known: what tells this client from others."""
         account = self._settings.account_id or getattr(self._auth, "account_id", None)
         return f"{self.options.base_url!r}, account_id={account!r}"
 

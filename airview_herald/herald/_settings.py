@@ -59,7 +59,7 @@ class Settings:
 
     @property
     def skips(self) -> bool:
-        """Whether the access key is the pair that says: send no credential."""
+        """Whether the access key is the pair that means that no credential is sent."""
         pair = (self.access_key_id, self.secret_key)
         return all(half is not None and half.reveal() == _SKIP for half in pair)
 
@@ -174,7 +174,7 @@ class _Sources:
         return self._folder / Path("endpoint_map.json" if name is None else name.value).expanduser()
 
     def _overrules(self, key: str, variable: Setting | None) -> bool:
-        """Whether the caller has named a profile that says otherwise than a variable does."""
+        """Whether the caller has named a profile, and it contradicts a variable."""
         if variable is None or not self._asked:
             return False
         kept = self.profile.get(key)

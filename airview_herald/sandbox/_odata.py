@@ -41,7 +41,7 @@ class FilterError(Exception):
 
 
 class Kind(Enum):
-    """What PostgreSQL takes a value for, as far as it decides what may be compared."""
+    """The types of PostgreSQL, as far as they decide which values can be compared."""
 
     TEXT = auto()
     NUMBER = auto()

@@ -35,7 +35,7 @@ def text(value: object) -> str:
 
 
 def reference(value: object) -> str:
-    """Take a string that equals its own URL-quoted form."""
+    """Take a string that URL-quoting leaves unchanged."""
     reference = text(value)
     if not _UNQUOTED.fullmatch(reference):
         raise InvalidError(["Invalid value."])

@@ -1,4 +1,4 @@
-"""Which routes there are to fail: a slip of the pen would otherwise test that nothing fails."""
+"""Which routes can be made to fail: with a misspelt one a test would pass for nothing."""
 
 from collections.abc import Collection, Sequence
 from difflib import get_close_matches

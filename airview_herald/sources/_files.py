@@ -42,7 +42,7 @@ def check_file(path_or_file: object, method: str) -> None:
 
 
 def as_bytes(chunk: str | bytes) -> bytes:
-    """Return what was read of a text or binary file as UTF-8; a bad surrogate stays to be found."""
+    """Return what was read of a text or binary file as UTF-8; lone surrogates are kept."""
     return chunk.encode("utf-8", "surrogatepass") if isinstance(chunk, str) else chunk
 
 

@@ -108,7 +108,7 @@ class _Directories:
         return None if index < 0 else place.path.split("/", paths[index].count("/"))[-1]
 
     def _holding(self, root: str, path: str, index: int) -> int:
-        """Return the index of what a path is below: the one that comes before it, or is around."""
+        """Return the index of the nearest directory around a path, from `index` outwards."""
         while index >= 0 and not path.startswith(self._sorted[root][index]):
             index = self._around[root][index]
         return index
@@ -170,7 +170,7 @@ class Paths:
         return self._chains[base_id]
 
     def _followed(self, base_id: str) -> tuple[Place | None, str]:
-        """Return where a chain of bases leads; one that is a ring leads nowhere."""
+        """Return where a chain of bases leads; a circular one leads nowhere."""
         below, seen = "", set()
         base = self._bases.get(base_id)
         while base is not None and base_id not in seen:

@@ -1,4 +1,4 @@
-"""One pass over a report: from runs and results to findings, each part that is bad told apart."""
+"""One pass over a report: from runs and results to findings, with a problem for each bad part."""
 
 from __future__ import annotations
 

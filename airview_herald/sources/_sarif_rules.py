@@ -161,7 +161,7 @@ def item_at(items: Sequence[T], index: int | None) -> T | None:
 
 
 def message_text(message: Message | None, rule: Rule | None, strings: Mapping[str, Text]) -> str:
-    """Return a message on one line, its placeholders filled; the rule's own text for want of one.
+    """Return a message on one line, its placeholders filled; without one the rule's own text.
 
     Args:
         message: The result's message.

@@ -1,4 +1,4 @@
-"""Why there is no TLS with a server, in words."""
+"""Why a TLS handshake failed, in words."""
 
 from __future__ import annotations
 

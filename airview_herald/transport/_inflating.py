@@ -1,4 +1,4 @@
-"""Compressed bodies, decompressed step by step: a bomb is let go before it fills the memory."""
+"""Compressed bodies, decompressed step by step: a bomb is dropped before it fills the memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A socket around another one: what does not differ is passed on."""
+"""A socket around another one, to which it passes everything on."""
 
 from __future__ import annotations
 

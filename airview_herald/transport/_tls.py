@@ -1,4 +1,4 @@
-"""Which servers are trusted, and what is shown to those that want to know their client."""
+"""Which servers are trusted, and which certificate is shown to those that ask for one."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def tls_context(
     key: PathLike | None = None,
     password: str | Secret | None = None,
 ) -> ssl.SSLContext:
-    """Return what says whom a client trusts, for `verify=`.
+    """Return a context for `verify=`: whom a client trusts, and which certificate it shows.
 
     Certificates and the names in them are verified, and nothing older than TLS 1.2 is spoken. The
     variable `SSLKEYLOGFILE` has no effect: set the context's `keylog_filename` to the same end.

@@ -1,4 +1,4 @@
-"""How a proxy passes a connection on, and spoils it."""
+"""How a proxy passes a connection on, and breaks it."""
 
 import asyncio
 from collections.abc import Callable

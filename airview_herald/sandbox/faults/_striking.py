@@ -202,7 +202,7 @@ def _later(when: str) -> Answer:
 
 
 def _garbled(answer: Answer) -> Answer:
-    """Return an answer of the same length whose JSON does not end and is no text."""
+    """Return an answer of the same length that is neither whole JSON nor valid text."""
     return answer._replace(body=answer.body[:-2] + b"\xff\xfe" if answer.body[1:] else b"\xff")
 
 
