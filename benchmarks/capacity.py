@@ -20,9 +20,9 @@ from result_tables import Table
 
 from airview_herald.transport._rate import AdaptiveRate
 
-# What is measured begins when the queues have filled and the rates have settled.
+# The share of the time that is not measured, while queues fill and rates settle.
 _SETTLED = 0.5
-# Seconds of its allowance that a server saves up.
+# Seconds' worth of its allowance that the server lets clients save up.
 _BURST = 0.1
 _DONE = 204
 _REFUSED = 429

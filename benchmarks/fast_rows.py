@@ -79,7 +79,7 @@ class FastRows:
         self.technical_controls: dict[tuple[int, str], dict[str, Any]] = {}
         self.applications: list[dict[str, Any]] = []
         self.placed: dict[tuple[str, str], Placed] = {}
-        # The key is as in the query; the value is the id alone, for there may be a million.
+        # Keyed as in the query; only the id is kept, since there may be a million.
         self.resources: dict[tuple[int, str], int] = {}
         self.monitored: dict[tuple[int, int], tuple[str, str]] = {}
         self._placed_count = 0
@@ -219,7 +219,7 @@ class FastRows:
 
     def _post_resource(self, _: dict[str, str], body: Any) -> bytes:
         placed, reference = body["applicationEnvironmentId"], body["reference"]
-        # Its name is its reference, which is how events make them; no other is stored here.
+        # Only resources as events make them are stored: named like their reference, without a type.
         if body["name"] != reference or "resourceTypeId" in body:
             return FAULT
         key = (placed, reference)

@@ -134,7 +134,7 @@ async def serve() -> None:
 
 
 if __name__ == "__main__":
-    # What is stored has no cycles; collections would strike whoever is measured at that moment.
+    # Collections would disturb what is being measured, and the rows have no cycles to collect.
     gc.disable()
     selector = SelectSelector() if "--punctual" in sys.argv else DefaultSelector()
     with asyncio.Runner(loop_factory=lambda: asyncio.SelectorEventLoop(selector)) as runner:

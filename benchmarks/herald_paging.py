@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from contextlib import ExitStack
 
@@ -36,7 +35,6 @@ def measure(scale: Scale, almdrlib: str | None) -> list[Sample]:
     samples: list[Sample] = []
     with ExitStack() as running:
         herald = running.enter_context(Process("herald_server.py", str(scale.notifications)))
-        json.loads(herald.greeting)
         readers = {
             stack: running.enter_context(Process("herald_reader.py", stack, herald.greeting))
             for stack in filter(available, OURS)

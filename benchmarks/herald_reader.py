@@ -42,7 +42,7 @@ def read_ours(credentials: dict[str, str], stack: str) -> Callable[[int], dict[s
 
 async def _count(herald: Any, limit: int) -> dict[str, Any]:
     async with herald:
-        # The login, and the search for the host, are in neither's time.
+        # The login and the look-up of the host are not measured for either client.
         await herald.get_account_notification_by_type(TYPE, limit=1)
         seen = 0
         with Watch() as watch:
@@ -58,7 +58,7 @@ def read_theirs(credentials: dict[str, str]) -> Callable[[int], dict[str, Any]]:
         "ALERTLOGIC_ACCOUNT_ID": credentials["account_id"],
         "ALERTLOGIC_ACCESS_KEY_ID": credentials["access_key_id"],
         "ALERTLOGIC_SECRET_KEY": credentials["secret_key"],
-        # The definitions ask another host for a schema when they are imported, and wait for
+        # When imported, the definitions ask another host for a schema, and wait for
         # ever where nothing answers; refused, they use the copy that they bring along.
         "HTTP_PROXY": "http://127.0.0.1:9",
         "HTTPS_PROXY": "http://127.0.0.1:9",

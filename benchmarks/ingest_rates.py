@@ -12,7 +12,7 @@ from scale import Scale
 from spread import Sample, Spread, of, per_round, spread
 from stacks import OURS, available
 
-# Where the processor is the limit, more in flight change nothing.
+# Only one concurrency where the processor is the limit, as more would change nothing.
 CONCURRENCIES = {0.0: (64,), 0.005: (64,), 0.02: (16, 48, 64)}
 LATENCIES = tuple(CONCURRENCIES)
 PHASES = ("cold", "warm")
@@ -53,7 +53,7 @@ def measure(scale: Scale) -> list[Sample]:
             for latency in LATENCIES:
                 for stack, worker in workers.items():
                     alone = stack == SEQUENTIAL
-                    # The slower the server, the fewer of its events tell the same.
+                    # With the slowest server fewer events are enough.
                     few = scale.sequential_events * (1 if latency == LATENCIES[-1] else 4)
                     count = few if alone else scale.ingest_events
                     for concurrency in (1,) if alone else CONCURRENCIES[latency]:
@@ -75,7 +75,7 @@ def _both(
         sample = worker.run(
             do="ingest", count=count, resources=count, concurrency=concurrency, first=first
         )
-        # As the server counts them, which is what a request is.
+        # Counted by the server, as clients may count differently.
         told.append((phase, {**sample, "requests": server.count()}))
     return told
 

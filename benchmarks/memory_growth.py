@@ -10,7 +10,7 @@ from scale import Scale
 from spread import Sample
 from stacks import OURS, available
 
-# Full in every batch, so that what grows with the batch is not the memory of ids.
+# Small enough to be full in every batch, so that it does not grow with the batch.
 CACHE = 5000
 CONCURRENCY = 64
 

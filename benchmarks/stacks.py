@@ -277,7 +277,7 @@ class RequestsThreads:
                     self._done.put(None)
 
     def _send(self, session: Any, shared: Iterator[Work]) -> None:
-        # A list's iterator gives each element to one thread only.
+        # Shared by the threads: a list's iterator gives each element to only one of them.
         for work in shared:
             if work.method == "PUT":
                 response = session.put(self._url + work.target(), json=work.body(), timeout=30)

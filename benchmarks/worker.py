@@ -22,7 +22,7 @@ from watch import Watch, peak, say
 
 Orders = dict[str, Callable[..., Any]]
 _RESOURCES = 1000
-# How many requests a client sends before it is measured: `httpx` takes so many to settle.
+# Requests that a client sends before it is measured; `httpx` takes that long to settle.
 _SETTLING = 1000
 
 

@@ -22,7 +22,7 @@ from airview_herald.airview import (
 )
 from airview_herald.herald import Payload
 
-# Short and of small letters, so that every rule lets it pass.
+# Short and in lower case, so that it breaks no rule.
 MARKER = "zqmarkerzq"
 ACCOUNT = "12345678"
 
@@ -186,13 +186,13 @@ HERALD["sent_notification"] = HERALD["send_notification"]
 
 ROWS = {Backend: BACKEND, AirView: HANDLER, Herald: HERALD}
 
-# Methods that send nothing of a caller's.
+# Methods that send nothing of their arguments.
 _NONE = {
     Backend: {"get_url"},
     AirView: {"from_config", "with_options"},
     Herald: {"with_options"},
 }
-# How a batch runs, which is sent to nobody; a token that says where a listing goes on from.
+# Arguments that are not sent: how a batch runs, and where a listing goes on.
 _NOT_SENT = {
     *("concurrency", "window", "on_outcome", "progress", "deadline", "max_cooldown"),
     *("max_failures", "grace", "coalesce", "reconcile", "state", "dead_letters", "resume"),

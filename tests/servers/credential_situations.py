@@ -27,7 +27,7 @@ from airview_herald.telemetry import Telemetry
 OURS = "airview_herald"
 THEIRS = ("aiohttp", "anyio", "asyncio", "httpcore", "httpx", "trio")
 SITUATIONS = {}
-# What a situation returns that a provider cannot be in.
+# Returned by a situation that does not exist for a provider.
 ABSENT = None
 
 

@@ -31,7 +31,7 @@ USER_PASSWORD = "planted password&9+"
 BASIC_PASSWORD = "planted words/5=+"
 HEADER = "planted header/6=" + "x"
 SESSION = "planted-session/7+"
-# What goes to a token service only, and what to the service only.
+# What may be sent only to a token service, and what only to the service itself.
 KEYS = forms(
     *(CLIENT_SECRET, KEY, SECRET_KEY, f"{KEY}:{SECRET_KEY}", f"client:{CLIENT_SECRET}"),
     *(SESSION, USER_PASSWORD, f"robin:{USER_PASSWORD}"),

@@ -39,14 +39,12 @@ TEXTS = {
     "empty": "",
     "10 MB": "x" * MEGABYTES,
 }
-# What can be wrong with a value that goes nowhere but into a body.
-OF_BODIES = (
-    *("CR LF and a header", "NUL", "unicode", "lone surrogate", "U+2028", "empty", "10 MB"),
-)
+# What can be wrong with a value that is sent only in a body.
+OF_BODIES = ("CR LF and a header", "NUL", "unicode", "lone surrogate", "U+2028", "empty", "10 MB")
 OF_HANDLERS = (
     *OF_BODIES,
     *("up", "up, in the middle", "%2e%2e", "/", "?", "#", "&", "+", "trailing dot"),
 )
 OF_HANDLERS_BODIES = ("CR LF and a header", "NUL", "lone surrogate", "10 MB")
-# What is no text at all refuses each of them.
+# For arguments that are not texts, which refuse every text.
 OF_NUMBERS = ("CR LF and a header", "up", "empty")

@@ -16,7 +16,7 @@ _PARENTS = {
     "system_id": "system",
     "technical_control_id": "technical_control",
 }
-# Every write moves them.
+# Columns that change with every write.
 _TIMES = {"last_modified", "last_seen"}
 _TABLES = (*sorted(set(_PARENTS.values())), "monitored_resource", "resource_type_control")
 

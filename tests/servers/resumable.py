@@ -19,7 +19,7 @@ from airview_herald.airview import (
     TechnicalControlAction,
 )
 
-# Applications, technical controls, resources, events about a resource once more.
+# How many applications, technical controls, resources, and further events about them.
 SIZES = {"small": (8, 5, 360, 40), "full": (200, 50, 9000, 1000)}
 _STATES = ("FLAGGED", "MONITORING", "UNRESPONSIVE")
 

@@ -23,13 +23,13 @@ from airview_herald.auth import AimsAuth, AzureCredential, BearerToken, ClientCr
 AIRVIEW = "https://airview.example.com"
 TOKENS = "https://login.example.com/token"
 GLOBAL = "https://aims.example.com"
-# What is no text, or is sent to nobody; a code for MFA goes into a body, in the second step only.
+# Settings that are not texts or are not sent; or, as MFA codes, only in a login's second step.
 NOT_TEXT = {
     *("http", "verify", "timeout", "retry", "limits", "share", "allow_http", "cache_size"),
     *("settle", "on_reply", "on_mismatch", "telemetry", "clock", "options", "mfa_code", "scopes"),
     "self",
 }
-# What the messages call a setting besides.
+# Other names that messages use for a setting.
 ALSO = {"auth": "token", "additional_headers": "headers", "credential": "token"}
 ALSO |= {"oauth_endpoint": "token_url"}
 
@@ -183,7 +183,7 @@ SETTINGS = [
 
 
 _LOGIN = {"token": "t", "token_expiration": 9_999_999_999, "account": {"id": ACCOUNT}}
-# By what is in a path, in order, since a base URL may put anything before it.
+# By a part of the path, the first that fits, since a base URL may begin with anything.
 _ANSWERS = {
     b"/endpoints/v1/": {"herald": "herald.example.alertlogic.com"},
     b"/aims/v1/authenticate": {"authentication": _LOGIN},

@@ -8,7 +8,7 @@ import httpx
 
 _NOT_FOUND = {"code": 404, "status": "Not Found"}
 _REFUSED = {"code": 400, "message": "Unique Constraint Error, check reference field"}
-# What of a path names a table; what is asked for by a key is one object, or a 404.
+# Tables whose rows are asked for by a key: the answer is one object, or 404.
 _ONE = {"resource-types", "resource-types-controls"}
 _UNIQUE = {"framework-control-objective-link"}
 
@@ -35,7 +35,7 @@ class Tables:
         target = request.url.raw_path.decode()
         body = json.loads(request.content) if request.content else None
         self.requests.append((request.method, target, body))
-        # Let others in between the look and the create, as a network does.
+        # Let others run between a look and a create, as happens on a network.
         await anyio.lowlevel.checkpoint()
         table = target.partition("?")[0].rstrip("/").rpartition("/")[2]
         rows = self.rows.setdefault(table, [])

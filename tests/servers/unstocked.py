@@ -5,7 +5,7 @@ import json
 from raw_server import answered
 
 ABSENT = json.dumps({"code": 404, "status": "Not Found"}).encode()
-# Looked for by key, each: what is not there is a 404, and elsewhere an empty list.
+# Routes of single rows, which answer 404 for none; others answer with an empty list.
 _FOUND_BY_KEY = (
     *(b"/referenced-application-environments/", b"/resources/", b"/resource-types/"),
     *(b"/resource-types-controls/", b"/frameworks/"),

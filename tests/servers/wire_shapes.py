@@ -6,7 +6,7 @@ import re
 from typing import Any, NamedTuple
 from urllib.parse import unquote_to_bytes
 
-# What needs no encoding and means nothing: whatever else there is has to be encoded.
+# Characters that need no encoding; all others have to be encoded.
 _PATH = re.compile(rb"(/[A-Za-z0-9._~%-]*)+")
 _QUERY = re.compile(rb"[A-Za-z0-9._~%=&-]*")
 _HEADER = re.compile(rb"[!-~]([ -~]*[!-~])?")
