@@ -38,6 +38,7 @@ class IngestStream:
         self._run = Run(recorder, events, attrs.evolve(settings, on_outcome=tell))
         self._tasks = anyio.create_task_group()
         self._open: bool | None = None
+        self._begun = False
 
     @property
     def report(self) -> IngestReport:
@@ -77,8 +78,9 @@ class IngestStream:
         self._run.stop()
         try:
             try:
-                with anyio.CancelScope(shield=True):
-                    await self._ended.wait()
+                if self._begun:
+                    with anyio.CancelScope(shield=True):
+                        await self._ended.wait()
             except BaseException as again:
                 self._run.cut()
                 await self._tasks.__aexit__(type(again), again, again.__traceback__)
@@ -91,6 +93,10 @@ class IngestStream:
             await self._tasks.__aexit__(None, None, None)
             return None
         finally:
+            if not self._begun:
+                # asyncio's `Task.cancel` came before the task's first step.
+                self._run.cut()
+                await self._pump()
             self._outcomes.close()
 
     def __aiter__(self) -> Self:
@@ -127,6 +133,7 @@ class IngestStream:
             raise StopAsyncIteration from None
 
     async def _pump(self) -> None:
+        self._begun = True
         try:
             with self._to_watcher:
                 await self._run.execute()

@@ -12,7 +12,7 @@ import pytest
 import trio
 from anyio import to_thread
 
-from airview_herald.airview import OutcomeStatus
+from airview_herald.airview import OutcomeStatus, _run
 from airview_herald.errors import (
     CooldownError,
     DeadlineError,
@@ -597,6 +597,41 @@ async def test_a_producer_that_does_not_close_is_not_waited_for_twice(
         assert len(list(read_jsonl(letters))) >= 3
         assert len(airview._recorder.lanes._last) == 0
         closed.set()
+
+
+@pytest.mark.filterwarnings("ignore:coroutine '.*' was never awaited:RuntimeWarning")
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+@pytest.mark.parametrize("watched", [True, False])
+async def test_a_program_may_end_before_a_batch_has_begun(quick, event, tmp_path, watched):
+    """`asyncio.run` cancels what is left of a program, tasks that wait for their first step too."""
+    others, letters = asyncio.all_tasks(), tmp_path / "letters"
+
+    def end():
+        for each in asyncio.all_tasks() - others:
+            each.cancel()
+
+    async def watch(airview):
+        async with airview.stream([event("i-1")], dead_letters=letters):
+            end()
+            await asyncio.sleep(0)
+
+    async def ingest(airview):
+        opened = _run.Run.open
+
+        async def open_and_end(run):
+            await opened(run)
+            asyncio.get_running_loop().call_soon(end)
+
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(_run.Run, "open", open_and_end)
+            await airview.ingest([event("i-1")], dead_letters=letters)
+
+    async with quick() as airview:
+        task = asyncio.create_task((watch if watched else ingest)(airview))
+        done, _ = await asyncio.wait([task], timeout=5)
+        assert done
+        assert task.cancelled()
+        assert (await airview.ingest([event("i-1")], dead_letters=letters)).recorded == 1
 
 
 async def test_a_slow_blocking_source_is_not_held_back(connect, event):
