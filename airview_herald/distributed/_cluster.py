@@ -58,18 +58,24 @@ class Cluster:
         names = {future.key: number for number, future in tasks.items()}
         send, receive = anyio.create_memory_object_stream[Any](len(names))
         token = current_token()
+        listening = True
 
         def tell(future: Any) -> None:
-            # Runs in a thread of Dask's, and perhaps after the receiver has gone.
-            with suppress(RuntimeError, anyio.BrokenResourceError, anyio.ClosedResourceError):
-                from_thread.run_sync(send.send_nowait, future, token=token)
+            # Runs in the one thread that Dask has for this, and perhaps after the receiver has
+            # gone: an event loop that has stopped by then would keep the thread waiting.
+            if listening:
+                with suppress(RuntimeError, anyio.BrokenResourceError, anyio.ClosedResourceError):
+                    from_thread.run_sync(send.send_nowait, future, token=token)
 
         with send, receive:
-            for future in tasks.values():
-                future.add_done_callback(tell)
-            for _ in names:
-                future = await receive.receive()
-                yield names[future.key], future
+            try:
+                for future in tasks.values():
+                    future.add_done_callback(tell)
+                for _ in names:
+                    future = await receive.receive()
+                    yield names[future.key], future
+            finally:
+                listening = False
 
     async def result(self, future: Any, *, keep: bool = False) -> Any:
         """Return what a task that has ended returned, or raise what it raised.
