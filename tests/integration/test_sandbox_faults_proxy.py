@@ -222,6 +222,23 @@ def test_an_outage(sandbox):
     gc.collect()
 
 
+def test_outages_at_once_are_one(sandbox):
+    """Those of several threads hold the port once, and the last one says when it is over."""
+    for _ in range(20):
+        with FaultyProxy(sandbox.airview_url, 0.0) as proxy:
+            threads = [threading.Thread(target=proxy.outage, args=(0.01,)) for _ in range(8)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+            deadline = time.monotonic() + 5
+            with httpx.Client(base_url=proxy.url) as client:
+                while not serves(client) and time.monotonic() < deadline:
+                    time.sleep(0.01)
+                assert serves(client)
+    gc.collect()
+
+
 def test_a_server_that_is_not_there(sandbox):
     """The client's connection ends, too."""
     with listen("127.0.0.1", 0) as listener:

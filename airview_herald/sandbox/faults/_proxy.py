@@ -158,13 +158,15 @@ class _Running:
     async def _serve(self, begun: Callable[[], None]) -> None:
         self._loop = asyncio.get_running_loop()
         self._stopping = asyncio.Event()
+        self._changing = asyncio.Lock()
         await self._open()
         begun()
         await self._stopping.wait()
-        if self._return is not None:
-            self._return.cancel()
-        await self._close()
-        self._listener.close()
+        async with self._changing:
+            if self._return is not None:
+                self._return.cancel()
+            await self._close()
+            self._listener.close()
 
     async def _open(self) -> None:
         self._server = await asyncio.start_server(self._connected, sock=self._listener)
@@ -181,18 +183,22 @@ class _Running:
         await asyncio.sleep(0)
 
     async def _go_out(self, seconds: float) -> None:
-        if self._return is not None and not self._return.done():
-            self._return.cancel()
-        else:
-            host, port = self._listener.getsockname()[:2]
-            await self._close()
-            # Bound again at once, so that nobody else can take the port.
-            self._listener = bind(host, port)
-        self._return = self._loop.create_task(self._come_back(seconds))
+        async with self._changing:
+            if self._stopping.is_set():
+                return
+            if self._return is not None and not self._return.done():
+                self._return.cancel()
+            else:
+                host, port = self._listener.getsockname()[:2]
+                await self._close()
+                # Bound again at once, so that nobody else can take the port.
+                self._listener = bind(host, port)
+            self._return = self._loop.create_task(self._come_back(seconds))
 
     async def _come_back(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
-        await self._open()
+        async with self._changing:
+            await self._open()
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
