@@ -63,6 +63,7 @@ class Producer:
         generator = isinstance(iterator, GeneratorType | AsyncGeneratorType)
         self._closes = generator or iterator is not events
         self._pulling = threading.Lock()
+        self._closed = False
 
     async def take(self, room: int) -> list[Any]:
         """Return from one to `room` events; none at the end.
@@ -99,6 +100,7 @@ class Producer:
     async def aclose(self) -> None:
         """Close what this iterates if nobody else can: generators, and iterators it has made."""
         if self._blocking:
+            self._closed = True
             if self._end is not None:
                 self._end()
             await _in_thread(self._close)
@@ -147,6 +149,9 @@ class Producer:
         with self._pulling:
             try:
                 for _ in range(count):
+                    # What a thread pulls behind the end would be in no account.
+                    if self._closed:
+                        break
                     self._taken.append(next(self._sync))
                     if time.monotonic() > until:
                         break

@@ -2,6 +2,7 @@ import contextlib
 import io
 import threading
 import time
+from functools import partial
 from pathlib import Path
 
 import anyio
@@ -168,6 +169,21 @@ class Pausing:
         yield from range(self.first, self.first + self.rest)
 
 
+class Lasting:
+    """A blocking iterator that goes on where it was, for whoever asks."""
+
+    blocking = True
+
+    def __init__(self, numbers):
+        self._numbers = numbers
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        return next(self._numbers)
+
+
 class Ending(Pausing):
     """One that can be told to end."""
 
@@ -274,6 +290,28 @@ async def test_sources_that_wait_take_no_thread_from_others():
             tasks.cancel_scope.cancel()
         for producer in (*producers, others):
             await producer.aclose()
+
+
+async def test_a_thread_that_comes_late_pulls_nothing(monkeypatch):
+    """On a busy machine it may begin when the account is closed: its events would be lost."""
+    come, gone = threading.Event(), threading.Semaphore(0)
+    pull = Producer._pull
+
+    def pull_late(producer, *arguments, **options):
+        come.wait(5)
+        pull(producer, *arguments, **options)
+        gone.release()
+
+    monkeypatch.setattr(Producer, "_pull", pull_late)
+    source = iter(range(5))
+    producer = Producer(Lasting(source))
+    with anyio.move_on_after(0.02):
+        await producer.take(3)
+    await producer.aclose()
+    assert producer.left_over() == []
+    come.set()
+    assert await to_thread.run_sync(partial(gone.acquire, timeout=5))
+    assert list(source) == [0, 1, 2, 3, 4]
 
 
 async def test_what_is_left_over_is_given_once():
