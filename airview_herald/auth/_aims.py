@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import inspect
 import math
 import re
 import time
@@ -12,12 +11,12 @@ from typing import Any
 
 import attrs
 import httpx
-from anyio import to_thread
 
 from airview_herald._headers import header_value
 from airview_herald._json import dump, parse
 from airview_herald._origin import checked_url
 from airview_herald._secret import Secret
+from airview_herald.auth._asking import ask
 from airview_herald.auth._refreshing import RefreshingAuth, Token
 from airview_herald.errors import AuthenticationError, ConfigurationError, DecodeError, RequestFacts
 
@@ -119,7 +118,7 @@ class AimsAuth(RefreshingAuth):
         response = yield self._request({})
         if self._mfa_code is not None and _answer(response).get("error") == "mfa_code_required":
             session = self._session(response)
-            code = await _ask(self._mfa_code)
+            code = await _code(self._mfa_code)
             response = yield self._request({"mfa_code": code}, session)
             yield self._read(response, "the MFA code is wrong")
         else:
@@ -239,16 +238,10 @@ def _answer(response: httpx.Response) -> dict[str, Any]:
     return body if isinstance(body, dict) else {}
 
 
-async def _ask(mfa_code: MfaCode) -> str:
-    """Return the code, from a coroutine function or from a function that may block."""
+async def _code(mfa_code: MfaCode) -> str:
+    """Return the code that the caller's function answers."""
     try:
-        if inspect.iscoroutinefunction(mfa_code):
-            code = await mfa_code()
-        else:
-            # In a list, because trio refuses to return a coroutine from a thread.
-            [code] = await to_thread.run_sync(lambda: [mfa_code()], abandon_on_cancel=True)
-            if inspect.isawaitable(code):
-                code = await code
+        code = await ask(mfa_code)
     except Exception as error:
         raise AuthenticationError(f"mfa_code gave no code: {type(error).__name__}") from error
     code = code.strip() if isinstance(code, str) else code

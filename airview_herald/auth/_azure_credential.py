@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import inspect
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from functools import partial
 from typing import Any, Protocol
 
 import httpx
-from anyio import fail_after, to_thread
+from anyio import fail_after
 
 from airview_herald._headers import header_value
 from airview_herald._numbers import is_number
 from airview_herald._secret import Secret
+from airview_herald.auth._asking import ask
 from airview_herald.auth._refreshing import RefreshingAuth, Token
 from airview_herald.errors import AuthenticationError, ConfigurationError
 
@@ -84,7 +83,7 @@ class AzureCredential(RefreshingAuth):
         """Ask the credential, which sends its own requests; see `RefreshingAuth.obtain`."""
         try:
             with fail_after(self._timeout):
-                answer = await self._ask()
+                answer = await ask(self._get_token, *self._scopes)
             header = Secret(f"Bearer {header_value(answer.token, 'token').reveal()}")
             expires = float(answer.expires_on)
         except TimeoutError:
@@ -99,14 +98,6 @@ class AzureCredential(RefreshingAuth):
                 f"{self._name} gave no token: {type(error).__name__}: {words}"
             ) from None
         yield Token(header, expires - _LEEWAY)
-
-    async def _ask(self) -> Any:
-        ask = partial(self._get_token, *self._scopes)
-        if inspect.iscoroutinefunction(self._get_token):
-            return await ask()
-        # In a list, because trio refuses to return a coroutine from a thread.
-        [answer] = await to_thread.run_sync(lambda: [ask()], abandon_on_cancel=True)
-        return await answer if inspect.isawaitable(answer) else answer
 
     def __repr__(self) -> str:
         return f"AzureCredential({self._name}, {', '.join(self._scopes)})"
