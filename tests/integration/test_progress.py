@@ -128,13 +128,17 @@ TWO = PROGRAM.replace(
     """        report = await airview.ingest(events, concurrency=8, progress=True)
         print(report.recorded, "recorded")
 """,
-    """        async def ingest(count):
-            await airview.ingest(events[:count], concurrency=8, progress=True)
+    """        under_way = anyio.Event()
+        def note(outcome):
+            if outcome.index == 50:
+                under_way.set()
+        async def ingest(count):
+            await airview.ingest(events[:count], concurrency=8, progress=True, on_outcome=note)
             if hidden != ["rich"]:  # what is printed beside a bar of tqdm's is beside it
                 print("said in between", file=sys.stderr)
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(ingest, len(events) // 2)
-            await anyio.sleep(0.2)
+            await under_way.wait()
             tasks.start_soon(ingest, len(events))
 """,
 )
