@@ -11,6 +11,7 @@ from typing import Self
 
 import attrs
 
+from airview_herald._home import at_home
 from airview_herald._origin import checked_url
 from airview_herald._secret import Secret
 from airview_herald.auth._aims import PRODUCTION
@@ -119,11 +120,11 @@ class _Sources:
     def __init__(self, environ: Mapping[str, str], profile: str | None) -> None:
         self._environ = environ
         self._asked = profile is not None
-        self._folder = Path("~/.alertlogic").expanduser()
+        self._folder = at_home("~/.alertlogic")
         file = environ.get("ALERTLOGIC_CONFIG")
         name = _argument("profile", profile) or self._variable("ALERTLOGIC_PROFILE")
         self.profile = Profile(
-            Path(file).expanduser() if file else self._folder / "config",
+            at_home(file) if file else self._folder / "config",
             "default" if name is None else name.value,
             named=name is not None,
         )
@@ -171,7 +172,7 @@ class _Sources:
     def map_file(self) -> Path:
         """Return where the endpoint map is."""
         name = self.find("endpoint_map_file", None, "ALERTLOGIC_ENDPOINT_MAP")
-        return self._folder / Path("endpoint_map.json" if name is None else name.value).expanduser()
+        return self._folder / at_home("endpoint_map.json" if name is None else name.value)
 
     def _overrules(self, key: str, variable: Setting | None) -> bool:
         """Whether the caller has named a profile, and it contradicts a variable."""

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import TypeAlias
 
+from airview_herald._home import at_home
 from airview_herald._secret import Secret
 from airview_herald.errors import ConfigurationError
 
@@ -201,7 +202,7 @@ def _show(
 def _path(field: str, path: PathLike) -> Path:
     if not isinstance(path, str | os.PathLike) or not os.fspath(path):
         raise ConfigurationError(f"{field}: must be the path of a file")
-    return Path(path).expanduser()
+    return at_home(path)
 
 
 def _unreadable(field: str, path: Path, error: OSError) -> ConfigurationError:

@@ -240,6 +240,17 @@ def test_the_file_may_lie_elsewhere(find, home, tmp_path):
     assert find(FILE, {"ALERTLOGIC_CONFIG": str(tmp_path / "none")}).account_id is None
 
 
+def test_there_need_be_no_home_folder(find, monkeypatch):
+    """A container may run under a user id that the machine does not know."""
+    monkeypatch.setattr("os.path.expanduser", lambda path: path)
+    settings = find(environ=ENVIRON)
+    assert pair(settings) == ("ENVKEY", "env-secret")
+    assert settings.profile == "~/.alertlogic/config [default]"
+    assert find(environ={"ALERTLOGIC_CONFIG": "~/al.ini"}).account_id is None
+    with pytest.raises(ConfigurationError, match=r"^~/\.alertlogic/endpoint_map\.json: cannot"):
+        find(environ={"ALERTLOGIC_ENDPOINT": "map"})
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [
