@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import atexit
 import inspect
+import io
 import logging
 import os
 import signal
@@ -114,11 +115,15 @@ def run(arguments: Sequence[str] | None = None) -> int:
 
 
 def _have_streams() -> None:
-    """Have an output and an error stream, where a program was started without."""
-    for name in ("stdout", "stderr"):
+    """Have all three streams, where a program was started without, and an output for any text."""
+    # The input first: what is opened gets the lowest number that is free, which is stdin's.
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
-            nowhere = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - to the end
+            nowhere = Path(os.devnull).open(mode, encoding="utf-8")  # noqa: SIM115 - to the end
             setattr(sys, name, nowhere)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # As Python has stderr: names are in tables, and not every terminal is UTF-8.
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def _run(arguments: Sequence[str]) -> int:

@@ -2,17 +2,19 @@
 
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
 
 import pytest
-from command_line import Done
+from command_line import COMMAND, Done
 
 from airview_herald._extras import install
 from airview_herald.airview._rules import SELECTABLE
 from airview_herald.cli._app import run
 from airview_herald.cli._ends import ExitCode
+from airview_herald.sources import write_jsonl
 
 COMMANDS = [
     ["check"],
@@ -309,3 +311,42 @@ def test_a_closed_pipe_ends_a_reading_silently(cli, sandbox):
         process.stdout = None
         err = process.communicate(timeout=30)[1]
     assert (process.returncode, err) == (141, b"")
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_what_a_terminal_cannot_encode_is_escaped(cli, event, encoding):
+    """A table with such a name is printed to its end."""
+    write_jsonl([event("i-…"), event("z")], cli.folder / "events.jsonl")
+    assert cli("ingest", "events.jsonl").code == 0
+    done = cli(
+        "compliance", "--select", "resourceReference", "--no-json", PYTHONIOENCODING=encoding
+    )
+    assert (done.code, done.err) == (0, "")
+    assert r"\u2026" in done.out
+    assert len(done.out.splitlines()) == 4
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a shell of POSIX")
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("ingest -", "stdin: is empty"),
+        ("ingest - --format jsonl", ""),
+        ("notifications send -", "stdin: is not JSON"),
+        ("check --token-file -", "stdin: has no token"),
+    ],
+)
+def test_a_stdin_that_is_not_there_is_empty(cli, arguments, message):
+    """Where a program was started without, its number is soon that of another file."""
+    command = f"exec {shlex.join(COMMAND)} {arguments} <&-"
+    done = subprocess.run(
+        ["sh", "-c", command],  # noqa: S607 - whichever the shell is
+        cwd=cli.folder,
+        env=cli.environ,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert (done.returncode == 0) is (message == "")
+    assert message in done.stderr
