@@ -163,19 +163,19 @@ def on_one_line(text: str) -> str:
 
 
 def complain(message: str, kind: str = "error") -> None:
-    """Write one line to stderr; when nobody reads that any more, go on without."""
+    """Write one line to stderr; when nobody reads that any more, or it is full, go on without."""
     painted = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
     label = f"{_PAINT.get(kind, '')}{kind}:\x1b[0m" if painted else f"{kind}:"
     words = on_one_line(message[: _LONGEST + 1])
     try:
         sys.stderr.write(f"{label} {words if len(message) <= _LONGEST else f'{words}…'}\n")
         sys.stderr.flush()
-    except BrokenPipeError:
+    except OSError:
         give_up(sys.stderr)
 
 
 def give_up(stream: TextIO) -> None:
-    """Let what is still written to a closed pipe go nowhere, so that the exit says nothing."""
+    """Let what is still written to a closed pipe, say, go nowhere, and the exit say nothing."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, stream.fileno())
     os.close(nowhere)

@@ -365,6 +365,19 @@ def test_closed_errors_do_not_end_a_batch(cli, write, sandbox):
     assert _resources(sandbox) == set(_numbered(300))
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="a device of Linux")  # noqa: PTH110 - asked when the tests are found
+def test_errors_on_a_full_disk_do_not_end_a_batch(cli, write, sandbox):
+    """A job whose log has no room records all the same."""
+    command = shlex.join([*COMMAND, "ingest", write("e.jsonl", ["x" * 501, *_numbered(300)])])
+    done = subprocess.run(
+        ["sh", "-c", f"{command} --no-json 2>/dev/full"],  # noqa: S607 - whichever the shell is
+        cwd=cli.folder, env=cli.environ, capture_output=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert b"300 of 301" in done.stdout
+    assert _resources(sandbox) == set(_numbered(300))
+
+
 @posix
 @pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
 def test_a_batch_needs_no_streams(cli, write, sandbox, closed):
