@@ -43,7 +43,7 @@ async def list_(  # noqa: PLR0913 - the options that there are
         type: Two parts with a slash between, such as `incidents/alerts`.
         since: The earliest creation: a date, a moment, epoch seconds, or how long ago, such as
             `36h` or `7d`.
-        until: The latest creation, likewise.
+        until: The latest creation, likewise; a date is its first moment, in UTC.
         sort: The newest first unless it is `asc`.
         page_size: Notifications in each answer at most.
         most: Notifications at most; the options to go on with are then told on stderr, all that
@@ -199,7 +199,8 @@ def _moment(option: str, text: str | None) -> float | datetime | None:
     try:
         if _is_age(text):
             return datetime.now(UTC) - timedelta(seconds=float(text[:-1]) * _UNITS[text[-1]])
-        if text.replace(".", "", 1).isdigit() and "-" not in text:
+        # Eight digits are a date: as seconds they would be a day of the years 1970 to 1973.
+        if text.replace(".", "", 1).isdigit() and len(text) != len("20260101"):
             return float(text)
         moment = datetime.fromisoformat(text)
     except (ValueError, OverflowError):

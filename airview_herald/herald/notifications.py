@@ -1,8 +1,8 @@
 """Notifications: what is in them, and what became of them.
 
 What a sender puts into `notification_data`, `asset_data` and `payload` depends on the type of the
-notification: the attributes are what the documents show of incidents. What a sender put there in
-another shape is in `extra`, and never keeps a notification from being read.
+notification: the attributes are what the documents show of incidents. A value that a sender put
+there in another shape is in `extra`, and never keeps a notification from being read.
 """
 
 from __future__ import annotations

@@ -27,6 +27,7 @@ def seeded(sandbox):
     [
         ("--since", "2000w", "--until", "0m"),
         ("--since", "2000-01-01 00:00", "--until", "2100-01-01", "--json"),
+        ("--since", "20000101", "--until", "21000101"),
         ("--sort", "asc", "--page-size", "5", "--account-id", "12345678", "--timeout", "20"),
         ("--profile", "night shift", "--allow-http"),
     ],

@@ -632,6 +632,8 @@ async def test_a_program_may_end_before_a_batch_has_begun(quick, event, tmp_path
         assert done
         assert task.cancelled()
         assert (await airview.ingest([event("i-1")], dead_letters=letters)).recorded == 1
+    del done, task
+    gc.collect()  # the coroutines that were never awaited warn here, and not in another test
 
 
 async def test_a_slow_blocking_source_is_not_held_back(connect, event):
