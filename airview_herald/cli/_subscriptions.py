@@ -12,6 +12,7 @@ from airview_herald.cli._herald_options import CONFIGURED, Account
 from airview_herald.cli._json_files import read_object
 from airview_herald.cli._output import Json, Output, as_row
 from airview_herald.errors import StatusError
+from airview_herald.herald._calls import not_done
 
 _COLUMNS = ("id", "name", "class", "notification_type", "active", "subscriber_count")
 _FIELDS = (
@@ -122,10 +123,9 @@ async def delete_(
             else:
                 await herald.batch_delete_subscriptions(subscription_ids)
         except StatusError as error:
-            if not error.unprocessed_items:
+            left = not_done(error.unprocessed_items)
+            if not left:
                 raise
-            items = error.unprocessed_items
-            left = [str(each) for each in (items if isinstance(items, list) else [items])]
             complain(told(error))
     Output(json).rows([{"deleted": each} for each in subscription_ids if each not in left])
     return ExitCode.FAILED if left else ExitCode.DONE

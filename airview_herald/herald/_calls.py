@@ -149,6 +149,13 @@ def _failed(body: dict[str, Any], reply: Reply) -> tuple[FailedSubscriber, ...]:
         return ()
 
 
+def not_done(items: object) -> list[str]:
+    """Return the `unprocessed_items` of a refusal, which may be any JSON, as texts."""
+    if not items:
+        return []
+    return [str(each) for each in (items if isinstance(items, list) else [items])]
+
+
 def _message(answer: ErrorAnswer, code: object) -> str:
     """Return an error's code with what is wrong, where, and with which of several items."""
     words = code if isinstance(code, str) else ""
@@ -158,7 +165,6 @@ def _message(answer: ErrorAnswer, code: object) -> str:
         words += f" at {answer.path}"
     parts = [words.lstrip(": ")]
     parts += [f"{each.subscriber}: {each.error}" for each in answer.subscribers_failed]
-    if answer.unprocessed_items:
-        left = answer.unprocessed_items
-        parts.append(f"not done: {', '.join(map(str, left if isinstance(left, list) else [left]))}")
+    if left := not_done(answer.unprocessed_items):
+        parts.append(f"not done: {', '.join(left)}")
     return "; ".join(filter(None, parts))
