@@ -483,27 +483,30 @@ async def test_a_blocking_source_is_cancelled_by_asyncio_itself(connect, event):
     assert Slow.closed
 
 
+async def closing_slowly(event, closing, seconds):
+    """Yield events; say when this is closed, which takes so long."""
+    try:
+        for n in range(20):
+            yield event(f"i-{n}")
+    finally:
+        closing.set()
+        await asyncio.sleep(seconds)
+
+
+def fail(_):
+    """End a batch by its callback."""
+    raise ZeroDivisionError
+
+
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])
 async def test_a_batch_that_is_being_closed_is_not_cut_short(quick, event, tmp_path):
     """A time-out while a producer is closed loses no letter, and lets go of the files."""
     closing = asyncio.Event()
     files = {"state": tmp_path / "state", "dead_letters": tmp_path / "letters"}
 
-    async def produce():
-        try:
-            for n in range(20):
-                yield event(f"i-{n}")
-        finally:
-            closing.set()
-            await asyncio.sleep(0.05)
-
-    def fail(_):
-        raise ZeroDivisionError
-
     async with quick() as airview:
-        task = asyncio.create_task(
-            airview.ingest(produce(), concurrency=1, on_outcome=fail, **files)
-        )
+        events = closing_slowly(event, closing, 0.05)
+        task = asyncio.create_task(airview.ingest(events, concurrency=1, on_outcome=fail, **files))
         await closing.wait()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -565,25 +568,10 @@ async def test_a_producer_that_does_not_close_is_not_waited_for_twice(
                 closing.set()
                 closed.wait()
 
-    async def produce():
-        try:
-            for n in range(20):
-                yield event(f"i-{n}")
-        finally:
-            closing.set()
-            await asyncio.sleep(60)
-
-    def fail(_):
-        raise ZeroDivisionError
-
     async with quick() as airview:
+        events = Blocking() if blocking else closing_slowly(event, closing, 60)
         task = asyncio.create_task(
-            airview.ingest(
-                Blocking() if blocking else produce(),
-                concurrency=1,
-                on_outcome=fail,
-                dead_letters=letters,
-            )
+            airview.ingest(events, concurrency=1, on_outcome=fail, dead_letters=letters)
         )
         assert await to_thread.run_sync(closing.wait, 10)
         for _ in range(2):

@@ -1,9 +1,9 @@
 import pickle
-from datetime import UTC, datetime
 from enum import StrEnum
 
 import attrs
 import pytest
+from reading_rows import THE_FLAGGED, THE_OVERSEEN
 
 from airview_herald.airview import frameworks, models, readings
 from airview_herald.airview.frameworks import (
@@ -35,10 +35,8 @@ from airview_herald.airview.readings import (
     ApplicationReference,
     ComplianceGroup,
     ControlOverview,
-    ControlOverviewResource,
     ControlOverviewTotals,
     FlaggedResource,
-    FlaggedTechnicalControl,
     RecordedApplication,
 )
 
@@ -127,26 +125,6 @@ OVERVIEW = ControlOverview(
     applied=3,
     exempt=0,
 )
-OVERSEEN = ControlOverviewResource(
-    301,
-    "web-1",
-    "Production",
-    ServiceType.DATABASE,
-    MonitoredResourceState.FLAGGED,
-    pending=False,
-)
-FLAGGED = FlaggedTechnicalControl(
-    31,
-    "EC2 patching",
-    12,
-    "Patch servers",
-    ControlSeverity.HIGH,
-    "Production",
-    "ccf",
-    SystemStage.MONITOR,
-    datetime(2023, 9, 18, 13, 21, 24, tzinfo=UTC),
-    (FlaggedResource(301, "web-1"),),
-)
 INSTANCES = [
     UNKNOWN,
     APPLICATION,
@@ -166,10 +144,10 @@ INSTANCES = [
     ApplicationReference("aws_account_id", "1"),
     ApplicationEnvironment(15, RECORDED, UNKNOWN, (ApplicationReference("aws_account_id", "1"),)),
     OVERVIEW,
-    OVERSEEN,
+    THE_OVERSEEN,
     ControlOverviewTotals(2, 0, 1, 1),
     FlaggedResource(301, "web-1"),
-    FLAGGED,
+    THE_FLAGGED,
 ]
 ENUMERATED = [
     (lambda value: Application("n", "r", value).type, ApplicationType.TECHNICAL_SERVICE),
@@ -195,9 +173,9 @@ ENUMERATED = [
     ),
     (lambda value: attrs.evolve(OVERVIEW, severity=value).severity, ControlSeverity.MEDIUM),
     (lambda value: attrs.evolve(OVERVIEW, system_stage=value).system_stage, SystemStage.MONITOR),
-    (lambda value: attrs.evolve(OVERSEEN, type=value).type, ServiceType.CONTAINER),
-    (lambda value: attrs.evolve(OVERSEEN, status=value).status, MonitoredResourceState.DELETED),
-    (lambda value: attrs.evolve(FLAGGED, system_stage=value).system_stage, SystemStage.BUILD),
+    (lambda value: attrs.evolve(THE_OVERSEEN, type=value).type, ServiceType.CONTAINER),
+    (lambda value: attrs.evolve(THE_OVERSEEN, status=value).status, MonitoredResourceState.DELETED),
+    (lambda value: attrs.evolve(THE_FLAGGED, system_stage=value).system_stage, SystemStage.BUILD),
 ]
 OF_EACH_CLASS = pytest.mark.parametrize("instance", INSTANCES, ids=lambda each: type(each).__name__)
 OF_EACH_FIELD = pytest.mark.parametrize(("stored", "member"), ENUMERATED)
@@ -304,6 +282,6 @@ def test_a_group_is_built_from_its_counts_alone():
 @pytest.mark.parametrize("text", ["high", "HIGH", "High"])
 def test_a_severity_in_lower_case_is_a_member(text):
     """The aggregations write severities in lower case; whoever compares them need not know."""
-    assert attrs.evolve(FLAGGED, severity=text).severity is ControlSeverity.HIGH
+    assert attrs.evolve(THE_FLAGGED, severity=text).severity is ControlSeverity.HIGH
     for other in ("grave", "", None, ["list"]):
-        assert attrs.evolve(FLAGGED, severity=other).severity == other
+        assert attrs.evolve(THE_FLAGGED, severity=other).severity == other
