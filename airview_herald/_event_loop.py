@@ -15,5 +15,5 @@ def running_loop() -> object:
         return None
     if library == "trio":
         return sys.modules["trio"].lowlevel.current_trio_token()
-    # A loop that is running has been imported already.
+    # Who runs a loop of asyncio's has imported it.
     return sys.modules["asyncio"].get_running_loop()

@@ -90,6 +90,7 @@ class Shelter:
                 self._closed.set()
 
     async def _end_cancelled(self) -> None:
+        """End after a cancellation; a second one does not wait for the closing either."""
         try:
             await self._end()
         except BaseException:

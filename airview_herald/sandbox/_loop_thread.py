@@ -43,5 +43,5 @@ class LoopThread:
                 raise
             self._failure = error
         finally:
-            # If it failed to begin, `start` still has to stop waiting.
+            # If it failed to begin, whoever makes it still has to stop waiting.
             self._begun.set()
